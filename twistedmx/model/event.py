@@ -1,0 +1,95 @@
+"""What happened: the closed list of facts. The log, and later counters, reputation and reports, are made from these alone.
+
+`at` is seconds since the epoch. `session` names a session; a transaction's `queue_id` is that name, a dot and its number,
+so that one leads to the other.
+"""
+
+import attrs
+
+from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.verdict import Reason, Verdict
+
+
+@attrs.frozen(kw_only=True)
+class SessionOpened:
+    """A connection was greeted."""
+
+    at: float
+    session: str
+    peer: Peer
+
+
+@attrs.frozen(kw_only=True)
+class TlsEstablished:
+    """A handshake was completed, after STARTTLS or at once."""
+
+    at: float
+    session: str
+    peer: Peer
+    tls: Tls
+
+
+@attrs.frozen(kw_only=True)
+class TransactionEnded:
+    """A MAIL that was accepted came to its end, whatever that was.
+
+    `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `refused`: the
+    recipients that were not accepted, the first hundred of them; `refused_count`: all. `octets`: the content as
+    received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong.
+    """
+
+    at: float
+    session: str
+    queue_id: str
+    peer: Peer
+    helo: str
+    tls: Tls | None
+    envelope: Envelope
+    refused: tuple[Recipient, ...]
+    refused_count: int
+    verdict: Verdict | None
+    reason: Reason
+    octets: int
+    seconds: float
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
+class SessionEnded:
+    """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused."""
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    tls: Tls | None
+    reason: Reason
+    seconds: float
+    commands: int
+    transactions: int
+    messages: int
+    refused_recipients: int
+    errors: int
+
+
+@attrs.frozen(kw_only=True)
+class MailboxesLoaded:
+    """A table of mailboxes was read, and holds from now on. `addresses`: entries in it. `seconds`: reading took."""
+
+    at: float
+    source: str
+    addresses: int
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class MailboxesKept:
+    """A table of mailboxes was changed and cannot be used: the last good version stays. `fault`: where and what."""
+
+    at: float
+    source: str
+    fault: str
+
+
+Event = SessionOpened | TlsEstablished | TransactionEnded | SessionEnded | MailboxesLoaded | MailboxesKept

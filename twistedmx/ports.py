@@ -1,0 +1,139 @@
+"""The seams between the rooms: what one room needs of another, or of the machine, and the bag that carries it.
+
+Each port has a fake in `twistedmx.testing` and a suite there that the fake and every real implementation pass.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+from typing import Protocol
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from twistedmx.model.event import Event
+from twistedmx.model.mailbox import Lookup
+from twistedmx.model.storage import Copy, Outcome
+from twistedmx.smtp.path import Path
+
+
+class Mailboxes(Protocol):
+    """Does this recipient exist?"""
+
+    def refresh(self) -> None:
+        """A connection begins: what was edited until now holds for it. Never waits, never raises."""
+
+    def find(self, path: Path) -> Lookup | Awaitable[Lookup]:
+        """Where mail for `path` goes. A Lookup at once where memory can answer, else an awaitable of one.
+
+        `path`: a forward-path; POSTMASTER means the postmaster of the first own domain. An exception, now or
+        later, means COULD_NOT_TELL. An awaitable may be cancelled.
+        """
+
+
+class Incoming(Protocol):
+    """One message on its way to the disk. Calls come in the order write*, then commit or abort, once."""
+
+    def write(self, block: bytes) -> Awaitable[None] | None:
+        """Take a block of content (LF ends). An awaitable asks the caller to stop reading until it fires."""
+
+    def commit(self) -> Awaitable[Outcome]:
+        """All is written. Fires when every copy would survive a power cut, or none is there. Never fails."""
+
+    def abort(self) -> None:
+        """Leave nothing behind. Never waits, never raises; harmless after commit and after abort."""
+
+
+class Acceptance(Protocol):
+    """Makes messages safe on disk before 250 is spoken."""
+
+    def free_octets(self) -> int | None:
+        """Room left where messages are written, as last measured; None when it could not be measured."""
+
+    def open(self, copies: Sequence[Copy]) -> Incoming:
+        """Begin a message with at least one copy. Touches no disk, never raises."""
+
+
+@attrs.frozen(kw_only=True)
+class File:
+    """A file being written. `descriptor`: to write to. `temporary`: its absolute path so far, "" while it has no name."""
+
+    descriptor: int
+    temporary: str
+
+
+class Disk(Protocol):
+    """The system calls of acceptance, so that a test can stand between any two.
+
+    Paths are absolute. Every method raises OSError where the system call does; what it had begun may then be half done,
+    and `discard` undoes it.
+    """
+
+    def make_directories(self, path: str) -> None:
+        """Make a directory and its missing parents, mode 0700, each synced into its parent. Existing ones are fine."""
+
+    def create(self, directory: str, name: str) -> File:
+        """A new file, mode 0600: without a name where the file system can (O_TMPFILE), else `directory`/`name`.
+
+        Raises FileExistsError if a name is needed and taken, FileNotFoundError if the directory is missing.
+        """
+
+    def write(self, file: File, blocks: Sequence[bytes]) -> None:
+        """Append all blocks, whole."""
+
+    def copy(self, source: File, offset: int, target: File) -> None:
+        """Append to `target` all octets of `source` from `offset` on."""
+
+    def start_writeback(self, file: File) -> None:
+        """Ask the kernel to begin writing. A hint: promises nothing."""
+
+    def sync(self, file: File) -> None:
+        """When this returns, the octets and the size of the file survive a power cut."""
+
+    def publish(self, file: File, path: str) -> None:
+        """Give the file the name `path`, and take the temporary one away. Never replaces: raises FileExistsError.
+
+        The name survives a power cut only after `sync_directory` of its directory.
+        """
+
+    def sync_directory(self, path: str) -> None:
+        """When this returns, the names in the directory survive a power cut."""
+
+    def close(self, file: File) -> None:
+        """Give the descriptor back; the names stay."""
+
+    def discard(self, file: File) -> None:
+        """Close, and remove the temporary name if there is one. Never raises; harmless after `close`."""
+
+    def remove(self, path: str) -> None:
+        """Remove a name. A missing one is fine."""
+
+    def list_stale(self, directory: str, older_than: float) -> Sequence[str]:
+        """Absolute paths of the files in `directory` neither read nor changed for `older_than` seconds.
+
+        A missing directory has none.
+        """
+
+    def free_octets(self, path: str) -> int:
+        """What an unprivileged process may still write on the file system of `path`, or of its nearest parent there is."""
+
+
+class Events(Protocol):
+    """Where facts are told."""
+
+    def tell(self, event: Event) -> None:
+        """Never raises, never waits."""
+
+
+@attrs.frozen(kw_only=True)
+class Ports:
+    """What a session is given of the world. Built in `service.py` alone.
+
+    `clock`: timers and monotonic seconds. `now`: seconds since the epoch. `chance`: for names, never for secrets.
+    """
+
+    clock: IReactorTime
+    now: Callable[[], float]
+    chance: Random
+    mailboxes: Mailboxes
+    acceptance: Acceptance
+    events: Events

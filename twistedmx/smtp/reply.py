@@ -1,0 +1,66 @@
+"""A reply as RFC 5321 4.2 writes it, with the enhanced status code of RFC 2034 and 3463.
+
+A Reply is rendered once, when it is made; the constants in `codes` therefore cost nothing when they are sent.
+"""
+
+import re
+
+import attrs
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+# RFC 5321 4.2: textstring = 1*(%d09 / %d32-126); RFC 6531 3.7.4.2 allows UTF-8 after SMTPUTF8, which we never need.
+_TEXT = re.compile(r"[\t\x20-\x7e]*")
+# RFC 5321 4.5.3.1.5: a reply line has at most 512 octets with its code and CRLF.
+_TEXT_OCTETS = 512 - len("250-5.123.123 \r\n")
+
+
+def _check_lines(
+    reply: "Reply", attribute: "attrs.Attribute[tuple[str, ...]]", lines: tuple[str, ...]
+) -> None:
+    if not lines:
+        raise ValueError("a reply needs at least one line of text")
+    for line in lines:
+        if not _TEXT.fullmatch(line) or len(line) > _TEXT_OCTETS:
+            raise ValueError(
+                f"a reply line is printable ASCII of at most {_TEXT_OCTETS} octets, not {line!r}"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """What the peer hears.
+
+    `code`: 200 to 559. `enhanced`: "5.1.1" (class as the code's first digit), or "" where RFC 2034 3 wants none
+    (greeting, EHLO, 3yz). `lines`: the text, one item a line. `closes`: the session ends when this is sent.
+    `octets`: all of it as sent. Raises ValueError for what may not be sent.
+    """
+
+    code: int = attrs.field()
+    enhanced: str = ""
+    lines: tuple[str, ...] = attrs.field(validator=_check_lines)
+    closes: bool = False
+    octets: bytes = attrs.field(init=False, repr=False, eq=False)
+
+    @code.validator
+    def _check_code(self, attribute: "attrs.Attribute[int]", code: int) -> None:
+        if not 200 <= code <= 559 or code // 10 % 10 > 5:
+            raise ValueError(f"no reply code of RFC 5321 4.2.1: {code}")
+        if self.enhanced and (not _ENHANCED.fullmatch(self.enhanced) or self.enhanced[0] != str(code)[0]):
+            raise ValueError(f"enhanced status code {self.enhanced!r} does not go with {code} (RFC 2034 4)")
+
+    @octets.default
+    def _render(self) -> bytes:
+        start = f"{self.enhanced} " if self.enhanced else ""
+        last = len(self.lines) - 1
+        return "".join(
+            f"{self.code}{' ' if number == last else '-'}{start}{line}\r\n"
+            for number, line in enumerate(self.lines)
+        ).encode("ascii")
+
+    def __str__(self) -> str:
+        return self.octets.decode("ascii").rstrip("\r\n").replace("\r\n", " / ")
+
+
+def reply(code: int, enhanced: str, *lines: str, closes: bool = False) -> Reply:
+    """A Reply in the order in which it is read aloud: `reply(550, "5.1.1", "No such mailbox here")`."""
+    return Reply(code=code, enhanced=enhanced, lines=lines, closes=closes or code in (221, 421))
