@@ -14,16 +14,12 @@ _TEXT = re.compile(r"[\t\x20-\x7e]*")
 _TEXT_OCTETS = 512 - len("250-5.123.123 \r\n")
 
 
-def _check_lines(
-    reply: "Reply", attribute: "attrs.Attribute[tuple[str, ...]]", lines: tuple[str, ...]
-) -> None:
+def _check_lines(reply: "Reply", attribute: "attrs.Attribute[tuple[str, ...]]", lines: tuple[str, ...]) -> None:
     if not lines:
         raise ValueError("a reply needs at least one line of text")
     for line in lines:
         if not _TEXT.fullmatch(line) or len(line) > _TEXT_OCTETS:
-            raise ValueError(
-                f"a reply line is printable ASCII of at most {_TEXT_OCTETS} octets, not {line!r}"
-            )
+            raise ValueError(f"a reply line is printable ASCII of at most {_TEXT_OCTETS} octets, not {line!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -53,8 +49,7 @@ class Reply:
         start = f"{self.enhanced} " if self.enhanced else ""
         last = len(self.lines) - 1
         return "".join(
-            f"{self.code}{' ' if number == last else '-'}{start}{line}\r\n"
-            for number, line in enumerate(self.lines)
+            f"{self.code}{' ' if number == last else '-'}{start}{line}\r\n" for number, line in enumerate(self.lines)
         ).encode("ascii")
 
     def __str__(self) -> str:
