@@ -54,14 +54,14 @@ class Limits:
     errors: int = setting(
         20,
         unit="refused commands",
-        why="After this many in a session we say 421 and hang up; RSET and a new MAIL do not clear the count.",
+        why="After this many 5yz replies the next command is answered 421; RSET, MAIL and STARTTLS do not clear the count.",
         precedent="Postfix smtpd_hard_error_limit 20",
         validator=at_least(1),
     )
     idle_commands: int = setting(
         100,
         unit="commands",
-        why="More of NOOP, RSET, VRFY, HELP, EHLO and HELO than this, accepted messages not counted, end the session with 421.",
+        why="More of NOOP, RSET, VRFY, HELP, EHLO and HELO than this since the last accepted message: 421 and hang up.",
         precedent="Postfix smtpd_junk_command_limit 100",
         validator=at_least(1),
     )

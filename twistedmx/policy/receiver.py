@@ -1,0 +1,422 @@
+"""What each input of a session is answered: the way of a message through twistedmx is written here, top to bottom.
+
+    MAIL    a transaction begins
+    RCPT    recipient.RecipientStep decides -> Mailboxes.find
+    DATA    Acceptance.open: one copy for each Maildir, under trace fields of its own
+    blocks  Incoming.write, while the header is scanned for loops
+    end     Incoming.commit: on disk, and only then 250
+
+Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
+an event. No transport and no bytes of the wire: those are `net.server` and `smtp.session`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.mailbox import Destination
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
+from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.recipient import Decision, RecipientStep
+from twistedmx.policy.waiting import deferred_of
+from twistedmx.ports import Incoming, Ports
+from twistedmx.smtp import codes, trace
+from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
+from twistedmx.smtp.header import TraceScan
+from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.reply import Reply, reply
+from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
+
+# Refused recipients that a transaction remembers by name; the rest is counted. A peer cannot make it hold more.
+_REMEMBERED: Final = 100
+_ID_LETTERS: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # no vowels, no words
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """What all sessions of a server share. `host`: our name in greeting, EHLO and Received. `starttls`: it is offered.
+
+    `reserve`: octets that a message must leave free on the disk.
+    """
+
+    host: str
+    limits: Limits
+    starttls: bool
+    reserve: int
+    recipients: RecipientStep
+    ports: Ports
+    greeting: Reply = attrs.field(init=False)
+    _ehlo: dict[bool, Reply] = attrs.field(init=False)
+
+    @greeting.default
+    def _make_greeting(self) -> Reply:
+        return codes.greeting(self.host)
+
+    @_ehlo.default
+    def _make_ehlo(self) -> dict[bool, Reply]:
+        return {secure: reply(250, "", self.host, *self._extensions(secure)) for secure in (False, True)}
+
+    def _extensions(self, secure: bool) -> list[str]:
+        # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
+        # Its parameters are taken all the same and kept in the envelope.
+        return [
+            "PIPELINING",
+            f"SIZE {self.limits.size}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "CHUNKING",
+            "ENHANCEDSTATUSCODES",
+            f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages}",
+            *(["STARTTLS"] if self.starttls and not secure else []),
+        ]
+
+    def ehlo(self, *, secure: bool) -> Reply:
+        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2)."""
+        return self._ehlo[secure]
+
+
+class _Transaction:
+    """From an accepted MAIL to its end. Replaced, never cleared."""
+
+    __slots__ = ("copies", "incoming", "mail", "queue_id", "recipients", "refused", "refused_count", "scan", "since")
+
+    def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
+        self.queue_id = queue_id
+        self.mail = mail
+        self.since = since
+        self.recipients: list[Recipient] = []
+        self.refused: list[Recipient] = []
+        self.refused_count = 0
+        self.incoming: Incoming | None = None
+        self.copies: dict[str, Destination] = {}  # by Maildir: two recipients with one Maildir get one copy
+        self.scan = TraceScan()
+
+    @property
+    def envelope(self) -> Envelope:
+        """As it stands."""
+        parameters = self.mail.parameters
+        return Envelope(
+            reverse_path=self.mail.reverse_path,
+            recipients=tuple(self.recipients),
+            body=parameters.body,
+            smtputf8=parameters.smtputf8,
+            ret=parameters.ret,
+            envid=parameters.envid,
+        )
+
+
+_FAULTS: Final[dict[Reply, Reason]] = {
+    codes.BARE_NEWLINE: Reason.BARE_NEWLINE,
+    codes.TEXT_LINE_TOO_LONG: Reason.LINE_TOO_LONG,
+    codes.TOO_LARGE: Reason.TOO_LARGE,
+    codes.ENDLESS: Reason.TOO_LARGE,
+}
+_LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
+# Why a session ends, by the last words in it; any other means that the peer left.
+_ENDINGS: Final[dict[Reply, Reason]] = {
+    codes.CLOSING: Reason.QUIT,
+    codes.NOT_SMTP: Reason.NOT_SMTP,
+    codes.BDAT_SYNTAX: Reason.SYNTAX,
+    codes.ENDLESS: Reason.TOO_LARGE,
+    codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
+    codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
+    codes.TOO_MANY_MESSAGES: Reason.TOO_MANY_MESSAGES,
+    codes.IDLE: Reason.IDLE,
+    codes.TOO_SLOW: Reason.TOO_SLOW,
+    codes.SHUTDOWN: Reason.SHUTDOWN,
+}
+
+
+class Receiver:
+    """The receiving side of one session. `session` is read for its counts alone."""
+
+    def __init__(self, site: Site, session: Session, peer: Peer) -> None:
+        self._site = site
+        self._session = session
+        self._peer = peer
+        self._since = site.ports.clock.seconds()
+        self.id = "".join(site.ports.chance.choices(_ID_LETTERS, k=10))
+        self._tls: Tls | None = None
+        self._helo = ""
+        self._esmtp = False
+        self._transaction: _Transaction | None = None
+        self._transactions = 0
+        self._refused_recipients = 0
+        self._asking: Deferred[Any] | None = None  # a look-up under way
+        self._committing = False
+
+    # -- what the shell calls ----------------------------------------------------------------------------------------
+
+    def greeting(self) -> Reply:
+        """The first words. What was edited until now holds for this session."""
+        ports = self._site.ports
+        ports.mailboxes.refresh()
+        ports.events.tell(SessionOpened(at=ports.now(), session=self.id, peer=self._peer))
+        return self._site.greeting
+
+    def answer(self, input_: Input) -> Reply | Deferred[Reply]:
+        """The reply to an input that is owed one. The Deferred never fires after `ended`, and never fails."""
+        return _ANSWERS[type(input_)](self, input_)
+
+    def take(self, block: Block) -> Awaitable[None] | None:
+        """Content. An awaitable asks to stop reading until it fires."""
+        transaction = self._open_transaction()
+        transaction.scan.feed(block.octets)
+        return self._incoming(transaction).write(block.octets)
+
+    def secured(self, tls: Tls) -> None:
+        """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""
+        self._abandon(Reason.ABANDONED)
+        self._helo = ""
+        self._tls = tls
+        ports = self._site.ports
+        ports.events.tell(TlsEstablished(at=ports.now(), session=self.id, peer=self._peer, tls=tls))
+
+    def ended(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
+        """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
+        if last is not None:
+            reason = _ENDINGS.get(last, reason)
+        if self._asking is not None:
+            self._asking.cancel()
+        if not self._committing:  # else the message may be safe already: _committed tells how it went
+            self._abandon(reason)
+        ports = self._site.ports
+        ports.events.tell(
+            SessionEnded(
+                at=ports.now(),
+                session=self.id,
+                peer=self._peer,
+                helo=self._helo,
+                tls=self._tls,
+                reason=reason,
+                seconds=ports.clock.seconds() - self._since,
+                commands=self._session.commands,
+                transactions=self._transactions,
+                messages=self._session.messages,
+                refused_recipients=self._refused_recipients,
+                errors=self._session.errors,
+            )
+        )
+
+    def _open_transaction(self) -> _Transaction:
+        """The transaction; the session's table sees to it that there is one wherever this is asked."""
+        if self._transaction is None:
+            raise RuntimeError("no transaction")
+        return self._transaction
+
+    # -- HELO to QUIT ------------------------------------------------------------------------------------------------
+
+    def _refuse(self, refusal: Refusal) -> Reply:
+        if refusal.reply is codes.TOO_MANY_RECIPIENTS:
+            self._open_transaction().refused_count += 1
+        return refusal.reply
+
+    def _ehlo(self, command: Ehlo) -> Reply:
+        self._hello(command.domain, esmtp=True)
+        return self._site.ehlo(secure=self._tls is not None)
+
+    def _helo_only(self, command: Helo) -> Reply:
+        self._hello(command.domain, esmtp=False)
+        return reply(250, "", self._site.host)
+
+    def _hello(self, domain: str, *, esmtp: bool) -> None:
+        self._abandon(Reason.ABANDONED)  # RFC 5321 4.1.4: EHLO clears as RSET does
+        self._helo = domain
+        self._esmtp = esmtp
+
+    def _rset(self, command: Rset) -> Reply:
+        self._abandon(Reason.ABANDONED)
+        return codes.RESET
+
+    # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
+
+    def _mail(self, mail: Mail) -> Reply:
+        if self._disk_is_full(mail.parameters.size):
+            return codes.NO_SPACE
+        self._transactions += 1
+        queue_id = f"{self.id}.{self._transactions}"
+        self._transaction = _Transaction(queue_id, mail, self._site.ports.clock.seconds())
+        return codes.SENDER_OK
+
+    def _disk_is_full(self, size: int) -> bool:
+        free = self._site.ports.acceptance.free_octets()
+        return free is not None and size + self._site.reserve > free
+
+    def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
+        decision = self._site.recipients.decide(command.forward_path)
+        if type(decision) is tuple:
+            return self._decided(decision, command)
+        self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
+        return decision.addCallback(self._decided_late, command).addErrback(self._cancelled)  # type: ignore[union-attr]
+
+    def _decided_late(self, decision: Decision, command: Rcpt) -> Reply:
+        self._asking = None
+        return self._decided(decision, command)
+
+    def _cancelled(self, failure: Failure) -> Deferred[Reply]:
+        """The session ended meanwhile: nobody is to hear of it."""
+        failure.trap(CancelledError)
+        return Deferred()
+
+    def _decided(self, decision: Decision, command: Rcpt) -> Reply:
+        verdict_, destinations = decision
+        transaction = self._open_transaction()
+        if destinations:
+            transaction.recipients.append(_recipient(command, verdict_, destinations))
+        else:
+            self._refused_recipients += 1
+            transaction.refused_count += 1
+            if transaction.refused_count <= _REMEMBERED:
+                transaction.refused.append(_recipient(command, verdict_, ()))
+        return verdict_.reply
+
+    # -- the message -------------------------------------------------------------------------------------------------
+
+    def _data(self, command: Data) -> Reply:
+        transaction = self._open_transaction()
+        if self._disk_is_full(transaction.mail.parameters.size):
+            return codes.NO_SPACE
+        self._incoming(transaction)
+        return codes.START_CONTENT
+
+    def _incoming(self, transaction: _Transaction) -> Incoming:
+        """The message on its way to the disk: begun by DATA, or by the first chunk of BDAT."""
+        if transaction.incoming is None:
+            transaction.incoming = self._open(transaction)
+        return transaction.incoming
+
+    def _open(self, transaction: _Transaction) -> Incoming:
+        for recipient in transaction.recipients:
+            for destination in recipient.destinations:
+                transaction.copies.setdefault(destination.maildir, destination)
+        above, below = self._trace(transaction)
+        return self._site.ports.acceptance.open(
+            [
+                Copy(maildir=maildir, trace=above + trace.delivered_to(destination.address) + below)
+                for maildir, destination in transaction.copies.items()
+            ]
+        )
+
+    def _trace(self, transaction: _Transaction) -> tuple[bytes, bytes]:
+        """What stands above and below the Delivered-To of each copy."""
+        tls = self._tls
+        alone = transaction.recipients[0].path if len(transaction.recipients) == 1 else None
+        smtputf8 = transaction.mail.parameters.smtputf8
+        return trace.return_path(transaction.mail.reverse_path), trace.received(
+            helo=self._helo,
+            peer_literal=self._peer.literal,
+            host=self._site.host,
+            protocol=trace.with_protocol(esmtp=self._esmtp, tls=tls is not None, smtputf8=smtputf8),
+            tls=f"{tls.protocol} cipher {tls.cipher}" if tls is not None else "",
+            queue_id=transaction.queue_id,
+            recipient=alone,
+            at=self._site.ports.now(),
+        )
+
+    def _end_of_chunk(self, end: EndOfChunk) -> Reply:
+        if end.fault is not None:
+            return self._finish(self._open_transaction(), verdict(end.fault, _FAULTS[end.fault]), end.size)
+        return codes.chunk_received(end.octets)
+
+    def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
+        transaction = self._open_transaction()
+        if end.fault is not None:
+            return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
+        incoming = self._incoming(transaction)
+        if self._loops(transaction):
+            return self._finish(transaction, _LOOP, end.size)
+        self._committing = True
+        return deferred_of(incoming.commit()).addCallback(self._committed, transaction, end.size)
+
+    def _loops(self, transaction: _Transaction) -> bool:
+        """RFC 5321 6.3: too many hops, or one of these mailboxes has had it before (RFC 9228)."""
+        scan = transaction.scan
+        scan.end()
+        return scan.received >= self._site.limits.hops or any(
+            destination.address.lower() in scan.delivered_to for destination in transaction.copies.values()
+        )
+
+    def _committed(self, outcome: Outcome, transaction: _Transaction, octets: int) -> Reply:
+        self._committing = False
+        match outcome:
+            case Stored(paths=paths):
+                decided = verdict(codes.accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
+            case NoSpace(detail=detail):
+                decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
+            case Failed(detail=detail):
+                decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
+        return self._finish(transaction, decided, octets)
+
+    # -- how a transaction ends --------------------------------------------------------------------------------------
+
+    def _finish(self, transaction: _Transaction, decided: Verdict, octets: int) -> Reply:
+        self._over(transaction, decided, decided.reason, octets)
+        return decided.reply
+
+    def _abandon(self, reason: Reason) -> None:
+        """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""
+        if self._transaction is not None:
+            self._over(self._transaction, None, reason, 0)
+
+    def _over(self, transaction: _Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
+        self._transaction = None
+        if transaction.incoming is not None:
+            transaction.incoming.abort()  # harmless after commit
+        ports = self._site.ports
+        ports.events.tell(
+            TransactionEnded(
+                at=ports.now(),
+                session=self.id,
+                queue_id=transaction.queue_id,
+                peer=self._peer,
+                helo=self._helo,
+                tls=self._tls,
+                envelope=transaction.envelope,
+                refused=tuple(transaction.refused),
+                refused_count=transaction.refused_count,
+                verdict=decided,
+                reason=reason,
+                octets=octets,
+                seconds=ports.clock.seconds() - transaction.since,
+                detail=decided.detail if decided is not None else "",
+            )
+        )
+
+
+def _recipient(command: Rcpt, decided: Verdict, destinations: tuple[Destination, ...]) -> Recipient:
+    return Recipient(
+        path=command.forward_path,
+        verdict=decided,
+        destinations=destinations,
+        notify=command.parameters.notify,
+        original=command.parameters.original,
+    )
+
+
+def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:
+    return lambda receiver, input_: words
+
+
+# kind of input: how it is answered. Connection is answered by `greeting`, Block by `take`.
+_ANSWERS: Final[dict[type, Callable[[Receiver, Any], Reply | Deferred[Reply]]]] = {
+    Refusal: Receiver._refuse,
+    Ehlo: Receiver._ehlo,
+    Helo: Receiver._helo_only,
+    Mail: Receiver._mail,
+    Rcpt: Receiver._rcpt,
+    Data: Receiver._data,
+    EndOfChunk: Receiver._end_of_chunk,
+    EndOfData: Receiver._end_of_data,
+    Rset: Receiver._rset,
+    Noop: _always(codes.NOOP),
+    Vrfy: _always(codes.NOT_VERIFIED),
+    Help: _always(codes.HELP),
+    StartTls: _always(codes.START_TLS),
+    Quit: _always(codes.CLOSING),
+}

@@ -1,0 +1,93 @@
+"""Every fixed reply, by name: the only file in which words for the peer are written.
+
+Codes by RFC 5321 4.2.3, enhanced status codes by RFC 3463 and the IANA registry (RFC 5248). A reply says what is wrong
+and what a postmaster may do about it; it never says which check decided, nor a path of ours.
+"""
+
+from typing import Final
+
+from twistedmx.smtp.reply import Reply, reply
+
+# Success and go-ahead
+CLOSING: Final = reply(221, "2.0.0", "Closing, good-bye")
+RESET: Final = reply(250, "2.0.0", "Reset")
+NOOP: Final = reply(250, "2.0.0", "Ok")
+SENDER_OK: Final = reply(250, "2.1.0", "Sender ok")
+RECIPIENT_OK: Final = reply(250, "2.1.5", "Recipient ok")
+NOT_VERIFIED: Final = reply(252, "2.1.5", "Not verified here; send the mail and its RCPT is answered")  # RFC 5321 3.5.3
+START_CONTENT: Final = reply(354, "", "Start mail input; end with <CRLF>.<CRLF>")
+START_TLS: Final = reply(220, "2.0.0", "Ready to start TLS")
+HELP: Final = reply(
+    214,
+    "2.0.0",
+    "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS QUIT",
+    "This server takes mail for its own mailboxes only; write to postmaster for help",
+)
+
+# Commands that cannot be obeyed
+LINE_TOO_LONG: Final = reply(500, "5.5.2", "Command line too long")
+BARE_NEWLINE_IN_COMMAND: Final = reply(500, "5.5.2", "Command lines end in CRLF; bare CR or bare LF received")
+NOT_PRINTABLE: Final = reply(500, "5.5.2", "Command line has control characters or is not UTF-8")
+UNKNOWN_COMMAND: Final = reply(500, "5.5.1", "Command not recognized")
+NOT_IMPLEMENTED: Final = reply(502, "5.5.1", "Command not implemented")
+NOT_SMTP: Final = reply(500, "5.5.1", "This is an SMTP server; closing", closes=True)
+NO_ARGUMENT_ALLOWED: Final = reply(501, "5.5.4", "This command takes no argument")
+ARGUMENT_NEEDED: Final = reply(501, "5.5.4", "This command needs an argument")
+BAD_HELO: Final = reply(501, "5.5.4", "Argument is neither a domain name nor an address literal")
+MAIL_SYNTAX: Final = reply(501, "5.5.2", "Syntax: MAIL FROM:<address> [parameters]")
+RCPT_SYNTAX: Final = reply(501, "5.5.2", "Syntax: RCPT TO:<address> [parameters]")
+BDAT_SYNTAX: Final = reply(501, "5.5.4", "Syntax: BDAT size [LAST]; closing, for the chunk cannot be told", closes=True)
+BAD_SENDER: Final = reply(501, "5.1.7", "Sender address is malformed (RFC 5321 4.1.2)")
+BAD_RECIPIENT: Final = reply(501, "5.1.3", "Recipient address is malformed (RFC 5321 4.1.2)")
+BAD_PARAMETER: Final = reply(501, "5.5.4", "A parameter has a malformed value or is given twice")
+UNKNOWN_PARAMETER: Final = reply(555, "5.5.4", "A parameter is not recognized or not offered")  # RFC 5321 4.1.1.11
+SMTPUTF8_NEEDED: Final = reply(553, "5.6.7", "Non-ASCII address needs MAIL with SMTPUTF8")  # RFC 6531 3.5
+
+# Commands out of order
+HELO_FIRST: Final = reply(503, "5.5.1", "Send EHLO or HELO first")
+MAIL_FIRST: Final = reply(503, "5.5.1", "Send MAIL first")
+RCPT_FIRST: Final = reply(503, "5.5.1", "No valid recipients; send RCPT first")
+NESTED_MAIL: Final = reply(503, "5.5.1", "A transaction is open already; send RSET first")
+NO_DATA_AFTER_BDAT: Final = reply(503, "5.5.1", "This message is being sent with BDAT")  # RFC 3030 2
+TLS_TWICE: Final = reply(503, "5.5.1", "TLS is active already")
+OUT_OF_ORDER: Final = reply(503, "5.5.1", "Command out of sequence")
+
+# Limits
+TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")
+TOO_MANY_IDLE_COMMANDS: Final = reply(421, "4.7.0", "Too many commands without mail; closing")
+TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; connect again to send more")
+TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
+IDLE: Final = reply(421, "4.4.2", "Nothing heard for too long; closing")
+TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly; closing")
+SHUTDOWN: Final = reply(421, "4.3.2", "Shutting down; try again shortly")
+
+# Recipients
+NO_SUCH_MAILBOX: Final = reply(550, "5.1.1", "No such mailbox here")
+NOT_OURS: Final = reply(550, "5.7.1", "We do not relay; that domain is not served here")
+MAILBOX_DISABLED: Final = reply(550, "5.2.1", "Mailbox is disabled")
+MAILBOX_FULL: Final = reply(452, "4.2.2", "Mailbox is full; try again later")
+LOOKUP_FAILED: Final = reply(451, "4.3.0", "Recipient cannot be looked up just now; try again later")
+
+# Messages
+TOO_LARGE: Final = reply(552, "5.3.4", "Message is larger than the SIZE announced in EHLO")
+ENDLESS: Final = reply(552, "5.3.4", "Message is far larger than the SIZE announced in EHLO; closing", closes=True)
+BARE_NEWLINE: Final = reply(550, "5.6.0", "Message has a bare CR or bare LF; lines end in CRLF (RFC 5321 2.3.8)")
+TEXT_LINE_TOO_LONG: Final = reply(550, "5.6.0", "Message has a line that is too long (RFC 5321 4.5.3.1.6)")
+LOOPING: Final = reply(554, "5.4.6", "Message is looping: it has been here before or passed too many hosts")
+NO_SPACE: Final = reply(452, "4.3.1", "Not enough room to store the message; try again later")
+STORAGE_FAILED: Final = reply(451, "4.3.0", "Message cannot be stored just now; try again later")
+
+
+def greeting(host: str) -> Reply:
+    """The first words of a session (RFC 5321 4.2: no enhanced status code)."""
+    return reply(220, "", f"{host} ESMTP twistedmx")
+
+
+def accepted(queue_id: str) -> Reply:
+    """The message is ours now. `queue_id`: what both logs will call it."""
+    return reply(250, "2.0.0", f"Ok: queued as {queue_id}")
+
+
+def chunk_received(octets: int) -> Reply:
+    """A chunk of BDAT that is not the last (RFC 3030 2)."""
+    return reply(250, "2.0.0", f"{octets} octets received")

@@ -1,0 +1,376 @@
+"""Commands as values, and how a command line becomes one (RFC 5321 4.1.1, with the parameters of its extensions).
+
+A line is octets without its CRLF. What cannot be a command is a Refusal: the reply that the grammar alone demands.
+Nothing here knows what came before; that is the table in `session`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from twistedmx.smtp import codes
+from twistedmx.smtp.path import DOMAIN, DOT_STRING, BadPath, Path, check_domain, parse_path
+from twistedmx.smtp.reply import Reply
+
+
+@attrs.frozen(kw_only=True)
+class Ehlo:
+    """`domain`: as given, a domain name or an address literal."""
+
+    domain: str
+
+
+@attrs.frozen(kw_only=True)
+class Helo:
+    """RFC 5321 4.1.1.1: a client without extensions."""
+
+    domain: str
+
+
+@attrs.frozen(kw_only=True)
+class MailParameters:
+    """`size`: octets, 0 = not said (RFC 1870). `body`: RFC 6152. `smtputf8`: RFC 6531. `ret`, `envid`: RFC 3461 4.3, 4.4."""
+
+    size: int = 0
+    body: str = "7BIT"
+    smtputf8: bool = False
+    ret: str = ""
+    envid: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RcptParameters:
+    """`notify`: "NEVER" or a list of "SUCCESS", "FAILURE", "DELAY" (RFC 3461 4.1). `original`: ORCPT as given (4.2)."""
+
+    notify: str = ""
+    original: str = ""
+
+
+@attrs.frozen
+class Mail:
+    """RFC 5321 4.1.1.2. Positional, as Rcpt: made a hundred thousand times a second (benchmarks/session.py)."""
+
+    reverse_path: Path
+    parameters: MailParameters
+
+
+@attrs.frozen
+class Rcpt:
+    """RFC 5321 4.1.1.3."""
+
+    forward_path: Path
+    parameters: RcptParameters
+
+
+@attrs.frozen(kw_only=True)
+class Bdat:
+    """RFC 3030 2. `octets`: the size of the chunk that follows at once."""
+
+    octets: int
+    last: bool
+
+
+@attrs.frozen
+class Data:
+    """RFC 5321 4.1.1.4."""
+
+
+@attrs.frozen
+class Rset:
+    """RFC 5321 4.1.1.5."""
+
+
+@attrs.frozen
+class Vrfy:
+    """RFC 5321 4.1.1.6."""
+
+
+@attrs.frozen
+class Help:
+    """RFC 5321 4.1.1.8."""
+
+
+@attrs.frozen
+class Noop:
+    """RFC 5321 4.1.1.9."""
+
+
+@attrs.frozen
+class Quit:
+    """RFC 5321 4.1.1.10."""
+
+
+@attrs.frozen
+class StartTls:
+    """RFC 3207 4."""
+
+
+@attrs.frozen
+class Refusal:
+    """Octets that are answered without asking anybody. `reply`: what the grammar, the order or a limit demands."""
+
+    reply: Reply
+
+
+Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls
+
+NO_MAIL_PARAMETERS: Final = MailParameters()
+NO_RCPT_PARAMETERS: Final = RcptParameters()
+_DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), Help(), Noop(), Quit(), StartTls()
+
+# The line that nearly every peer sends, with no parameters, in one match: benchmarks/session.py shows what it saves.
+# The domain is checked again for length when it could be too long, which the pattern cannot say.
+_plain_path = re.compile(b"(?i:RCPT TO|MAIL FROM): ?<(" + DOT_STRING + b"@(" + DOMAIN + rb"))>[ \t]*", re.ASCII)
+_SHORT_DOMAIN = 63  # a domain no longer than one label may be needs no check of its labels
+
+_keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*+\")*)>(?:[ \t]+(.*))?", re.DOTALL)
+# esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 4.1.2)
+_parameter = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
+_printable = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+# xtext of RFC 3461 4; an ORCPT of type utf-8 may have UTF-8 and \x{...} beside it (RFC 6533 3)
+_xtext = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+")
+_original = re.compile(rb"[A-Za-z0-9-]+;[\x21-\x3c\x3e-\x7e\x80-\xff]+")
+_chunk = re.compile(rb"[ \t]+(\d{1,18})(?:[ \t]+(LAST))?[ \t]*", re.IGNORECASE)
+_NOTIFY = {b"SUCCESS", b"FAILURE", b"DELAY"}
+_ENVID_OCTETS = 100  # RFC 3461 4.4
+_ORIGINAL_OCTETS = 500  # RFC 3461 4.2
+
+
+def parse_command(line: bytes) -> Command | Refusal:
+    """The command in `line` (octets without CRLF)."""
+    verb = line[:4].upper()
+    if verb == b"RCPT" or verb == b"MAIL":
+        found = _plain_path.fullmatch(line)
+        if found is not None and line.isascii():
+            address, domain = found.groups()
+            if len(domain) <= _SHORT_DOMAIN:
+                path = Path(address=address, domain=domain)
+                if verb == b"RCPT":
+                    return Rcpt(path, NO_RCPT_PARAMETERS)
+                return Mail(path, NO_MAIL_PARAMETERS)
+    return _parse_any(line)
+
+
+def _parse_any(line: bytes) -> Command | Refusal:
+    if not _printable.fullmatch(line) or not _is_utf8(line):
+        return Refusal(codes.BARE_NEWLINE_IN_COMMAND if b"\r" in line else codes.NOT_PRINTABLE)
+    line = line.rstrip(b" \t")  # RFC 5321 4.1.1: trailing white space is tolerated
+    end = next((index for index, octet in enumerate(line) if octet in b" \t:"), len(line))
+    parse = _VERBS.get(line[:end].upper())
+    if parse is None:
+        return Refusal(codes.NOT_SMTP if _is_http(line) else codes.UNKNOWN_COMMAND)
+    return parse(line[end:])
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# The request line of RFC 9112 3 and its first fields: a browser, a proxy or a form was made to talk to us.
+_http = re.compile(
+    rb"(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|PATCH|DELETE|TRACE|PRI) .*HTTP/|(?:Host|User-Agent):|(?:GET|POST|CONNECT)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_http(line: bytes) -> bool:
+    return _http.match(line) is not None
+
+
+def _no_argument(command: Command) -> Callable[[bytes], Command | Refusal]:
+    return lambda argument: Refusal(codes.NO_ARGUMENT_ALLOWED) if argument.strip() else command
+
+
+def _any_argument(command: Command) -> Callable[[bytes], Command | Refusal]:
+    return lambda argument: command
+
+
+def _not_implemented(argument: bytes) -> Refusal:
+    return Refusal(codes.NOT_IMPLEMENTED)
+
+
+def _helo_domain(argument: bytes) -> str | Refusal:
+    domain = argument.strip()
+    if not domain:
+        return Refusal(codes.ARGUMENT_NEEDED)
+    try:
+        check_domain(domain.removesuffix(b"."))
+    except BadPath:
+        return Refusal(codes.BAD_HELO)
+    return domain.decode("utf-8")
+
+
+def _ehlo(argument: bytes) -> Ehlo | Refusal:
+    domain = _helo_domain(argument)
+    return domain if isinstance(domain, Refusal) else Ehlo(domain=domain)
+
+
+def _helo(argument: bytes) -> Helo | Refusal:
+    domain = _helo_domain(argument)
+    return domain if isinstance(domain, Refusal) else Helo(domain=domain)
+
+
+def _vrfy(argument: bytes) -> Vrfy | Refusal:
+    return _VRFY if argument.strip() else Refusal(codes.ARGUMENT_NEEDED)
+
+
+def _bdat(argument: bytes) -> Bdat | Refusal:
+    found = _chunk.fullmatch(argument)
+    if found is None:
+        return Refusal(codes.BDAT_SYNTAX)
+    return Bdat(octets=int(found[1]), last=found[2] is not None)
+
+
+def _path_and_parameters(keyword: bytes, argument: bytes) -> tuple[bytes, dict[bytes, bytes]] | None:
+    """The octets between the brackets, and the parameters by upper-case keyword; None where the syntax is wrong.
+
+    A parameter given twice has the value b"\\0", which no value may be.
+    """
+    argument = argument.lstrip(b" \t")
+    if argument[: len(keyword)].upper() != keyword:
+        return None
+    found = _keyword_path.fullmatch(argument[len(keyword) :])
+    if found is None:
+        return None
+    parameters: dict[bytes, bytes] = {}
+    for word in (found[2] or b"").split():
+        parameter = _parameter.fullmatch(word)
+        if parameter is None:
+            return None
+        name = parameter[1].upper()
+        parameters[name] = b"\0" if name in parameters else parameter[2] or b""
+    return found[1], parameters
+
+
+class _BadParameter(ValueError):
+    """A parameter's value is malformed."""
+
+
+def _size(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 20:  # RFC 1870 3: 1*20DIGIT
+        raise _BadParameter
+    return int(value)
+
+
+def _body(value: bytes) -> str:
+    if value.upper() not in (b"7BIT", b"8BITMIME"):  # BINARYMIME is not offered
+        raise _BadParameter
+    return value.upper().decode("ascii")
+
+
+def _flag(value: bytes) -> bool:
+    if value:
+        raise _BadParameter
+    return True
+
+
+def _ret(value: bytes) -> str:
+    if value.upper() not in (b"FULL", b"HDRS"):
+        raise _BadParameter
+    return value.upper().decode("ascii")
+
+
+def _envid(value: bytes) -> str:
+    if len(value) > _ENVID_OCTETS or not _xtext.fullmatch(value):
+        raise _BadParameter
+    return value.decode("ascii")
+
+
+def _notify(value: bytes) -> str:
+    words = value.upper().split(b",")
+    if words != [b"NEVER"] and (not _NOTIFY.issuperset(words) or len(set(words)) != len(words)):
+        raise _BadParameter
+    return b",".join(words).decode("ascii")
+
+
+def _orcpt(value: bytes) -> str:
+    if len(value) > _ORIGINAL_OCTETS or not _original.fullmatch(value):
+        raise _BadParameter
+    kind, _, address = value.partition(b";")
+    if kind.lower() != b"utf-8" and not _xtext.fullmatch(address):
+        raise _BadParameter
+    return value.decode("utf-8")
+
+
+# keyword: the field it fills, and how its value is read. What is not here was not offered in EHLO.
+_MAIL_PARAMETERS: Final[dict[bytes, tuple[str, Callable[[bytes], object]]]] = {
+    b"SIZE": ("size", _size),
+    b"BODY": ("body", _body),
+    b"SMTPUTF8": ("smtputf8", _flag),
+    b"RET": ("ret", _ret),
+    b"ENVID": ("envid", _envid),
+}
+_RCPT_PARAMETERS: Final[dict[bytes, tuple[str, Callable[[bytes], object]]]] = {
+    b"NOTIFY": ("notify", _notify),
+    b"ORCPT": ("original", _orcpt),
+}
+
+
+def _read_parameters(
+    given: dict[bytes, bytes], known: dict[bytes, tuple[str, Callable[[bytes], object]]]
+) -> dict[str, object] | Refusal:
+    if not given.keys() <= known.keys():
+        return Refusal(codes.UNKNOWN_PARAMETER)
+    try:
+        return {known[name][0]: known[name][1](value) for name, value in given.items()}
+    except _BadParameter:
+        return Refusal(codes.BAD_PARAMETER)
+
+
+def _mail(argument: bytes) -> Mail | Refusal:
+    parts = _path_and_parameters(b"FROM", argument)
+    if parts is None:
+        return Refusal(codes.MAIL_SYNTAX)
+    octets, given = parts
+    try:
+        path = parse_path(octets)
+    except BadPath:
+        return Refusal(codes.BAD_SENDER)
+    parameters = _read_parameters(given, _MAIL_PARAMETERS)
+    if isinstance(parameters, Refusal):
+        return parameters
+    mail = Mail(path, MailParameters(**parameters))  # type: ignore[arg-type]  # the table names fields and types
+    if not mail.parameters.smtputf8 and not path.address.isascii():
+        return Refusal(codes.SMTPUTF8_NEEDED)
+    return mail
+
+
+def _rcpt(argument: bytes) -> Rcpt | Refusal:
+    parts = _path_and_parameters(b"TO", argument)
+    if parts is None:
+        return Refusal(codes.RCPT_SYNTAX)
+    octets, given = parts
+    try:
+        path = parse_path(octets)
+    except BadPath:
+        return Refusal(codes.BAD_RECIPIENT)
+    if not path.address:
+        return Refusal(codes.BAD_RECIPIENT)  # only a reverse-path may be null
+    parameters = _read_parameters(given, _RCPT_PARAMETERS)
+    if isinstance(parameters, Refusal):
+        return parameters
+    return Rcpt(path, RcptParameters(**parameters))  # type: ignore[arg-type]  # the table names fields and types
+
+
+_VERBS: Final[dict[bytes, Callable[[bytes], Command | Refusal]]] = {
+    b"EHLO": _ehlo,
+    b"HELO": _helo,
+    b"MAIL": _mail,
+    b"RCPT": _rcpt,
+    b"DATA": _no_argument(_DATA),
+    b"BDAT": _bdat,
+    b"RSET": _no_argument(_RSET),
+    b"VRFY": _vrfy,
+    b"HELP": _any_argument(_HELP),
+    b"NOOP": _any_argument(_NOOP),
+    b"QUIT": _no_argument(_QUIT),
+    b"STARTTLS": _no_argument(_STARTTLS),
+    # known to RFC 821, 5321 and their extensions, and not done here
+    **dict.fromkeys((b"EXPN", b"AUTH", b"ETRN", b"ATRN", b"TURN", b"SEND", b"SOML", b"SAML"), _not_implemented),
+}
