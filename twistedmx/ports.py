@@ -92,7 +92,7 @@ class Disk(Protocol):
     def publish(self, file: File, path: str) -> None:
         """Give the file the name `path`, and take the temporary one away. Never replaces: raises FileExistsError.
 
-        The name survives a power cut only after `sync_directory` of its directory.
+        After any other error the name may be there. It survives a power cut only after `sync_directory` of its directory.
         """
 
     def sync_directory(self, path: str) -> None:
@@ -102,7 +102,10 @@ class Disk(Protocol):
         """Give the descriptor back; the names stay."""
 
     def discard(self, file: File) -> None:
-        """Close, and remove the temporary name if there is one. Never raises; harmless after `close`."""
+        """Close, and remove the temporary name if there is one. Never raises.
+
+        Not after `close`, nor twice: the number of the descriptor may be another's by then.
+        """
 
     def remove(self, path: str) -> None:
         """Remove a name. A missing one is fine."""

@@ -66,6 +66,7 @@ class Site:
         # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
         # Its parameters are taken all the same and kept in the envelope.
         return [
+            *(["STARTTLS"] if self.starttls and not secure else []),
             "PIPELINING",
             f"SIZE {self.limits.size}",
             "8BITMIME",
@@ -73,7 +74,6 @@ class Site:
             "CHUNKING",
             "ENHANCEDSTATUSCODES",
             f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages}",
-            *(["STARTTLS"] if self.starttls and not secure else []),
         ]
 
     def ehlo(self, *, secure: bool) -> Reply:

@@ -1,0 +1,295 @@
+"""The group commit: what it promises holds through power cuts and through every failure of the disk."""
+
+import errno
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedmx.delivery.commit import Draft, GroupCommit
+from twistedmx.delivery.maildir import Layout, Names
+from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
+from twistedmx.testing.disk import FakeDisk, PowerCut
+
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+MAILDIRS = ("/mail/a", "/mail/b", "/home/c/Maildir")
+
+
+class Message:
+    """What a test delivers: its number tells it apart, in all its copies."""
+
+    def __init__(self, number: int, maildirs: Sequence[str], *, spilt: int = 0, length: int = 20) -> None:
+        self.copies = [
+            Copy(maildir=maildir, trace=b"Message: %d, copy %d\n" % (number, place))
+            for place, maildir in enumerate(maildirs)
+        ]
+        self.content = b"content of %d " % number + b"x" * length
+        self.spilt = spilt
+        self.draft = Draft(self.copies)
+
+    @property
+    def wholes(self) -> list[bytes]:
+        return [copy.trace + self.content for copy in self.copies]
+
+
+class Host:
+    """A disk and a group commit on it."""
+
+    def __init__(self, *, nameless: bool = True) -> None:
+        self.time = 1e9
+        self.disk = FakeDisk(now=lambda: self.time, nameless=nameless)
+        self.commit = GroupCommit(
+            disk=self.disk,
+            layout=Layout(disk=self.disk, now=lambda: self.time),
+            names=Names(now=lambda: self.time, chance=Random(1), host="mx.example", pid=lambda: 1),
+        )
+
+    def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
+        for message in batch:
+            step = len(message.content) // (message.spilt + 1)
+            for part in range(message.spilt):
+                self.commit.spill(message.draft, (message.content[part * step : (part + 1) * step],))
+        return self.commit.commit(
+            [
+                (message.draft, (message.content[len(message.content) // (message.spilt + 1) * message.spilt :],))
+                for message in batch
+            ]
+        )
+
+
+def in_new(disk: FakeDisk) -> list[bytes]:
+    """All files readers see."""
+    return [disk.read(f"{maildir}/new/{name}") for maildir in MAILDIRS for name in disk.names(f"{maildir}/new")]
+
+
+MESSAGES = st.builds(
+    lambda maildirs, spilt: (maildirs, spilt),
+    st.lists(st.sampled_from(MAILDIRS), min_size=1, max_size=4),
+    st.integers(0, 2),
+)
+BATCHES = st.lists(st.lists(MESSAGES, min_size=1, max_size=4), min_size=1, max_size=3)
+
+
+def build(batches: Sequence[Sequence[tuple[Sequence[str], int]]]) -> list[list[Message]]:
+    numbers = iter(range(1000))
+    return [[Message(next(numbers), maildirs, spilt=spilt) for maildirs, spilt in batch] for batch in batches]
+
+
+class CommitTests(SynchronousTestCase):
+    """Without faults."""
+
+    def test_each_copy_is_whole_and_nothing_else_is_left(self) -> None:
+        """Content once per copy, under its own trace; no file in tmp, no descriptor."""
+        for nameless in (True, False):
+            host = Host(nameless=nameless)
+            messages = [Message(1, MAILDIRS, spilt=2), Message(2, ("/mail/a", "/mail/a"))]
+            outcomes = host.deliver(messages)
+            for message, outcome in zip(messages, outcomes, strict=True):
+                assert isinstance(outcome, Stored), outcome
+                self.assertEqual([host.disk.read(path) for path in outcome.paths], message.wholes)
+            self.assertEqual(len(in_new(host.disk)), 5)
+            self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[], [], []])
+            self.assertEqual(host.disk.open_files, 0)
+
+    def test_the_size_in_the_name_is_the_size_of_the_file(self) -> None:
+        """A wrong one breaks Dovecot's quota, and its reading."""
+        host = Host()
+        (outcome,) = host.deliver([Message(1, MAILDIRS, spilt=1, length=12345)])
+        assert isinstance(outcome, Stored), outcome
+        for path in outcome.paths:
+            self.assertTrue(path.endswith(f",S={len(host.disk.read(path))}"), path)
+
+    def test_the_writing_of_all_begins_before_the_first_sync_and_each_directory_is_synced_once(self) -> None:
+        """It is what makes a batch cheaper than its messages."""
+        host = Host()
+        host.deliver([Message(0, ("/mail/a",))])
+        begun = len(host.disk.calls)
+        host.deliver([Message(number, ("/mail/a",)) for number in range(3)])
+        self.assertEqual(
+            [call[0] for call in host.disk.calls[begun:]],
+            ["create", "write"] * 3
+            + ["start_writeback"] * 3
+            + ["sync"] * 3
+            + ["publish"] * 3
+            + ["sync_directory"]
+            + ["close"] * 3,
+        )
+
+    def test_a_message_given_up_before_its_batch_leaves_nothing(self) -> None:
+        """Its peer is gone and will send it again."""
+        for spilt in (0, 1):
+            host = Host(nameless=False)
+            gone, other = Message(1, ("/mail/a",), spilt=spilt), Message(2, ("/mail/a",))
+            gone.draft.aborted = True
+            outcomes = host.deliver([gone, other])
+            self.assertIsInstance(outcomes[0], Failed)
+            self.assertEqual(in_new(host.disk), other.wholes)
+            self.assertEqual((host.disk.open_files, host.disk.names("/mail/a/tmp")), (0, []))
+
+    def test_those_whose_commit_never_comes_are_discarded(self) -> None:
+        """At the end of the process, sessions are in the middle of messages."""
+        host = Host(nameless=False)
+        draft = Draft([Copy(maildir="/mail/a", trace=b"")])
+        host.commit.spill(draft, (b"part",))
+        host.commit.discard_all()
+        self.assertEqual((host.disk.open_files, host.disk.names("/mail/a/tmp")), (0, []))
+
+    def test_a_maildir_that_vanished_is_made_again(self) -> None:
+        """The user was removed and came back, or the disk was changed."""
+        host = Host()
+        host.deliver([Message(1, ("/mail/a",))])
+        host.disk.remove_tree("/mail/a")
+        (outcome,) = host.deliver([Message(2, ("/mail/a",))])
+        self.assertIsInstance(outcome, Stored)
+
+    def test_a_maildir_without_new_fails_once_and_is_then_whole_again(self) -> None:
+        """Half a Maildir heals; the one message is sent again by its peer."""
+        host = Host()
+        host.deliver([Message(1, ("/mail/a",))])
+        host.disk.remove_tree("/mail/a/new")
+        (first,) = host.deliver([Message(2, ("/mail/a",))])
+        (second,) = host.deliver([Message(3, ("/mail/a",))])
+        self.assertIsInstance(first, Failed)
+        self.assertIsInstance(second, Stored)
+
+    def test_a_taken_name_is_not_replaced_and_another_is_found(self) -> None:
+        """Chance may repeat itself; mail must not disappear under other mail."""
+        host, twin = Host(), Host()
+        (outcome,) = twin.deliver([Message(1, ("/mail/a",))])
+        assert isinstance(outcome, Stored), outcome
+        host.disk.make_directories("/mail/a/new")
+        file = host.disk.create("/mail/a/new", "")
+        host.disk.publish(file, outcome.paths[0])
+        host.disk.close(file)
+        (outcome,) = host.deliver([Message(1, ("/mail/a",))])
+        self.assertIsInstance(outcome, Stored)
+        self.assertEqual(len(in_new(host.disk)), 2)
+
+    def test_a_fault_of_ours_is_logged_and_is_one_messages_alone(self) -> None:
+        """The other peers of the batch must not pay for it."""
+        host = Host()
+        wrong, right = Message(1, ("/mail/a",)), Message(2, ("/mail/a",))
+        host.disk.write = lambda file, blocks, write=host.disk.write: (  # type: ignore[method-assign]
+            write(file, blocks) if b"Message: 1," not in blocks[0] else [][0]
+        )
+        outcomes = host.deliver([wrong, right])
+        self.assertIsInstance(outcomes[0], Failed)
+        self.assertIsInstance(outcomes[1], Stored)
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+        self.assertEqual(host.disk.open_files, 0)
+
+
+class PowerCutTests(SynchronousTestCase):
+    """250 survives it."""
+
+    @settings(deadline=None, max_examples=60)
+    @given(batches=BATCHES, nameless=st.booleans(), where=st.floats(0, 1))
+    def test_what_was_told_as_stored_is_there_and_nothing_is_torn(
+        self, batches: list[list[tuple[list[str], int]]], nameless: bool, where: float
+    ) -> None:
+        """The one promise of this package, at every moment, whatever the disk did of what it was not asked to sync."""
+        rehearsal = Host(nameless=nameless)
+        for batch in build(batches):
+            rehearsal.deliver(batch)
+        host = Host(nameless=nameless)
+        host.disk.cut_at(int(where * (len(rehearsal.disk.calls) + 1)))
+        sent, promised = build(batches), []
+        try:
+            for batch in sent:
+                for message, outcome in zip(batch, host.deliver(batch), strict=True):
+                    assert isinstance(outcome, Stored), outcome
+                    promised += list(zip(outcome.paths, message.wholes, strict=True))
+        except PowerCut:
+            pass
+        wholes = {whole for batch in sent for message in batch for whole in message.wholes}
+        for names in (False, True):
+            for octets in (False, True):
+                found = host.disk.power_cut(names=names, octets=octets)
+                for path, whole in promised:
+                    self.assertEqual(found.read(path), whole)
+                self.assertLessEqual(set(in_new(found)), wholes)
+
+
+class FaultTests(SynchronousTestCase):
+    """Every call may fail, and does."""
+
+    def batch(self) -> list[Message]:
+        return [
+            Message(1, ("/mail/a",)),
+            Message(2, ("/mail/b", "/mail/a", "/mail/b"), spilt=2),
+            Message(3, ("/home/c/Maildir",)),
+        ]
+
+    def check(self, host: Host, batch: Sequence[Message], outcomes: Sequence[Outcome], number: int) -> list[Message]:
+        """Nothing is left of what failed, all of what was stored is there. The failed messages."""
+        failed, wholes = [], []
+        for message, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                wholes += message.wholes
+            else:
+                self.assertIsInstance(outcome, NoSpace if number in (errno.ENOSPC, errno.EDQUOT) else Failed)
+                failed.append(message)
+        self.assertEqual(sorted(in_new(host.disk)), sorted(wholes))
+        self.assertEqual(host.disk.open_files, 0)
+        self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[], [], []])
+        found = host.disk.power_cut(names=False, octets=False)
+        self.assertLessEqual(set(wholes), set(in_new(found)))
+        return failed
+
+    def test_one_failed_call_is_one_messages_failure_and_leaves_nothing(self) -> None:
+        """A mailbox over its quota must not defer the mail of others, nor half a message be delivered."""
+        for nameless in (True, False):
+            rehearsal = Host(nameless=nameless)
+            rehearsal.deliver(self.batch())
+            for call, (method, *_) in enumerate(rehearsal.disk.calls):
+                for number in ERRORS:
+                    for done in (False, True):
+                        host, batch = Host(nameless=nameless), self.batch()
+                        host.disk.fail(call, number, done=done)
+                        failed = self.check(host, batch, host.deliver(batch), number)
+                        if method in ("start_writeback", "list_stale", "remove", "discard", "close"):
+                            self.assertEqual(failed, [], f"{method} {call}")
+                        elif method == "sync_directory" and failed:
+                            self.assertLessEqual(len(failed), 2)  # both in /mail/a
+                        else:
+                            self.assertEqual(len(failed), 1, f"{method} {call}")
+
+    def test_a_disk_that_stays_broken_fails_all_that_come_after_and_loses_nothing_promised(self) -> None:
+        """Read-only, or full, from one call on: the worst is a message that comes twice, never one that does not."""
+        rehearsal = Host()
+        rehearsal.deliver(self.batch())
+        for call in range(len(rehearsal.disk.calls) + 1):
+            for number in ERRORS:
+                host, batch = Host(), self.batch()
+                host.disk.fail_from(call, number)
+                outcomes = host.deliver(batch)
+                later = host.deliver(self.batch())
+                self.assertFalse([outcome for outcome in later if isinstance(outcome, Stored)])
+                self.assertEqual(host.disk.open_files, 0)
+                found = host.disk.power_cut(names=False, octets=False)
+                for message, outcome in zip(batch, outcomes, strict=True):
+                    if isinstance(outcome, Stored):
+                        self.assertEqual([found.read(path) for path in outcome.paths], message.wholes)
+
+    def test_a_name_that_cannot_be_taken_back_is_in_the_detail(self) -> None:
+        """It explains the message that came twice."""
+        host = Host()
+        host.deliver([Message(0, ("/mail/a",))])
+        begun = len(host.disk.calls)
+        host.disk.fail_from(begun + 5, errno.EROFS)
+        (outcome,) = host.deliver([Message(1, ("/mail/a",))])
+        assert isinstance(outcome, Failed), outcome
+        self.assertIn("could not be taken back", outcome.detail)
+
+    def test_after_a_failed_spill_the_rest_costs_no_call(self) -> None:
+        """A full disk is not asked sixty times for one message."""
+        host, message = Host(), Message(1, ("/mail/a",))
+        host.disk.fail_from(0, errno.ENOSPC)
+        host.commit.spill(message.draft, (b"part",))
+        calls = len(host.disk.calls)
+        host.commit.spill(message.draft, (b"part",))
+        (outcome,) = host.commit.commit([(message.draft, (b"rest",))])
+        self.assertIsInstance(outcome, NoSpace)
+        self.assertEqual(len(host.disk.calls), calls)

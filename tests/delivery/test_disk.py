@@ -1,0 +1,235 @@
+"""The system calls of acceptance: the real disk in both its ways of writing, and the one in memory."""
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from unittest import skipUnless
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedmx.delivery.disk import PosixDisk
+from twistedmx.ports import File
+from twistedmx.testing.disk import FakeDisk, PowerCut
+from twistedmx.testing.disk_suite import DiskSuite
+
+
+class RealFiles(DiskSuite):
+    """The suite on real files, in trial's own directory."""
+
+    nameless = True
+
+    def setUp(self) -> None:
+        self.root = os.path.abspath(self.mktemp())
+        os.makedirs(self.root)
+        self.waited = 0.0
+        self.disk = PosixDisk(now=lambda: time.time() + self.waited, nameless=self.nameless)
+
+    def read(self, path: str) -> bytes:
+        with open(path, "rb") as file:
+            return file.read()
+
+    def names(self, directory: str) -> Sequence[str]:
+        return os.listdir(directory)
+
+    def wait(self, seconds: float) -> None:
+        self.waited += seconds
+
+    def copied(self) -> bytes:
+        self.make()
+        first = self.disk.create(f"{self.root}/begun", "one")
+        self.disk.write(first, (b"trace\n", b"content" * 100_000))
+        second = self.disk.create(f"{self.root}/begun", "two")
+        self.disk.copy(first, 6, second)
+        self.disk.publish(second, f"{self.root}/new/two")
+        self.disk.close(second)
+        self.disk.discard(first)
+        return self.read(f"{self.root}/new/two")
+
+    def test_a_refused_copy_goes_through_memory(self) -> None:
+        """The two Maildirs may be on different file systems, the kernel may be old."""
+        for number in (errno.EXDEV, errno.ENOSYS, errno.EINVAL):
+
+            def refuse(*a: object, number: int = number, **k: object) -> int:
+                raise OSError(number, "refused")
+
+            self.patch(os, "copy_file_range", refuse)
+            self.root += "x"
+            self.assertEqual(self.copied(), b"content" * 100_000)
+
+    def test_a_copy_that_stops_early_is_ended_through_memory(self) -> None:
+        """Some kernels answer 0, or less than asked."""
+        real = os.copy_file_range
+        answers = iter([1000, 0])
+        self.patch(os, "copy_file_range", lambda s, t, n, **k: (most := next(answers)) and real(s, t, most, **k))
+        self.assertEqual(self.copied(), b"content" * 100_000)
+
+    def test_a_full_disk_is_said_and_not_tried_again(self) -> None:
+        """ENOSPC has an outcome of its own."""
+
+        def full(*a: object, **k: object) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+        self.patch(os, "copy_file_range", full)
+        self.assertRaises(OSError, self.copied)
+
+    def test_what_was_not_taken_is_written_again_from_there(self) -> None:
+        """A signal, or a disk nearly full, must not tear a message."""
+        self.make()
+        real = os.writev
+        self.patch(os, "writev", lambda descriptor, blocks: real(descriptor, [b"".join(blocks)[:5]]))
+        self.assertEqual(self.read(self.publish("one", b"abc", b"def", b"ghi")), b"abcdefghi")
+
+    def test_a_directory_whose_parent_could_not_be_synced_is_taken_away(self) -> None:
+        """Left there it would pass for a safe one, and the next mail would be lost with it."""
+        disk = self.disk
+
+        def broken(path: str) -> None:
+            raise OSError(errno.EIO, "broken")
+
+        disk.sync_directory = broken
+        self.assertRaises(OSError, disk.make_directories, f"{self.root}/a/b")
+        self.assertEqual(self.names(self.root), [])
+
+    def test_a_file_in_the_way_is_an_error(self) -> None:
+        """The operator hears of it; it is not replaced."""
+        with open(f"{self.root}/file", "wb"):
+            pass
+        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file/tmp")
+        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file")
+
+    @skipUnless(os.path.isdir("/proc/self/fd"), "needs /proc")
+    def test_no_descriptor_is_left(self) -> None:
+        """A leak of one a message ends the service within the hour."""
+        before = len(os.listdir("/proc/self/fd"))
+        self.make()
+        self.publish("one", b"content")
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class NamelessFilesTests(RealFiles, SynchronousTestCase):
+    """Where O_TMPFILE is to be had and trusted."""
+
+    def test_a_file_system_that_is_not_known_to_keep_nameless_files_gets_names(self) -> None:
+        """/proc stands for btrfs, which could bring a message back empty after a power cut."""
+        self.assertFalse(self.disk._choose("/proc"))
+
+    def test_the_way_of_writing_is_remembered_for_a_bounded_number_of_directories(self) -> None:
+        """Ten thousand users must not become a leak."""
+        self.make()
+        for _ in range(2):
+            self.disk.discard(self.disk.create(f"{self.root}/begun", "x"))
+        self.assertEqual(list(self.disk._nameless), [f"{self.root}/begun"])
+        self.disk._nameless.update((str(number), True) for number in range(5000))
+        self.disk.discard(self.disk.create(f"{self.root}/new", "x"))
+        self.assertEqual(list(self.disk._nameless), [f"{self.root}/new"])
+
+    def test_a_refused_link_means_names_from_then_on(self) -> None:
+        """Some security modules let us make a nameless file and will not link it: one message waits, not all."""
+        self.make()
+        file = self.disk.create(f"{self.root}/begun", "one")
+        if file.temporary:
+            self.skipTest("no nameless files here")
+        self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "refused")))
+        self.assertRaises(OSError, self.disk.publish, file, f"{self.root}/new/one")
+        self.disk.discard(file)
+        self.assertEqual(self.read(self.publish("two", b"content")), b"content")
+
+
+class NamedFilesTests(RealFiles, SynchronousTestCase):
+    """Where every file has a name from the start."""
+
+    nameless = False
+
+    def test_without_hard_links_the_file_is_renamed_and_still_never_replaces(self) -> None:
+        """FAT, and some network file systems, know no links."""
+        self.make()
+        self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "no links here")))
+        path = self.publish("one", b"content")
+        self.assertEqual(self.read(path), b"content")
+        self.assertEqual(self.names(f"{self.root}/begun"), [])
+        file = self.disk.create(f"{self.root}/begun", "two")
+        self.assertRaises(FileExistsError, self.disk.publish, file, path)
+        self.disk.discard(file)
+
+    def test_a_link_whose_answer_was_lost_counts(self) -> None:
+        """NFS repeats the call and hears that the name is taken: by us. Another name would be a second delivery."""
+        self.make()
+        file = self.disk.create(f"{self.root}/begun", "one")
+        os.link(file.temporary, f"{self.root}/new/one")
+        self.disk.publish(file, f"{self.root}/new/one")
+        self.disk.close(file)
+        self.assertEqual(self.names(f"{self.root}/begun"), [])
+
+    def test_a_name_of_its_own_that_is_taken_is_said(self) -> None:
+        """Two writers in one file would mix two messages."""
+        self.make()
+        self.disk.discard(self.disk.create(f"{self.root}/begun", "one"))
+        file = self.disk.create(f"{self.root}/begun", "one")
+        self.assertRaises(FileExistsError, self.disk.create, f"{self.root}/begun", "one")
+        self.disk.discard(file)
+
+
+class MemorySuiteTests(DiskSuite, SynchronousTestCase):
+    """The disk in memory keeps the same suite, so that what is tested on it holds for the real one."""
+
+    nameless = True
+
+    def setUp(self) -> None:
+        self.time = 1000.0
+        self.root = "/mail"
+        self.disk: FakeDisk = FakeDisk(now=lambda: self.time, nameless=self.nameless)
+        self.disk.make_directories(self.root)
+
+    def read(self, path: str) -> bytes:
+        return self.disk.read(path)
+
+    def names(self, directory: str) -> Sequence[str]:
+        return self.disk.names(directory)
+
+    def wait(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class NamedMemorySuiteTests(MemorySuiteTests):
+    """The same, with names from the start."""
+
+    nameless = False
+
+
+class PowerCutTests(SynchronousTestCase):
+    """What the disk in memory loses: the tests of the group commit are worth what these are."""
+
+    def setUp(self) -> None:
+        self.disk = FakeDisk()
+        self.disk.make_directories("/new")
+        self.file: File = self.disk.create("/new", "")
+        self.disk.write(self.file, (b"content",))
+
+    def test_octets_without_sync_may_be_lost_though_the_name_is_there(self) -> None:
+        """The classical empty file after a crash."""
+        self.disk.publish(self.file, "/new/one")
+        self.disk.sync_directory("/new")
+        self.assertEqual(self.disk.power_cut(names=False, octets=False).read("/new/one"), b"")
+        self.assertEqual(self.disk.power_cut(names=False, octets=True).read("/new/one"), b"content")
+
+    def test_a_name_without_sync_may_be_lost_or_not(self) -> None:
+        """fsync of a file says nothing of its name."""
+        self.disk.sync(self.file)
+        self.disk.publish(self.file, "/new/one")
+        self.assertEqual(self.disk.power_cut(names=False, octets=False).names("/new"), [])
+        self.assertEqual(self.disk.power_cut(names=True, octets=False).read("/new/one"), b"content")
+
+    def test_a_removed_name_may_come_back(self) -> None:
+        """Removing is a change of the directory, too."""
+        self.disk.publish(self.file, "/new/one")
+        self.disk.sync_directory("/new")
+        self.disk.remove("/new/one")
+        self.assertEqual(self.disk.power_cut(names=False, octets=True).names("/new"), ["one"])
+        self.assertEqual(self.disk.power_cut(names=True, octets=True).names("/new"), [])
+
+    def test_after_the_cut_nothing_works(self) -> None:
+        """Nobody tidies up after a power cut."""
+        self.disk.cut_at(len(self.disk.calls))
+        self.assertRaises(PowerCut, self.disk.sync, self.file)
+        self.assertRaises(PowerCut, self.disk.discard, self.file)

@@ -1,0 +1,91 @@
+"""Maildirs: the names of their files, their layout, and what was left behind in `tmp`.
+
+By https://cr.yp.to/proto/maildir.html. Knows nothing of messages or of batches. Called from one thread at a time.
+
+BUGS: a Maildir whose `tmp` is there but whose `new` was taken away costs one failed delivery before it is made again.
+"""
+
+import contextlib
+from collections.abc import Callable
+from random import Random
+
+from twistedmx.ports import Disk
+
+TMP, NEW, CUR = "tmp", "new", "cur"
+
+_STALE = 36 * 3600  # seconds; "you may safely remove" such files, says the page above
+_SWEEP_EVERY = 86_400  # seconds
+_KNOWN = 16_384  # Maildirs; some 250 octets each
+_LONGEST_HOST = 128  # octets: a file name may have 255, a host name 253
+
+
+class Names:
+    """File names nobody else makes.
+
+    `now`: seconds since the epoch. `pid`: `os.getpid`, asked each time because of daemonising. `chance`: tells apart two
+    hosts or two starts which agree in all the rest.
+    """
+
+    def __init__(self, *, now: Callable[[], float], chance: Random, host: str, pid: Callable[[], int]) -> None:
+        self._now = now
+        self._chance = chance
+        self._pid = pid
+        self._host = host.replace("/", r"\057").replace(":", r"\072")[:_LONGEST_HOST]
+        self._count = 0
+
+    def next(self) -> str:
+        """A name for `tmp`."""
+        microseconds = int(self._now() * 1_000_000)
+        self._count += 1
+        return (
+            f"{microseconds // 1_000_000}.M{microseconds % 1_000_000:06d}P{self._pid()}Q{self._count}"
+            f"R{self._chance.getrandbits(64):016x}.{self._host}"
+        )
+
+    def next_sized(self, octets: int) -> str:
+        """A name for `new`. `octets`: the size of the file, which Dovecot and others then need not ask for."""
+        return f"{self.next()},S={octets}"
+
+
+class Layout:
+    """Makes Maildirs where they are missing, and sweeps their `tmp`, at the first delivery and once a day."""
+
+    def __init__(self, *, disk: Disk, now: Callable[[], float]) -> None:
+        self._disk = disk
+        self._now = now
+        self._swept: dict[str, float] = {}  # by Maildir: when; the oldest first, so that it can be bounded
+
+    def prepare(self, maildir: str) -> None:
+        """When this returns, `maildir` is there and would survive a power cut. Raises OSError."""
+        swept = self._swept.get(maildir)
+        if swept is not None and 0 <= self._now() - swept < _SWEEP_EVERY:
+            return
+        disk = self._disk
+        if swept is None:
+            for part in (TMP, NEW, CUR):
+                disk.make_directories(f"{maildir}/{part}")
+            # One that was there may have been made a moment ago, by us or by another, and never synced.
+            # Where we may not look, we made nothing: make_directories would have failed.
+            for directory in (maildir, _parent(maildir)):
+                with contextlib.suppress(PermissionError):
+                    disk.sync_directory(directory)
+        self._sweep(f"{maildir}/{TMP}")
+        self._swept.pop(maildir, None)
+        if len(self._swept) >= _KNOWN:
+            del self._swept[next(iter(self._swept))]
+        self._swept[maildir] = self._now()
+
+    def forget(self, maildir: str) -> None:
+        """It was seen to be missing: the next `prepare` makes it again."""
+        self._swept.pop(maildir, None)
+
+    def _sweep(self, directory: str) -> None:
+        # Housekeeping: what cannot be read or removed waits for another day, and delays no mail.
+        with contextlib.suppress(OSError):
+            for path in self._disk.list_stale(directory, _STALE):
+                with contextlib.suppress(OSError):
+                    self._disk.remove(path)
+
+
+def _parent(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[0] or "/"

@@ -1,0 +1,29 @@
+"""One version of a table of mailboxes, ready to answer. Every answer was made when the table was read."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from twistedmx.mailbox.keys import domain_key, key_of
+from twistedmx.model.mailbox import NOT_OURS, Lookup
+from twistedmx.smtp.path import Path
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot:
+    """`lookups`: by key of the address, and b"postmaster". `domains`: by key of an own domain, what finds an address
+    that has no entry there: UNKNOWN, or what the catch-all finds. `addresses`: entries written in the table."""
+
+    lookups: Mapping[bytes, Lookup]
+    domains: Mapping[bytes, Lookup]
+    addresses: int
+
+    def find(self, path: Path) -> Lookup:
+        """Where mail for `path` goes. Never raises. benchmarks/load_tables.py shows what it costs."""
+        found = self.lookups.get(path.key)
+        if found is not None:
+            return found
+        if path.address.isascii():
+            return self.domains.get(path.domain.lower(), NOT_OURS)
+        found = self.lookups.get(key_of(path))
+        return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found

@@ -1,0 +1,1 @@
+"""Twisted shells: sockets, TLS and time around the pure session. Nothing is decided here."""

@@ -1,0 +1,318 @@
+"""What `twistd twistedmx` runs: the only place that builds things, and the only one that imports the reactor.
+
+Order of a start: settings and tables are read and judged (a fault ends the program with all of them on the terminal), ports
+are bound (before privileges are dropped), then the writer thread begins (after daemonising). Order of a stop: no new
+connections, 421 to the sessions, what is being written is finished.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from random import Random
+from socket import getfqdn
+from typing import Any
+
+import attrs
+from twisted.application.service import MultiService
+from twisted.internet import defer, endpoints, threads
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from twistedmx import __version__, demo
+from twistedmx.delivery.acceptance import MaildirAcceptance
+from twistedmx.delivery.disk import PosixDisk
+from twistedmx.mailbox.tables import TableMailboxes
+from twistedmx.net.server import Network, ServerFactory
+from twistedmx.net.tls import BadCertificate, read_certificate
+from twistedmx.net.wheel import Wheel
+from twistedmx.policy.receiver import Site
+from twistedmx.policy.recipient import RecipientStep
+from twistedmx.ports import Disk, Ports
+from twistedmx.report.log import Log
+from twistedmx.report.stream import Stream
+from twistedmx.settings import BadSettings, Settings, read_settings
+from twistedmx.settings.networks import networks
+from twistedmx.smtp.path import BadPath, check_domain
+
+# What else is said when the server listens: of its settings and its first port, lines.
+FirstWords = Callable[[Settings, IListeningPort], list[str]]
+
+
+class Options(usage.Options):
+    """The command line."""
+
+    synopsis = "Usage: twistd [twistd options] twistedmx [--config FILE] [--data DIR] [--port ENDPOINT]..."
+    longdesc = (
+        "A receiving mail server. Without --config it serves a demo: 127.0.0.1:2525, mailboxes demo@localhost and "
+        "postmaster@localhost, everything in ./twistedmx-data.\n\n"
+        "Example: twistd -n twistedmx --config /etc/twistedmx/twistedmx.toml"
+    )
+    optParameters = [
+        ["config", "c", None, "Settings file (TOML); see README.md and docs/settings.md."],
+        ["data", "d", None, "Folder of all that the server writes; says otherwise than the settings."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["ports"] = []
+
+    def opt_port(self, endpoint: str) -> None:
+        """Listen here instead: a Twisted endpoint string, as tcp:2525:interface=127.0.0.1. May be given several times."""
+        self["ports"].append(endpoint)
+
+    opt_p = opt_port
+
+
+class CannotStart(Exception, SystemExit):
+    """The text is for the operator's terminal; the status of the program is 1.
+
+    Both an Exception, so that twistd cleans up after it, and a SystemExit, so that nobody is shown a traceback.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        self.text = "\n".join(f"twistedmx: {fault}" for fault in faults)
+        super().__init__(self.text)
+        self.code = self.text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """What the program has of the machine: given, so that a test can give another. `reactor`: time, threads and sockets."""
+
+    reactor: Any
+    disk: Disk
+    now: Callable[[], float] = time.time
+    pid: Callable[[], int] = os.getpid
+    chance: Callable[[], Random] = Random
+
+
+def makeService(options: Options) -> MultiService:
+    """What twistd calls. Raises CannotStart."""
+    from twisted.internet import reactor
+
+    world = World(reactor=reactor, disk=PosixDisk(now=time.time))
+    if options["config"] is None:
+        settings = demo.settings(options["data"] or Settings().data, now=world.now())
+        words = demo.words
+    else:
+        try:
+            settings = read_settings(options["config"])
+        except BadSettings as error:
+            raise CannotStart(*error.faults) from None
+        settings = in_folder(settings, os.path.dirname(os.path.abspath(options["config"])))
+        if options["data"] is not None:
+            settings = attrs.evolve(settings, data=os.path.abspath(options["data"]))
+        words = None
+    if options["ports"]:
+        settings = attrs.evolve(settings, listen=tuple(options["ports"]), listen_tls=())
+    return build(settings, world, first_words=words)
+
+
+def in_folder(settings: Settings, folder: str) -> Settings:
+    """The settings with every path absolute: relative ones start in `folder`, where the settings file is."""
+
+    def absolute(path: str) -> str:
+        return os.path.join(folder, path) if path not in ("", "-") else path
+
+    return attrs.evolve(
+        settings,
+        data=absolute(settings.data),
+        mailboxes=attrs.evolve(settings.mailboxes, table=absolute(settings.mailboxes.table)),
+        tls=attrs.evolve(settings.tls, certificate=absolute(settings.tls.certificate)),
+        log=attrs.evolve(settings.log, file=absolute(settings.log.file)),
+    )
+
+
+def build(settings: Settings, world: World, first_words: FirstWords | None = None) -> "Server":
+    """The whole server, not yet started. `first_words`: what to say when it listens. Raises CannotStart with all faults."""
+    faults: list[str] = []
+    host = settings.host or getfqdn()
+    try:
+        check_domain(host.encode())
+    except BadPath as error:
+        faults.append(f"host: {error}: {host!r}; write the name by which others reach this server")
+    tolerant: list[Network] = []
+    try:
+        tolerant = networks(settings.bare_newline_from)
+    except ValueError as error:
+        faults.append(f"bare_newline_from: {error}")
+    tls = None
+    if settings.tls.certificate:
+        try:
+            tls = read_certificate(settings.tls.certificate)
+        except BadCertificate as error:
+            faults.append(f"tls.certificate: {error}")
+    elif settings.listen_tls:
+        faults.append("listen_tls: needs a certificate; set [tls] certificate")
+
+    wheel = Wheel(world.reactor)
+    events = Stream([_log(settings)])
+    mailboxes = _mailboxes(settings, world, events, faults)
+    acceptance = MaildirAcceptance(
+        writing=settings.writing,
+        disk=world.disk,
+        clock=world.reactor,
+        now=world.now,
+        chance=world.chance(),
+        host=host,
+        pid=world.pid,
+        directory=settings.data,
+        call_in_reactor=world.reactor.callFromThread,
+    )
+    if faults or mailboxes is None:
+        raise CannotStart(*faults)
+    site = Site(
+        host=host,
+        limits=settings.limits,
+        starttls=tls is not None,
+        reserve=settings.disk_reserve,
+        recipients=RecipientStep(mailboxes, world.reactor, settings.recipients),
+        ports=Ports(
+            clock=world.reactor,
+            now=world.now,
+            chance=world.chance(),
+            mailboxes=mailboxes,
+            acceptance=acceptance,
+            events=events,
+        ),
+    )
+    factory = ServerFactory(site=site, timeouts=settings.timeouts, wheel=wheel, tls=tls, tolerant=tolerant)
+    listening: list[tuple[str, IStreamServerEndpoint | None, Any]] = [
+        (text, _endpoint(world.reactor, text, faults), factory) for text in settings.listen
+    ]
+    if tls is not None:
+        secured = TLSMemoryBIOFactory(tls, False, factory)
+        listening += [(text, _endpoint(world.reactor, text, faults), secured) for text in settings.listen_tls]
+    if faults:
+        raise CannotStart(*faults)
+    return Server(settings, factory, acceptance, listening, first_words)  # type: ignore[arg-type]  # no faults: no None
+
+
+def _mailboxes(settings: Settings, world: World, events: Stream, faults: list[str]) -> TableMailboxes | None:
+    if not settings.mailboxes.table:
+        faults.append('mailboxes.table: name the file of your addresses, as table = "mailboxes" (docs/mailboxes.md)')
+        return None
+    try:
+        mailboxes = TableMailboxes(
+            path=settings.mailboxes.table,
+            maildirs=os.path.join(settings.data, settings.mailboxes.maildir),
+            run_in_thread=threads.deferToThread,
+            now=world.now,
+            events=events,
+        )
+    except ValueError as error:
+        faults.append(f"mailboxes.maildir: {error}")
+        return None
+    try:
+        mailboxes.load()
+    except OSError as error:
+        faults.append(f"mailboxes.table: {settings.mailboxes.table}: cannot be read: {error.strerror}")
+    except ValueError as error:
+        faults.extend(str(error).splitlines())
+    return mailboxes
+
+
+def _endpoint(reactor: Any, text: str, faults: list[str]) -> IStreamServerEndpoint | None:
+    try:
+        endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, text)
+    except Exception as error:  # each kind of endpoint has its own way to refuse its words
+        faults.append(f"listen: {text!r} is no Twisted endpoint: {error}; write for example tcp:25")
+        return None
+    return endpoint
+
+
+def _log(settings: Settings) -> Log:
+    """The log as a subscriber. A file is opened at the first line: after privileges were dropped."""
+    if settings.log.file:
+        return Log(settings.log, _Lines(settings.log.file), stamped=True)
+    logger = Logger(namespace="twistedmx")
+    return Log(settings.log, lambda line: logger.info("{line}", line=line), stamped=False)
+
+
+class _Lines:
+    """Appends lines to a file, or to standard output where its path is "-"."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: Any = None
+
+    def __call__(self, line: str) -> None:
+        if self._file is None:
+            # twistd has sys.stdout point into its own log
+            self._file = sys.__stdout__ if self._path == "-" else open(self._path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file.write(line + "\n")
+        self._file.flush()
+
+
+class Server(MultiService):
+    """The running server."""
+
+    _log = Logger(namespace="twistedmx")
+
+    def __init__(
+        self,
+        settings: Settings,
+        factory: ServerFactory,
+        acceptance: MaildirAcceptance,
+        listening: list[tuple[str, IStreamServerEndpoint, Any]],
+        first_words: FirstWords | None,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._factory = factory
+        self._acceptance = acceptance
+        self._listening = listening
+        self._first_words = first_words
+        self.ports: list[IListeningPort] = []
+
+    def privilegedStartService(self) -> None:
+        """Bind, while we still may. Raises CannotStart."""
+        super().privilegedStartService()
+        for text, endpoint, factory in self._listening:
+            results: list[Any] = []
+            endpoint.listen(factory).addBoth(results.append)
+            for result in results:  # at once, for every endpoint that Twisted has
+                if isinstance(result, Failure):
+                    raise CannotStart(f"cannot listen on {text}: {result.getErrorMessage()}")
+                self.ports.append(result)
+
+    def startService(self) -> None:
+        """Begin to write and to serve: after daemonising, and without privileges."""
+        super().startService()
+        if not self.ports:  # started by something that does not know privileges
+            self.privilegedStartService()
+        self._acceptance.start()
+        for line in self._first_lines():
+            self._log.info("{line}", line=line)
+
+    def _first_lines(self) -> list[str]:
+        places = ", ".join(_place(port) for port in self.ports)
+        lines = [f"twistedmx {__version__} listens on {places}"]
+        if self._first_words is not None:
+            lines += self._first_words(self._settings, self.ports[0])
+        return lines
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        """Fires when nothing is under way any more."""
+        yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
+        self.ports.clear()
+        yield self._factory.shut_down()
+        yield self._acceptance.stop()
+        self._factory.wheel.stop()
+        yield super().stopService()
+
+
+def _place(port: IListeningPort) -> str:
+    """Where a port listens, as people write it."""
+    address: Any = port.getHost()
+    if not hasattr(address, "host"):
+        return str(address)
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"

@@ -1,0 +1,76 @@
+"""All settings of a server: its own, and the section of each room."""
+
+import attrs
+
+from twistedmx.delivery.acceptance import Writing
+from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.tls import TlsSettings
+from twistedmx.policy.recipient import RecipientSettings
+from twistedmx.report.log import LogSettings
+from twistedmx.setting import at_least, setting
+from twistedmx.smtp.limits import Limits
+
+
+@attrs.frozen(kw_only=True)
+class MailboxSettings:
+    """Settings `[mailboxes]`."""
+
+    table: str = setting(
+        "",
+        unit="",
+        why='File of addresses, text or ".toml" (docs/mailboxes.md); an edit is live at the next connection.',
+        precedent="Postfix virtual_mailbox_maps, qmail validrcptto",
+    )
+    maildir: str = setting(
+        "mail/{domain}/{local}",
+        unit="",
+        why="Where a mailbox has its Maildir, unless the table says otherwise; relative to `data`.",
+        precedent="Dovecot mail_location",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The top of the file, then a section for each room. Paths are absolute, or relative to the settings file."""
+
+    host: str = setting(
+        "",
+        unit="",
+        why="Our name in greeting, EHLO and Received; it should resolve to us. Empty: the name of the machine.",
+        precedent="qmail control/me, Postfix myhostname",
+    )
+    data: str = setting(
+        "twistedmx-data", unit="", why="Folder of all that the server writes.", precedent="Postfix data_directory"
+    )
+    listen: tuple[str, ...] = setting(
+        ("tcp:2525:interface=127.0.0.1",),
+        unit="Twisted endpoint strings",
+        why="Where we listen in plain text, with STARTTLS: tcp:25, tcp6:25, systemd:domain=INET:index=0.",
+        precedent="Haraka listen",
+    )
+    listen_tls: tuple[str, ...] = setting(
+        (),
+        unit="Twisted endpoint strings",
+        why="Where TLS comes first (implicit TLS, RFC 8314 3.3), with the certificate of [tls].",
+        precedent="Postfix smtpd_tls_wrappermode",
+    )
+    bare_newline_from: tuple[str, ...] = setting(
+        (),
+        unit="networks",
+        why="Peers whose messages may have bare CR and LF (RFC 5321 2.3.8 forbids them); CRLF.CRLF alone ends them still.",
+        precedent="Postfix smtpd_forbid_bare_newline_exclusions",
+    )
+    disk_reserve: int = setting(
+        67_108_864,
+        unit="octets",
+        why="A message that would leave less than this free on the disk is answered 452 4.3.1.",
+        precedent="Postfix queue_minfree 1.5 times the message size limit",
+        validator=at_least(0),
+    )
+    mailboxes: MailboxSettings = attrs.Factory(MailboxSettings)
+    limits: Limits = attrs.Factory(Limits)
+    timeouts: Timeouts = attrs.Factory(Timeouts)
+    tls: TlsSettings = attrs.Factory(TlsSettings)
+    recipients: RecipientSettings = attrs.Factory(RecipientSettings)
+    writing: Writing = attrs.Factory(Writing)
+    log: LogSettings = attrs.Factory(LogSettings)

@@ -1,0 +1,151 @@
+r"""SMTP dialogues as files: what is said, and what happens beside it.
+
+    # RFC 5321 4.3.2: RCPT before MAIL is out of sequence     comments; the first one is the rule that the dialogue shows
+    #: limits.recipients = 2       settings in TOML, as in the server's own file
+    S: 220 mx.example.org ESMTP twistedmx
+    C: EHLO client.example.net     consecutive C: lines leave in one write; each gets CRLF, unless it ends in "\"
+    C: \x00\r\n\                   \r \n \t \\ and \xHH stand for octets; other text is sent in UTF-8
+    E: transaction accepted ...    an event (words in `words_of`)
+    D: /mail/demo@example.org      a copy that was stored; its content, below the trace fields, follows in "|" lines
+    | Subject: hello
+    T:                             both sides make a TLS handshake here
+    W: 300                         seconds pass
+    A: answer                      the world acts (words in `stage`)
+    S: <closed>                    the server has hung up
+
+After the last line the client goes away. Session and queue ids read ID and ID.1. Replies and events are compared whole,
+each in their order; how a packet is cut may change how they lie between each other, and nothing else.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path as File
+from typing import Any
+
+import attrs
+
+from twistedmx.model.event import Event, SessionEnded, TlsEstablished, TransactionEnded
+from twistedmx.settings import Settings, settings_from
+
+CLOSED = "<closed>"
+_escape = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
+_ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
+
+
+@attrs.frozen
+class Send:
+    """The client writes `octets`, at once or one by one."""
+
+    octets: bytes
+
+
+@attrs.frozen
+class Act:
+    """Something else happens: `kind` is T, W or A, `words` what stands behind it."""
+
+    kind: str
+    words: str
+
+
+@attrs.frozen
+class Hear:
+    """The client waits until this many reply lines have come in all; `closed`: and the end of the connection."""
+
+    lines: int
+    closed: bool
+
+
+Step = Send | Act | Hear
+
+
+@attrs.frozen(kw_only=True)
+class Dialogue:
+    """One file. `steps`: in order. `replies`: all S: lines. `events`: all E: and D: lines with what follows these."""
+
+    name: str
+    rule: str
+    settings: Settings
+    steps: Sequence[Step]
+    replies: Sequence[str]
+    events: Sequence[str]
+
+
+class BadDialogue(ValueError):
+    """A file that is no dialogue. The text says where and why."""
+
+
+def read_dialogue(path: str) -> Dialogue:
+    """The dialogue in a file. Raises BadDialogue and OSError."""
+    return parse_dialogue(File(path).read_text(encoding="utf-8"), File(path).name)
+
+
+def parse_dialogue(text: str, name: str) -> Dialogue:
+    """The dialogue in `text`. Raises BadDialogue."""
+    rule = ""
+    toml: list[str] = []
+    steps: list[Step] = []
+    replies: list[str] = []
+    events: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        mark, words = line[:2], line[3:]
+        match mark:
+            case "#:":
+                toml.append(words)
+            case "# ":
+                rule = rule or line[2:]
+            case "" | "#":
+                pass
+            case "C:":
+                if steps and isinstance(steps[-1], Send):
+                    steps[-1] = Send(steps[-1].octets + _octets(words))
+                else:
+                    steps.append(Send(_octets(words)))
+            case "S:":
+                if words != CLOSED:
+                    replies.append(words)
+                if steps and isinstance(steps[-1], Hear):
+                    steps.pop()
+                steps.append(Hear(len(replies), words == CLOSED))
+            case "E:" | "D:":
+                events.append(f"{mark} {words}")
+            case "| " | "|":
+                events[-1] += f"\n{line[2:]}"
+            case "T:" | "W:" | "A:":
+                steps.append(Act(mark[0], words))
+            case _:
+                raise BadDialogue(f"{name}:{number}: {line!r} begins with no mark; see twistedmx.testing.dialogue")
+    if not rule:
+        raise BadDialogue(f"{name}: has no first comment that names its rule")
+    document: dict[str, Any] = tomllib.loads("\n".join(toml))
+    return Dialogue(
+        name=name,
+        rule=rule,
+        settings=settings_from({"host": "mx.example.org", **document}, name),
+        steps=steps,
+        replies=replies,
+        events=events,
+    )
+
+
+def _octets(words: str) -> bytes:
+    octets = words.encode("utf-8")
+    cut = octets.endswith(b"\\") and not octets.endswith(b"\\\\")
+    octets = octets[:-1] if cut else octets + b"\r\n"
+    return _escape.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else _ESCAPES[found[2]], octets)
+
+
+def words_of(event: Event) -> str | None:
+    """An event as an E: line tells it; None for what dialogues leave out."""
+    match event:
+        case TransactionEnded():
+            to = ",".join(f"<{recipient.path}>" for recipient in event.envelope.recipients)
+            refused = "".join(f" {refused.verdict.reason.value}=<{refused.path}>" for refused in event.refused)
+            size = f" octets={event.octets}" if event.verdict is not None else ""
+            return f"transaction {event.reason.value} from=<{event.envelope.reverse_path}> to={to}{size}{refused}"
+        case SessionEnded():
+            return f"session {event.reason.value} commands={event.commands} messages={event.messages} errors={event.errors}"
+        case TlsEstablished():
+            return "tls"
+        case _:
+            return None

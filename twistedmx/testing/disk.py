@@ -1,0 +1,251 @@
+"""A disk in memory that knows what a power cut takes.
+
+`FakeDisk` keeps everything twice: as the processes see it, and as it would be found after a power cut. It fails when it is
+told to, and writes down what was asked of it. It passes `twistedmx.testing.disk_suite`, as the real one does.
+
+BUGS: it has no permissions, no links and no limit of space. After a power cut all that was not synced is lost, or all of
+it was written in time, names and octets apart; a real disk may also keep one file and lose another.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from errno import EBADF, EEXIST, ENOENT, ENOTDIR
+from os import strerror
+
+import attrs
+
+from twistedmx.ports import Disk, File
+
+
+class PowerCut(BaseException):
+    """Raised by every call on a FakeDisk from the one on which its power went."""
+
+
+@attrs.define(eq=False)
+class _Octets:
+    """What one file holds: as seen, and as synced."""
+
+    seen: bytearray = attrs.Factory(bytearray)
+    safe: bytes = b""
+    touched: float = 0.0
+
+
+# A directory is None.
+_Names = dict[str, _Octets | None]
+
+
+def _error(number: int, path: str = "") -> OSError:
+    return OSError(number, strerror(number), path or None)
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+class FakeDisk(Disk):
+    """`now`: seconds since the epoch. `nameless`: files begin without a name, as with O_TMPFILE.
+
+    `calls`: what was asked, each a tuple of the method's name and the path, if it has one. `before_call`: called with
+    the name of the method before anything is done; what it raises the caller gets.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = lambda: 0.0, nameless: bool = True) -> None:
+        self._now = now
+        self._nameless = nameless
+        self._seen: _Names = {"/": None}
+        self._safe: _Names = {"/": None}
+        self._open: dict[int, _Octets] = {}
+        self._descriptors = 0
+        self._failing: dict[int, tuple[int, bool]] = {}
+        self._broken: tuple[int, int] | None = None
+        self._cut_at: int | None = None
+        self.free = 1 << 40
+        self.calls: list[tuple[str, ...]] = []
+        self.before_call: Callable[[str], None] = lambda method: None
+
+    # What a test does to it.
+
+    def fail(self, call: int, number: int, *, done: bool = False) -> None:
+        """The call of this index (as in `calls`) raises OSError(`number`), before it did anything or after it did all."""
+        self._failing[call] = (number, done)
+
+    def fail_from(self, call: int, number: int) -> None:
+        """From this index on, every call that writes raises: the disk is full, or went read-only."""
+        self._broken = (call, number)
+
+    def cut_at(self, call: int) -> None:
+        """At this index the power goes: PowerCut is raised, then and for ever."""
+        self._cut_at = call
+
+    def power_cut(self, *, names: bool, octets: bool) -> "FakeDisk":
+        """The disk as it is found afterwards. `names`, `octets`: whether those not synced were written in time."""
+        found = FakeDisk(now=self._now, nameless=self._nameless)
+        kept = self._seen if names else self._safe
+        for path in sorted(kept):
+            file = kept[path]
+            if path != "/" and _parent(path) not in found._seen:
+                continue  # a name in a directory that is lost is lost
+            if file is not None:
+                left = file.seen if octets else file.safe
+                file = _Octets(seen=bytearray(left), safe=bytes(left), touched=file.touched)
+            found._seen[path] = found._safe[path] = file
+        return found
+
+    # What a test reads of it.
+
+    @property
+    def open_files(self) -> int:
+        """Descriptors not given back."""
+        return len(self._open)
+
+    def names(self, directory: str) -> list[str]:
+        """The names in a directory, sorted. A missing one has none."""
+        return sorted(path.rpartition("/")[2] for path in self._seen if path != "/" and _parent(path) == directory)
+
+    def read(self, path: str) -> bytes:
+        """All octets of the file. Raises FileNotFoundError."""
+        file = self._seen.get(path)
+        if file is None:
+            raise _error(ENOENT, path)
+        return bytes(file.seen)
+
+    def remove_tree(self, path: str) -> None:
+        """Somebody takes a directory away, with all that is in it."""
+        for name in [name for name in self._seen if name == path or name.startswith(path + "/")]:
+            del self._seen[name]
+
+    # The port.
+
+    def _call(self, method: str, path: str = "", *, writes: bool = True) -> Callable[[], None]:
+        """Write the call down. Raises what was ordered; what is returned raises what was ordered for afterwards."""
+        index = len(self.calls)
+        if self._cut_at is not None and index >= self._cut_at:
+            raise PowerCut
+        self.calls.append((method, path) if path else (method,))
+        self.before_call(method)
+        if writes and self._broken is not None and index >= self._broken[0]:
+            raise _error(self._broken[1], path)
+        number, done = self._failing.get(index, (0, False))
+        if number and not done:
+            raise _error(number, path)
+
+        def afterwards() -> None:
+            if number:
+                raise _error(number, path)
+
+        return afterwards
+
+    def _file(self, file: File) -> _Octets:
+        if file.descriptor not in self._open:
+            raise _error(EBADF)
+        return self._open[file.descriptor]
+
+    def _check_directory(self, path: str) -> None:
+        if path not in self._seen:
+            raise _error(ENOENT, path)
+        if self._seen[path] is not None:
+            raise _error(ENOTDIR, path)
+
+    def make_directories(self, path: str) -> None:
+        done = self._call("make_directories", path)
+        parts = path.strip("/").split("/")
+        for depth in range(1, len(parts) + 1):
+            directory = "/" + "/".join(parts[:depth])
+            if directory not in self._seen:
+                self._seen[directory] = self._safe[directory] = None
+            self._check_directory(directory)
+        done()
+
+    def create(self, directory: str, name: str) -> File:
+        done = self._call("create", directory)
+        self._check_directory(directory)
+        path = "" if self._nameless else f"{directory}/{name}"
+        if path in self._seen:
+            raise _error(EEXIST, path)
+        done()  # open gives a descriptor, or makes nothing
+        octets = _Octets(touched=self._now())
+        if path:
+            self._seen[path] = octets
+        self._descriptors += 1
+        self._open[self._descriptors] = octets
+        return File(descriptor=self._descriptors, temporary=path)
+
+    def write(self, file: File, blocks: Sequence[bytes]) -> None:
+        octets = self._file(file)
+        done = self._call("write", file.temporary)
+        octets.seen += b"".join(blocks)
+        octets.touched = self._now()
+        done()
+
+    def copy(self, source: File, offset: int, target: File) -> None:
+        octets = self._file(target)
+        done = self._call("copy", target.temporary)
+        octets.seen += self._file(source).seen[offset:]
+        octets.touched = self._now()
+        done()
+
+    def start_writeback(self, file: File) -> None:
+        self._file(file)
+        with suppress(OSError):
+            self._call("start_writeback", file.temporary)
+
+    def sync(self, file: File) -> None:
+        octets = self._file(file)
+        done = self._call("sync", file.temporary)
+        octets.safe = bytes(octets.seen)
+        done()
+
+    def publish(self, file: File, path: str) -> None:
+        octets = self._file(file)
+        done = self._call("publish", path)
+        self._check_directory(_parent(path))
+        if path in self._seen:
+            raise _error(EEXIST, path)
+        if file.temporary:
+            if file.temporary not in self._seen:
+                raise _error(ENOENT, path)
+            del self._seen[file.temporary]
+        self._seen[path] = octets
+        done()
+
+    def sync_directory(self, path: str) -> None:
+        done = self._call("sync_directory", path)
+        self._check_directory(path)
+        for name in [name for name in self._safe if _parent(name) == path and name != "/" and name not in self._seen]:
+            del self._safe[name]
+        for name, file in self._seen.items():
+            if name != "/" and _parent(name) == path:
+                self._safe[name] = file
+        done()
+
+    def close(self, file: File) -> None:
+        self._file(file)
+        del self._open[file.descriptor]  # Linux gives it back whatever close(2) answers
+        self._call("close", file.temporary, writes=False)()
+
+    def discard(self, file: File) -> None:
+        self._file(file)  # a descriptor closed twice is a fault of the caller, and not forgiven here
+        with suppress(OSError):
+            self._call("discard", file.temporary)
+        del self._open[file.descriptor]
+        self._seen.pop(file.temporary, None)
+
+    def remove(self, path: str) -> None:
+        done = self._call("remove", path)
+        self._seen.pop(path, None)
+        done()
+
+    def list_stale(self, directory: str, older_than: float) -> Sequence[str]:
+        done = self._call("list_stale", directory, writes=False)
+        before = self._now() - older_than
+        found = [
+            name
+            for name, file in self._seen.items()
+            if file is not None and _parent(name) == directory and file.touched < before
+        ]
+        done()
+        return found
+
+    def free_octets(self, path: str) -> int:
+        self._call("free_octets", path, writes=False)()
+        return self.free

@@ -1,0 +1,121 @@
+"""A whole server on fakes, with its clock, its mailboxes and its disk in the test's hand."""
+
+from random import Random
+
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.task import Clock
+
+from twistedmx.model.event import Event, TransactionEnded
+from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, Lookup, Outcome
+from twistedmx.model.storage import Failed, NoSpace
+from twistedmx.net.server import ServerFactory
+from twistedmx.net.wheel import Wheel
+from twistedmx.policy.receiver import Site
+from twistedmx.policy.recipient import RecipientStep
+from twistedmx.ports import Ports
+from twistedmx.settings import Settings
+from twistedmx.settings.networks import networks
+from twistedmx.smtp.reply import reply
+from twistedmx.testing.acceptance import FakeAcceptance
+from twistedmx.testing.dialogue import words_of
+from twistedmx.testing.mailboxes import FakeMailboxes, found
+
+# The mailboxes of every dialogue.
+MAILBOXES = {
+    "demo@example.org": found("demo@example.org"),
+    "ann@example.org": found("ann@example.org"),
+    "both@example.org": found("demo@example.org", "ann@example.org"),
+    '"a b"@example.org': found('"a b"@example.org'),
+    "demo@[192.0.2.1]": found("demo@example.org"),
+    "demo@[IPv6:2001:db8::1]": found("demo@example.org"),
+    "jürgen@example.org": found("juergen@example.org"),
+    "disabled@example.org": DISABLED,
+    "full@example.org": OVER_QUOTA,
+    "gone@example.org": Lookup(outcome=Outcome.REFUSED, reply=reply(550, "5.1.6", "Write to ann@example.org instead")),
+    "@catch.example.org": found("demo@example.org"),
+}
+_EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
+_DEMO_RESERVE = 1000
+
+
+class Stage:
+    """A server built from `settings` on fakes.
+
+    `clock`: the test's. `mailboxes`, `acceptance`: fakes. `events`: all told so far, `told`: the same in the words of
+    dialogues. `factory`: makes sessions.
+    """
+
+    def __init__(
+        self, settings: Settings, tls: IOpenSSLServerConnectionCreator | None = None, *, starttls: bool = True
+    ) -> None:
+        self.clock = Clock()
+        self.mailboxes = FakeMailboxes(MAILBOXES)
+        self.acceptance = FakeAcceptance()
+        self.events: list[Event] = []
+        self.told: list[str] = []
+        self.site = Site(
+            host=settings.host,
+            limits=settings.limits,
+            starttls=starttls,
+            reserve=_DEMO_RESERVE,
+            recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),
+            ports=Ports(
+                clock=self.clock,
+                now=lambda: _EPOCH + self.clock.seconds(),
+                chance=Random(1),
+                mailboxes=self.mailboxes,
+                acceptance=self.acceptance,
+                events=self,
+            ),
+        )
+        self.wheel = Wheel(self.clock)
+        self.factory = ServerFactory(
+            site=self.site,
+            timeouts=settings.timeouts,
+            wheel=self.wheel,
+            tls=tls,
+            tolerant=networks(settings.bare_newline_from),
+        )
+
+    def tell(self, event: Event) -> None:
+        """The port Events."""
+        self.events.append(event)
+        if isinstance(event, TransactionEnded) and event.verdict is not None and event.detail:
+            for path in event.detail.split(" "):
+                if path in self.acceptance.stored:
+                    self.told.append(_copy(path, self.acceptance.stored[path]))
+        words = words_of(event)
+        if words is not None:
+            self.told.append(f"E: {words}")
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, a second at a time, as it does for the wheel."""
+        while seconds > 0:
+            self.clock.advance(min(1.0, seconds))
+            seconds -= 1.0
+
+    def act(self, words: str) -> None:
+        """The world acts: an A: line. Raises KeyError for unknown words."""
+        {
+            "look-ups are late": lambda: setattr(self.mailboxes, "late", True),
+            "look-ups fail": lambda: setattr(self.mailboxes, "failure", OSError("the table is on fire")),
+            "look-ups answer": self.mailboxes.answer_all,
+            "disk is full": lambda: setattr(self.acceptance, "refusal", NoSpace(detail="ENOSPC")),
+            "disk is broken": lambda: setattr(self.acceptance, "refusal", Failed(detail="EIO")),
+            "disk is slow": lambda: setattr(self.acceptance, "hold", True),
+            "disk answers": self.acceptance.release,
+            "disk has 5000 octets": lambda: setattr(self.acceptance, "free", 5000),
+            "server shuts down": self.factory.shut_down,
+        }[words]()
+
+
+def _copy(path: str, octets: bytes) -> str:
+    """A D: line: the Maildir, and the content below our trace fields."""
+    maildir = path.rsplit("/new/", 1)[0]
+    content = octets.split(b"+0000\n", 1)[1].decode("utf-8", "backslashreplace")
+    lines = content.split("\n") if content else []
+    if lines and not lines[-1]:
+        lines.pop()
+    elif lines:
+        lines[-1] += "\\"  # no line end
+    return "\n".join([f"D: {maildir}", *lines])
