@@ -67,8 +67,8 @@ class Wheel:
 
     def _take_out(self, deadline: Deadline) -> None:
         slot, deadline._slot = deadline._slot, None
-        bucket = self._buckets.get(slot) if slot is not None else None
-        if bucket is not None:
+        if slot in self._buckets:
+            bucket = self._buckets[slot]
             bucket.discard(deadline)
             if not bucket:
                 del self._buckets[slot]

@@ -281,7 +281,8 @@ async def play_socket(
         while stage.factory.connections or not client.closed:
             await _turns(reactor)
     finally:
-        client.transport.abortConnection()
+        if not client.closed:
+            client.transport.abortConnection()
         await port.stopListening()
         stage.wheel.stop()
     return _played(client.heard, closed_by_server, stage)
