@@ -29,8 +29,8 @@ from twistedmx.mailbox.tables import TableMailboxes
 from twistedmx.net.server import Network, ServerFactory
 from twistedmx.net.tls import BadCertificate, read_certificate
 from twistedmx.net.wheel import Wheel
-from twistedmx.policy.receiver import Site
 from twistedmx.policy.recipient import RecipientStep
+from twistedmx.policy.site import Site
 from twistedmx.ports import Disk, Ports
 from twistedmx.report.log import Log
 from twistedmx.report.stream import Stream

@@ -6,7 +6,8 @@ r"""The text format of a table of mailboxes: one entry a line, fields separated 
     comment = "#" anything                                    at the start of the line or after white space
 
 No keyword means mailbox. White space, "," and "#" are nothing special between double quotes, so that quoted local parts
-hold them. UTF-8, with or without a byte order mark, lines end in LF or CRLF.
+hold them; a quote that nobody closes runs to the end of the line.
+UTF-8, with or without a byte order mark; lines end in LF or CRLF.
 
 BUGS: a path with " #" in it cannot be written; the TOML format can.
 """
@@ -16,7 +17,7 @@ import re
 from twistedmx.mailbox.draft import Draft
 from twistedmx.mailbox.faults import shown
 
-_QUOTED = rb'"(?:[^"\\]|\\.)*+"'
+_QUOTED = rb'"(?:[^"\\]|\\.)*+"?+'  # a quote that nobody closes runs to the end: a second try would take n*n steps
 _comment_free = re.compile(rb"(?:" + _QUOTED + rb"|[^#]|(?<=[^ \t])#)*+").match
 _entry = re.compile(rb"((?:" + _QUOTED + rb"|[^ \t])++)(?:[ \t]++([^ \t]++))?+(?:[ \t]++(.++))?+", re.DOTALL).fullmatch
 _items = re.compile(rb"(?:^|,)((?:" + _QUOTED + rb"|[^,])*+)", re.DOTALL).findall
@@ -42,13 +43,12 @@ def read_text(octets: bytes, draft: Draft) -> None:
         found = _entry(line)
         assert found is not None, "a line that is not blank has a first field"  # noqa: S101 -- for mypy
         subject, keyword, rest = found.groups()
-        if rest is None:
-            values: tuple[bytes, ...] = ()
-        elif keyword == b"alias":
-            values = tuple(item.strip(_BLANK) for item in _items(rest))
+        if rest is None and keyword in (None, b"mailbox"):
+            draft.take_mailbox(number, subject)
+        elif rest is not None and keyword == b"alias":
+            draft.take(number, subject, keyword, tuple(item.strip(_BLANK) for item in _items(rest)))
         else:
-            values = (rest,)
-        draft.take(number, subject, keyword or b"mailbox", values)
+            draft.take(number, subject, keyword, () if rest is None else (rest,))
 
 
 def _comment_part_removed(line: bytes) -> bytes:

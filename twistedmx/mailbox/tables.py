@@ -72,9 +72,10 @@ class TableMailboxes:
 
     def load(self) -> None:
         """Read the table now, before there are connections. Raises BadTable and OSError, for the operator to read."""
-        began = self._now()
-        self._version = self._version_on_disk()
-        self._adopt(self._read(), began)
+        began, version = self._now(), self._version_on_disk()
+        snapshot = self._read()
+        self._version = version
+        self._adopt(snapshot, began)
 
     def refresh(self) -> None:
         version = self._version_on_disk()

@@ -27,7 +27,8 @@ from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.verdict import Reason
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Deadline, Wheel
-from twistedmx.policy.receiver import Receiver, Site
+from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.site import Site
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply

@@ -13,102 +13,24 @@ an event. No transport and no bytes of the wire: those are `net.server` and `smt
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
-from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
+from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
-from twistedmx.policy.recipient import Decision, RecipientStep
+from twistedmx.policy.recipient import Decision
+from twistedmx.policy.site import Site
+from twistedmx.policy.transaction import Transaction
 from twistedmx.policy.waiting import deferred_of
-from twistedmx.ports import Incoming, Ports
+from twistedmx.ports import Incoming
 from twistedmx.smtp import codes, trace
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
-from twistedmx.smtp.header import TraceScan
-from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
 
-# Refused recipients that a transaction remembers by name; the rest is counted. A peer cannot make it hold more.
-_REMEMBERED: Final = 100
 _ID_LETTERS: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # no vowels, no words
-
-
-@attrs.frozen(kw_only=True)
-class Site:
-    """What all sessions of a server share. `host`: our name in greeting, EHLO and Received. `starttls`: it is offered.
-
-    `reserve`: octets that a message must leave free on the disk.
-    """
-
-    host: str
-    limits: Limits
-    starttls: bool
-    reserve: int
-    recipients: RecipientStep
-    ports: Ports
-    greeting: Reply = attrs.field(init=False)
-    _ehlo: dict[bool, Reply] = attrs.field(init=False)
-
-    @greeting.default
-    def _make_greeting(self) -> Reply:
-        return codes.greeting(self.host)
-
-    @_ehlo.default
-    def _make_ehlo(self) -> dict[bool, Reply]:
-        return {secure: reply(250, "", self.host, *self._extensions(secure)) for secure in (False, True)}
-
-    def _extensions(self, secure: bool) -> list[str]:
-        # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
-        # Its parameters are taken all the same and kept in the envelope.
-        return [
-            *(["STARTTLS"] if self.starttls and not secure else []),
-            "PIPELINING",
-            f"SIZE {self.limits.size}",
-            "8BITMIME",
-            "SMTPUTF8",
-            "CHUNKING",
-            "ENHANCEDSTATUSCODES",
-            f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages}",
-        ]
-
-    def ehlo(self, *, secure: bool) -> Reply:
-        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2)."""
-        return self._ehlo[secure]
-
-
-class _Transaction:
-    """From an accepted MAIL to its end. Replaced, never cleared."""
-
-    __slots__ = ("copies", "incoming", "mail", "queue_id", "recipients", "refused", "refused_count", "scan", "since")
-
-    def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
-        self.queue_id = queue_id
-        self.mail = mail
-        self.since = since
-        self.recipients: list[Recipient] = []
-        self.refused: list[Recipient] = []
-        self.refused_count = 0
-        self.incoming: Incoming | None = None
-        self.copies: dict[str, Destination] = {}  # by Maildir: two recipients with one Maildir get one copy
-        self.scan = TraceScan()
-
-    @property
-    def envelope(self) -> Envelope:
-        """As it stands."""
-        parameters = self.mail.parameters
-        return Envelope(
-            reverse_path=self.mail.reverse_path,
-            recipients=tuple(self.recipients),
-            body=parameters.body,
-            smtputf8=parameters.smtputf8,
-            ret=parameters.ret,
-            envid=parameters.envid,
-        )
 
 
 _FAULTS: Final[dict[Reply, Reason]] = {
@@ -145,7 +67,7 @@ class Receiver:
         self._tls: Tls | None = None
         self._helo = ""
         self._esmtp = False
-        self._transaction: _Transaction | None = None
+        self._transaction: Transaction | None = None
         self._transactions = 0
         self._refused_recipients = 0
         self._asking: Deferred[Any] | None = None  # a look-up under way
@@ -204,7 +126,7 @@ class Receiver:
             )
         )
 
-    def _open_transaction(self) -> _Transaction:
+    def _open_transaction(self) -> Transaction:
         """The transaction; the session's table sees to it that there is one wherever this is asked."""
         if self._transaction is None:
             raise RuntimeError("no transaction")
@@ -241,7 +163,7 @@ class Receiver:
             return codes.NO_SPACE
         self._transactions += 1
         queue_id = f"{self.id}.{self._transactions}"
-        self._transaction = _Transaction(queue_id, mail, self._site.ports.clock.seconds())
+        self._transaction = Transaction(queue_id, mail, self._site.ports.clock.seconds())
         return codes.SENDER_OK
 
     def _disk_is_full(self, size: int) -> bool:
@@ -265,15 +187,10 @@ class Receiver:
         return Deferred()
 
     def _decided(self, decision: Decision, command: Rcpt) -> Reply:
+        self._open_transaction().add(command, decision)
         verdict_, destinations = decision
-        transaction = self._open_transaction()
-        if destinations:
-            transaction.recipients.append(_recipient(command, verdict_, destinations))
-        else:
+        if not destinations:
             self._refused_recipients += 1
-            transaction.refused_count += 1
-            if transaction.refused_count <= _REMEMBERED:
-                transaction.refused.append(_recipient(command, verdict_, ()))
         return verdict_.reply
 
     # -- the message -------------------------------------------------------------------------------------------------
@@ -285,37 +202,24 @@ class Receiver:
         self._incoming(transaction)
         return codes.START_CONTENT
 
-    def _incoming(self, transaction: _Transaction) -> Incoming:
+    def _incoming(self, transaction: Transaction) -> Incoming:
         """The message on its way to the disk: begun by DATA, or by the first chunk of BDAT."""
         if transaction.incoming is None:
-            transaction.incoming = self._open(transaction)
+            transaction.incoming = self._site.ports.acceptance.open(transaction.copies(self._received(transaction)))
         return transaction.incoming
 
-    def _open(self, transaction: _Transaction) -> Incoming:
-        for recipient in transaction.recipients:
-            for destination in recipient.destinations:
-                transaction.copies.setdefault(destination.maildir, destination)
-        above, below = self._trace(transaction)
-        return self._site.ports.acceptance.open(
-            [
-                Copy(maildir=maildir, trace=above + trace.delivered_to(destination.address) + below)
-                for maildir, destination in transaction.copies.items()
-            ]
-        )
-
-    def _trace(self, transaction: _Transaction) -> tuple[bytes, bytes]:
-        """What stands above and below the Delivered-To of each copy."""
+    def _received(self, transaction: Transaction) -> bytes:
+        """Our Received field."""
         tls = self._tls
-        alone = transaction.recipients[0].path if len(transaction.recipients) == 1 else None
-        smtputf8 = transaction.mail.parameters.smtputf8
-        return trace.return_path(transaction.mail.reverse_path), trace.received(
+        mail, envelope = transaction.mail, transaction.envelope
+        return trace.received(
             helo=self._helo,
             peer_literal=self._peer.literal,
             host=self._site.host,
-            protocol=trace.with_protocol(esmtp=self._esmtp, tls=tls is not None, smtputf8=smtputf8),
+            protocol=trace.with_protocol(esmtp=self._esmtp, tls=tls is not None, smtputf8=mail.parameters.smtputf8),
             tls=f"{tls.protocol} cipher {tls.cipher}" if tls is not None else "",
             queue_id=transaction.queue_id,
-            recipient=alone,
+            recipient=envelope.recipients[0].path if len(envelope.recipients) == 1 else None,
             at=self._site.ports.now(),
         )
 
@@ -329,20 +233,12 @@ class Receiver:
         if end.fault is not None:
             return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
         incoming = self._incoming(transaction)
-        if self._loops(transaction):
+        if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
         self._committing = True
         return deferred_of(incoming.commit()).addCallback(self._committed, transaction, end.size)
 
-    def _loops(self, transaction: _Transaction) -> bool:
-        """RFC 5321 6.3: too many hops, or one of these mailboxes has had it before (RFC 9228)."""
-        scan = transaction.scan
-        scan.end()
-        return scan.received >= self._site.limits.hops or any(
-            destination.address.lower() in scan.delivered_to for destination in transaction.copies.values()
-        )
-
-    def _committed(self, outcome: Outcome, transaction: _Transaction, octets: int) -> Reply:
+    def _committed(self, outcome: Outcome, transaction: Transaction, octets: int) -> Reply:
         self._committing = False
         match outcome:
             case Stored(paths=paths):
@@ -355,7 +251,7 @@ class Receiver:
 
     # -- how a transaction ends --------------------------------------------------------------------------------------
 
-    def _finish(self, transaction: _Transaction, decided: Verdict, octets: int) -> Reply:
+    def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
         self._over(transaction, decided, decided.reason, octets)
         return decided.reply
 
@@ -364,7 +260,7 @@ class Receiver:
         if self._transaction is not None:
             self._over(self._transaction, None, reason, 0)
 
-    def _over(self, transaction: _Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
+    def _over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
         self._transaction = None
         if transaction.incoming is not None:
             transaction.incoming.abort()  # harmless after commit
@@ -387,16 +283,6 @@ class Receiver:
                 detail=decided.detail if decided is not None else "",
             )
         )
-
-
-def _recipient(command: Rcpt, decided: Verdict, destinations: tuple[Destination, ...]) -> Recipient:
-    return Recipient(
-        path=command.forward_path,
-        verdict=decided,
-        destinations=destinations,
-        notify=command.parameters.notify,
-        original=command.parameters.original,
-    )
 
 
 def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:

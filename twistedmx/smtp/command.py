@@ -11,6 +11,15 @@ from typing import Final
 import attrs
 
 from twistedmx.smtp import codes
+from twistedmx.smtp.parameters import (
+    NO_MAIL_PARAMETERS,
+    NO_RCPT_PARAMETERS,
+    REPEATED,
+    MailParameters,
+    RcptParameters,
+    mail_parameters,
+    rcpt_parameters,
+)
 from twistedmx.smtp.path import DOMAIN, DOT_STRING, BadPath, Path, check_domain, parse_path
 from twistedmx.smtp.reply import Reply
 
@@ -27,25 +36,6 @@ class Helo:
     """RFC 5321 4.1.1.1: a client without extensions."""
 
     domain: str
-
-
-@attrs.frozen(kw_only=True)
-class MailParameters:
-    """`size`: octets, 0 = not said (RFC 1870). `body`: RFC 6152. `smtputf8`: RFC 6531. `ret`, `envid`: RFC 3461 4.3, 4.4."""
-
-    size: int = 0
-    body: str = "7BIT"
-    smtputf8: bool = False
-    ret: str = ""
-    envid: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class RcptParameters:
-    """`notify`: "NEVER" or a list of "SUCCESS", "FAILURE", "DELAY" (RFC 3461 4.1). `original`: ORCPT as given (4.2)."""
-
-    notify: str = ""
-    original: str = ""
 
 
 @attrs.frozen
@@ -116,8 +106,6 @@ class Refusal:
 
 Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls
 
-NO_MAIL_PARAMETERS: Final = MailParameters()
-NO_RCPT_PARAMETERS: Final = RcptParameters()
 _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), Help(), Noop(), Quit(), StartTls()
 
 # The line that nearly every peer sends, with no parameters, in one match: benchmarks/session.py shows what it saves.
@@ -129,13 +117,7 @@ _keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*+\")
 # esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 4.1.2)
 _parameter = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
 _printable = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-# xtext of RFC 3461 4; an ORCPT of type utf-8 may have UTF-8 and \x{...} beside it (RFC 6533 3)
-_xtext = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+")
-_original = re.compile(rb"[A-Za-z0-9-]+;[\x21-\x3c\x3e-\x7e\x80-\xff]+")
 _chunk = re.compile(rb"[ \t]+(\d{1,18})(?:[ \t]+(LAST))?[ \t]*", re.IGNORECASE)
-_NOTIFY = {b"SUCCESS", b"FAILURE", b"DELAY"}
-_ENVID_OCTETS = 100  # RFC 3461 4.4
-_ORIGINAL_OCTETS = 500  # RFC 3461 4.2
 
 
 def parse_command(line: bytes) -> Command | Refusal:
@@ -244,83 +226,8 @@ def _path_and_parameters(keyword: bytes, argument: bytes) -> tuple[bytes, dict[b
         if parameter is None:
             return None
         name = parameter[1].upper()
-        parameters[name] = b"\0" if name in parameters else parameter[2] or b""
+        parameters[name] = REPEATED if name in parameters else parameter[2] or b""
     return found[1], parameters
-
-
-class _BadParameter(ValueError):
-    """A parameter's value is malformed."""
-
-
-def _size(value: bytes) -> int:
-    if not value.isdigit() or len(value) > 20:  # RFC 1870 3: 1*20DIGIT
-        raise _BadParameter
-    return int(value)
-
-
-def _body(value: bytes) -> str:
-    if value.upper() not in (b"7BIT", b"8BITMIME"):  # BINARYMIME is not offered
-        raise _BadParameter
-    return value.upper().decode("ascii")
-
-
-def _flag(value: bytes) -> bool:
-    if value:
-        raise _BadParameter
-    return True
-
-
-def _ret(value: bytes) -> str:
-    if value.upper() not in (b"FULL", b"HDRS"):
-        raise _BadParameter
-    return value.upper().decode("ascii")
-
-
-def _envid(value: bytes) -> str:
-    if len(value) > _ENVID_OCTETS or not _xtext.fullmatch(value):
-        raise _BadParameter
-    return value.decode("ascii")
-
-
-def _notify(value: bytes) -> str:
-    words = value.upper().split(b",")
-    if words != [b"NEVER"] and (not _NOTIFY.issuperset(words) or len(set(words)) != len(words)):
-        raise _BadParameter
-    return b",".join(words).decode("ascii")
-
-
-def _orcpt(value: bytes) -> str:
-    if len(value) > _ORIGINAL_OCTETS or not _original.fullmatch(value):
-        raise _BadParameter
-    kind, _, address = value.partition(b";")
-    if kind.lower() != b"utf-8" and not _xtext.fullmatch(address):
-        raise _BadParameter
-    return value.decode("utf-8")
-
-
-# keyword: the field it fills, and how its value is read. What is not here was not offered in EHLO.
-_MAIL_PARAMETERS: Final[dict[bytes, tuple[str, Callable[[bytes], object]]]] = {
-    b"SIZE": ("size", _size),
-    b"BODY": ("body", _body),
-    b"SMTPUTF8": ("smtputf8", _flag),
-    b"RET": ("ret", _ret),
-    b"ENVID": ("envid", _envid),
-}
-_RCPT_PARAMETERS: Final[dict[bytes, tuple[str, Callable[[bytes], object]]]] = {
-    b"NOTIFY": ("notify", _notify),
-    b"ORCPT": ("original", _orcpt),
-}
-
-
-def _read_parameters(
-    given: dict[bytes, bytes], known: dict[bytes, tuple[str, Callable[[bytes], object]]]
-) -> dict[str, object] | Refusal:
-    if not given.keys() <= known.keys():
-        return Refusal(codes.UNKNOWN_PARAMETER)
-    try:
-        return {known[name][0]: known[name][1](value) for name, value in given.items()}
-    except _BadParameter:
-        return Refusal(codes.BAD_PARAMETER)
 
 
 def _mail(argument: bytes) -> Mail | Refusal:
@@ -332,13 +239,12 @@ def _mail(argument: bytes) -> Mail | Refusal:
         path = parse_path(octets)
     except BadPath:
         return Refusal(codes.BAD_SENDER)
-    parameters = _read_parameters(given, _MAIL_PARAMETERS)
-    if isinstance(parameters, Refusal):
-        return parameters
-    mail = Mail(path, MailParameters(**parameters))  # type: ignore[arg-type]  # the table names fields and types
-    if not mail.parameters.smtputf8 and not path.address.isascii():
+    parameters = mail_parameters(given)
+    if isinstance(parameters, Reply):
+        return Refusal(parameters)
+    if not parameters.smtputf8 and not path.address.isascii():
         return Refusal(codes.SMTPUTF8_NEEDED)
-    return mail
+    return Mail(path, parameters)
 
 
 def _rcpt(argument: bytes) -> Rcpt | Refusal:
@@ -352,10 +258,8 @@ def _rcpt(argument: bytes) -> Rcpt | Refusal:
         return Refusal(codes.BAD_RECIPIENT)
     if not path.address:
         return Refusal(codes.BAD_RECIPIENT)  # only a reverse-path may be null
-    parameters = _read_parameters(given, _RCPT_PARAMETERS)
-    if isinstance(parameters, Refusal):
-        return parameters
-    return Rcpt(path, RcptParameters(**parameters))  # type: ignore[arg-type]  # the table names fields and types
+    parameters = rcpt_parameters(given)
+    return Refusal(parameters) if isinstance(parameters, Reply) else Rcpt(path, parameters)
 
 
 _VERBS: Final[dict[bytes, Callable[[bytes], Command | Refusal]]] = {

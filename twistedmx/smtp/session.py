@@ -1,13 +1,12 @@
 """A session of RFC 5321 as a value: octets in, inputs out, one reply to each input that is owed one.
 
     session.receive(octets)
-    while (input := session.next_input()) is not Need.OCTETS and input is not Need.REPLY:
+    while not isinstance(input_ := session.next_input(), Need):
         ...  # a Block is owed nothing; for all others: session.reply(...), now or later
 
-The state is the table below: phase -> kind of input -> the phase after a positive reply; what is not in the table is
-answered 503. While a reply is owed there is no next input, so that replies never change their order and a command is never
-obeyed in the state of an earlier one: PIPELINING (RFC 2920) needs no other rule. What the session does is the same whether
-octets arrive whole or one by one.
+The state is the table in `phase`: what is not in it is answered 503. While a reply is owed there is no next input, so that
+replies never change their order and a command is never obeyed in the state of an earlier one: PIPELINING (RFC 2920) needs
+no other rule. What the session does is the same whether octets arrive whole or one by one.
 
 It holds no envelope and decides nothing that asks anybody: what the grammar, the order of commands or a limit demands comes
 out as a Refusal, which the caller replies as it is. No Twisted, no clock.
@@ -16,15 +15,10 @@ out as a Refusal, which the caller replies as it is. No Twisted, no clock.
 import enum
 from typing import Final
 
-import attrs
-
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
-    NO_MAIL_PARAMETERS,
-    NO_RCPT_PARAMETERS,
     Bdat,
     Command,
-    Data,
     Ehlo,
     Helo,
     Help,
@@ -40,7 +34,23 @@ from twistedmx.smtp.command import (
 )
 from twistedmx.smtp.content import Content
 from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS
+from twistedmx.smtp.phase import (
+    CONTENT,
+    DEAF,
+    FAILED,
+    TABLE,
+    Block,
+    Connection,
+    EndOfChunk,
+    EndOfData,
+    Input,
+    Phase,
+    out_of_order,
+)
 from twistedmx.smtp.reply import Reply
+
+__all__ = ["Block", "EndOfChunk", "EndOfData", "Input", "Need", "Phase", "Session"]
 
 
 class Need(enum.Enum):
@@ -50,131 +60,13 @@ class Need(enum.Enum):
     REPLY = "reply"
 
 
-# Members by a global name, and hashed by identity: Python 3.11 takes 100 ns to reach one through its class and 90 ns more
-# to hash it, several times a command (benchmarks/session.py).
+# By a global name: Python 3.11 takes 100 ns to reach a member through its class (benchmarks/session.py).
 _NEED_OCTETS: Final = Need.OCTETS
 _NEED_REPLY: Final = Need.REPLY
-
-
-@attrs.frozen
-class Block:
-    """Content: octets with LF line ends, transparency removed. No reply is owed."""
-
-    octets: bytes
-
-
-@attrs.frozen(kw_only=True)
-class EndOfData:
-    """The message is over: CRLF.CRLF, or the last octet of BDAT LAST.
-
-    `size`: its octets by RFC 1870. `fault`: the reply that the content has earned, or None; with a fault, blocks are missing.
-    """
-
-    size: int
-    fault: Reply | None
-
-
-@attrs.frozen(kw_only=True)
-class EndOfChunk:
-    """A BDAT chunk that is not the last is over. `octets`: of this chunk. `size`, `fault`: as in EndOfData, so far."""
-
-    octets: int
-    size: int
-    fault: Reply | None
-
-
-class Phase(enum.Enum):
-    """Where a session is."""
-
-    __hash__ = object.__hash__
-
-    CONNECTED = "the greeting is owed"
-    GREETED = "no EHLO yet"
-    READY = "EHLO done, no transaction"
-    MAIL = "a reverse-path, no recipient"
-    RCPT = "at least one recipient"
-    DATA = "content comes, until CRLF.CRLF"
-    CHUNKS = "between two chunks of BDAT"
-    CHUNK = "octets of a chunk come"
-    SECURING = "octets are dropped until TLS is there"
-    ENDED = "everything is dropped"
-
-
-_ANYTIME: Final = (Rset, Noop, Help, Vrfy)
-_TRANSACTION: Final = (Phase.MAIL, Phase.RCPT, Phase.CHUNKS)
-
-
-@attrs.frozen
-class Connection:
-    """That the peer is there: the greeting is the reply owed to it."""
-
-
-Input = Connection | Command | Refusal | Block | EndOfData | EndOfChunk
 _CONNECTION: Final = Connection()
-
-# phase -> kind of input -> phase after a positive reply. After a negative one the phase stays, but for `_FAILED`.
-TABLE: Final[dict[Phase, dict[type, Phase]]] = {
-    Phase.CONNECTED: {Connection: Phase.GREETED},
-    Phase.GREETED: {Ehlo: Phase.READY, Helo: Phase.READY, Quit: Phase.ENDED, **dict.fromkeys(_ANYTIME, Phase.GREETED)},
-    Phase.READY: {
-        Ehlo: Phase.READY,
-        Helo: Phase.READY,
-        StartTls: Phase.SECURING,
-        Mail: Phase.MAIL,
-        Quit: Phase.ENDED,
-        **dict.fromkeys(_ANYTIME, Phase.READY),
-    },
-    Phase.MAIL: {
-        Ehlo: Phase.READY,
-        Helo: Phase.READY,
-        Rcpt: Phase.RCPT,
-        Quit: Phase.ENDED,
-        **dict.fromkeys(_ANYTIME, Phase.MAIL),
-        Rset: Phase.READY,
-    },
-    Phase.RCPT: {
-        Ehlo: Phase.READY,
-        Helo: Phase.READY,
-        Rcpt: Phase.RCPT,
-        Data: Phase.DATA,
-        Bdat: Phase.CHUNK,
-        Quit: Phase.ENDED,
-        **dict.fromkeys(_ANYTIME, Phase.RCPT),
-        Rset: Phase.READY,
-    },
-    Phase.DATA: {EndOfData: Phase.READY},
-    Phase.CHUNK: {EndOfData: Phase.READY, EndOfChunk: Phase.CHUNKS},
-    Phase.CHUNKS: {
-        Ehlo: Phase.READY,
-        Helo: Phase.READY,
-        Bdat: Phase.CHUNK,
-        Quit: Phase.ENDED,
-        **dict.fromkeys(_ANYTIME, Phase.CHUNKS),
-        Rset: Phase.READY,
-    },
-}
-# A transaction whose content was refused is over (RFC 5321 4.1.1.4; RFC 3030 2: a failed BDAT needs a RSET or a MAIL).
-_FAILED: Final[dict[type, Phase]] = {EndOfData: Phase.READY, EndOfChunk: Phase.READY, Connection: Phase.ENDED}
-
-# What is said to an input that the table does not have; the first row that fits.
-_OUT_OF_ORDER: Final[tuple[tuple[tuple[Phase, ...], tuple[type, ...], Reply], ...]] = (
-    ((Phase.GREETED,), (Mail, Rcpt, Data, Bdat, StartTls), codes.HELO_FIRST),
-    (_TRANSACTION, (Mail,), codes.NESTED_MAIL),
-    ((Phase.READY,), (Rcpt, Data, Bdat), codes.MAIL_FIRST),
-    ((Phase.MAIL,), (Data, Bdat), codes.RCPT_FIRST),
-    ((Phase.CHUNKS,), (Data,), codes.NO_DATA_AFTER_BDAT),
-)
-_CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
-_DEAF: Final = frozenset((Phase.SECURING, Phase.ENDED))
-_IDLE_COMMANDS: Final = frozenset((*_ANYTIME, Ehlo, Helo))
+_IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo))
 # ContentType handshake of TLSPlaintext (RFC 8446 5.1): the peer took a port that begins in plain text for another.
 _TLS_HANDSHAKE: Final = b"\x16"
-
-
-def _out_of_order(phase: Phase, kind: type) -> Reply:
-    return next(
-        (reply for phases, kinds, reply in _OUT_OF_ORDER if phase in phases and kind in kinds), codes.OUT_OF_ORDER
-    )
 
 
 class _Transaction:
@@ -247,7 +139,7 @@ class Session:
 
     def receive(self, octets: bytes) -> None:
         """Store what the peer sent; drop it where nothing may be heard."""
-        if self.phase in _DEAF:
+        if self.phase in DEAF:
             return
         if self._at < len(self._buffer):
             self._buffer = self._buffer[self._at :] + octets
@@ -259,9 +151,9 @@ class Session:
         """The next thing that the peer said, unless a reply is owed or octets are missing."""
         if self._owed is not None:
             return _NEED_REPLY
-        if self._at >= len(self._buffer) and self.phase not in _CONTENT:
+        if self._at >= len(self._buffer) and self.phase not in CONTENT:
             return _NEED_OCTETS
-        if self.phase in _CONTENT:
+        if self.phase in CONTENT:
             return self._next_of_chunk() if self.phase is Phase.CHUNK else self._next_of_data()
         line = self._next_line()
         if line is None:
@@ -285,13 +177,13 @@ class Session:
         if reply.code >= 400:
             if reply.code >= 500:
                 self.errors += 1
-            self.phase = _FAILED.get(type(owed), self.phase)
+            self.phase = FAILED.get(type(owed), self.phase)
         else:
             self.phase = TABLE[self.phase][type(owed)]
             self._succeeded(owed)
         if reply.closes:
             self.phase = Phase.ENDED
-        if self.phase in _DEAF:
+        if self.phase in DEAF:
             self._drop()
         return reply.octets
 
@@ -361,7 +253,7 @@ class Session:
         if kind is Refusal:
             return command.reply  # type: ignore[union-attr]  # kind is Refusal
         if kind not in TABLE[self.phase]:
-            return _out_of_order(self.phase, kind)
+            return out_of_order(self.phase, kind)
         if kind is Rcpt:
             if self._transaction.room <= 0:
                 return codes.TOO_MANY_RECIPIENTS

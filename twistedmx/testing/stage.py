@@ -10,7 +10,7 @@ from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, Lookup, Outcome
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.wheel import Wheel
-from twistedmx.policy.receiver import Site
+from twistedmx.policy.site import Site
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.ports import Ports
 from twistedmx.settings import Settings

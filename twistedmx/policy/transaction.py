@@ -1,0 +1,87 @@
+"""One transaction: the envelope as it grows, and the copies that its message becomes (RFC 5321 3.3)."""
+
+from typing import Final
+
+from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.mailbox import Destination
+from twistedmx.model.storage import Copy
+from twistedmx.policy.recipient import Decision
+from twistedmx.ports import Incoming
+from twistedmx.smtp import trace
+from twistedmx.smtp.command import Mail, Rcpt
+from twistedmx.smtp.header import TraceScan
+
+# Refused recipients that are remembered by name; the rest is counted. A peer cannot make us hold more.
+_REMEMBERED: Final = 100
+
+
+class Transaction:
+    """From an accepted MAIL to its end; replaced by the next, never cleared.
+
+    `queue_id`: its name in replies, trace fields and log. `since`: monotonic seconds. `refused`: the first hundred,
+    `refused_count` all. `incoming`: the message on its way to the disk, once DATA or BDAT came. `scan`: what its header tells.
+    """
+
+    __slots__ = ("_recipients", "incoming", "mail", "queue_id", "refused", "refused_count", "scan", "since")
+
+    def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
+        self.queue_id = queue_id
+        self.mail = mail
+        self.since = since
+        self._recipients: list[Recipient] = []
+        self.refused: list[Recipient] = []
+        self.refused_count = 0
+        self.incoming: Incoming | None = None
+        self.scan = TraceScan()
+
+    @property
+    def envelope(self) -> Envelope:
+        """As it stands."""
+        parameters = self.mail.parameters
+        return Envelope(
+            reverse_path=self.mail.reverse_path,
+            recipients=tuple(self._recipients),
+            body=parameters.body,
+            smtputf8=parameters.smtputf8,
+            ret=parameters.ret,
+            envid=parameters.envid,
+        )
+
+    def add(self, command: Rcpt, decision: Decision) -> None:
+        """A recipient was accepted or refused."""
+        verdict, destinations = decision
+        if not destinations:
+            self.refused_count += 1
+            if self.refused_count > _REMEMBERED:
+                return
+        recipient = Recipient(
+            path=command.forward_path,
+            verdict=verdict,
+            destinations=destinations,
+            notify=command.parameters.notify,
+            original=command.parameters.original,
+        )
+        (self._recipients if destinations else self.refused).append(recipient)
+
+    def destinations(self) -> list[Destination]:
+        """Where copies go: two recipients with one Maildir get one."""
+        by_maildir: dict[str, Destination] = {}
+        for recipient in self._recipients:
+            for destination in recipient.destinations:
+                by_maildir.setdefault(destination.maildir, destination)
+        return list(by_maildir.values())
+
+    def copies(self, received: bytes) -> list[Copy]:
+        """Each with the trace fields above it: whose bounce, whose copy, and `received`: which way."""
+        above = trace.return_path(self.mail.reverse_path)
+        return [
+            Copy(maildir=to.maildir, trace=above + trace.delivered_to(to.address) + received)
+            for to in self.destinations()
+        ]
+
+    def loops(self, hops: int) -> bool:
+        """RFC 5321 6.3: the message passed too many hosts, or one of these mailboxes has had it before (RFC 9228)."""
+        self.scan.end()
+        return self.scan.received >= hops or any(
+            to.address.lower() in self.scan.delivered_to for to in self.destinations()
+        )
