@@ -274,7 +274,7 @@ class Receiver:
                 helo=self._helo,
                 tls=self._tls,
                 envelope=transaction.envelope,
-                refused=tuple(transaction.refused),
+                refused=transaction.refused,
                 refused_count=transaction.refused_count,
                 verdict=decided,
                 reason=reason,

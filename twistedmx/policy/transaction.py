@@ -18,18 +18,18 @@ _REMEMBERED: Final = 100
 class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
-    `queue_id`: its name in replies, trace fields and log. `since`: monotonic seconds. `refused`: the first hundred,
-    `refused_count` all. `incoming`: the message on its way to the disk, once DATA or BDAT came. `scan`: what its header tells.
+    `queue_id`: its name in replies, trace fields and log. `since`: monotonic seconds. `refused_count`: recipients that were
+    not accepted. `incoming`: the message on its way to the disk, once DATA or BDAT came. `scan`: what its header tells.
     """
 
-    __slots__ = ("_recipients", "incoming", "mail", "queue_id", "refused", "refused_count", "scan", "since")
+    __slots__ = ("_accepted", "_refused", "incoming", "mail", "queue_id", "refused_count", "scan", "since")
 
     def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
         self.queue_id = queue_id
         self.mail = mail
         self.since = since
-        self._recipients: list[Recipient] = []
-        self.refused: list[Recipient] = []
+        self._accepted: list[Recipient] = []
+        self._refused: list[tuple[Rcpt, Decision]] = []
         self.refused_count = 0
         self.incoming: Incoming | None = None
         self.scan = TraceScan()
@@ -40,33 +40,31 @@ class Transaction:
         parameters = self.mail.parameters
         return Envelope(
             reverse_path=self.mail.reverse_path,
-            recipients=tuple(self._recipients),
+            recipients=tuple(self._accepted),
             body=parameters.body,
             smtputf8=parameters.smtputf8,
             ret=parameters.ret,
             envid=parameters.envid,
         )
 
+    @property
+    def refused(self) -> tuple[Recipient, ...]:
+        """Those that were not accepted, the first hundred."""
+        return tuple(_recipient(command, decision) for command, decision in self._refused)
+
     def add(self, command: Rcpt, decision: Decision) -> None:
         """A recipient was accepted or refused."""
-        verdict, destinations = decision
-        if not destinations:
-            self.refused_count += 1
-            if self.refused_count > _REMEMBERED:
-                return
-        recipient = Recipient(
-            path=command.forward_path,
-            verdict=verdict,
-            destinations=destinations,
-            notify=command.parameters.notify,
-            original=command.parameters.original,
-        )
-        (self._recipients if destinations else self.refused).append(recipient)
+        if decision[1]:
+            self._accepted.append(_recipient(command, decision))
+            return
+        self.refused_count += 1
+        if self.refused_count <= _REMEMBERED:
+            self._refused.append((command, decision))  # made a Recipient only for who asks: guesses come by thousands
 
     def destinations(self) -> list[Destination]:
         """Where copies go: two recipients with one Maildir get one."""
         by_maildir: dict[str, Destination] = {}
-        for recipient in self._recipients:
+        for recipient in self._accepted:
             for destination in recipient.destinations:
                 by_maildir.setdefault(destination.maildir, destination)
         return list(by_maildir.values())
@@ -85,3 +83,14 @@ class Transaction:
         return self.scan.received >= hops or any(
             to.address.lower() in self.scan.delivered_to for to in self.destinations()
         )
+
+
+def _recipient(command: Rcpt, decision: Decision) -> Recipient:
+    verdict, destinations = decision
+    return Recipient(
+        path=command.forward_path,
+        verdict=verdict,
+        destinations=destinations,
+        notify=command.parameters.notify,
+        original=command.parameters.original,
+    )

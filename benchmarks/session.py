@@ -1,0 +1,214 @@
+"""What the hot path costs, and what each trick on it saves: CPU microseconds of the server per unit.
+
+    python -m benchmarks.session [--json] [--seconds 0.5]
+
+Each row is measured in this process or in a forked server on a loopback socket; figures of one run may be compared with each
+other, and with nothing else. The rows named "without" undo a trick, and show why it is there.
+"""
+
+import argparse
+import json
+import os
+import resource
+import socket
+import time
+from collections.abc import Callable
+from random import Random
+
+from twistedmx.model.mailbox import UNKNOWN
+from twistedmx.net.server import ServerFactory, ServerProtocol
+from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.wheel import Wheel
+from twistedmx.policy.recipient import RecipientSettings, RecipientStep
+from twistedmx.policy.site import Site
+from twistedmx.ports import Ports
+from twistedmx.smtp import codes, command
+from twistedmx.smtp.content import Content
+from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.session import Need, Session
+from twistedmx.testing.acceptance import FakeAcceptance
+
+UNLIMITED = Limits(errors=10**12, idle_commands=10**12, recipients=10**6)
+RCPT = b"RCPT TO:<nobody.12@example.org>\r\n"
+LINE = b"The quick brown fox jumps over the lazy dog; then it rests a while.\r\n"
+BLOCK = LINE * (65_536 // len(LINE))
+
+
+class NobodyHere:
+    """Mailboxes of which none exists."""
+
+    def refresh(self) -> None: ...
+
+    def find(self, path: object) -> object:
+        return UNKNOWN
+
+
+class Deaf:
+    """Events that nobody hears."""
+
+    def tell(self, event: object) -> None: ...
+
+
+def cpu_of(work: Callable[[], object], seconds: float) -> float:
+    """Microseconds of CPU for one call, the best of five rounds."""
+    calls, took = 1, 0.0
+    while took < seconds / 10:
+        calls *= 2
+        took = _time(work, calls)
+    return min(took, *(_time(work, calls) for _ in range(4))) / calls * 1e6
+
+
+def _time(work: Callable[[], object], calls: int) -> float:
+    began = time.process_time()
+    for _ in range(calls):
+        work()
+    return time.process_time() - began
+
+
+def _session() -> Session:
+    session = Session(limits=UNLIMITED, starttls=True, secure=False)
+    session.reply(codes.greeting("mx.example.org"))
+    session.receive(b"EHLO client.example.net\r\nMAIL FROM:<a@example.net>\r\n")
+    while not isinstance(session.next_input(), Need):
+        session.reply(codes.NOOP)
+    return session
+
+
+def rejected_rcpt() -> Callable[[], object]:
+    session = _session()
+
+    def work() -> None:
+        session.receive(RCPT)
+        session.next_input()
+        session.reply(codes.NO_SUCH_MAILBOX)
+        session.next_input()
+
+    return work
+
+
+def pipelined_rcpt() -> Callable[[], object]:
+    session = _session()
+    packet = RCPT * 10
+
+    def work() -> None:
+        session.receive(packet)
+        while not isinstance(session.next_input(), Need):
+            session.reply(codes.NO_SUCH_MAILBOX)
+
+    return work
+
+
+def content() -> Callable[[], object]:
+    taken = Content(limit=1 << 60, text_line=0, tolerant=False)
+    return lambda: taken.feed_data(BLOCK)
+
+
+def content_with_line_limit() -> Callable[[], object]:
+    taken = Content(limit=1 << 60, text_line=1000, tolerant=False)
+    return lambda: taken.feed_data(BLOCK)
+
+
+def _serve(eager: bool) -> tuple[int, int]:
+    """Fork a server that knows nobody; its port and pid. Without `eager`, replies wait for the reactor."""
+    found, told = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        told.close()
+        return int(found.recv(10)), pid
+    from twisted.internet import reactor
+
+    ports = Ports(
+        clock=reactor,
+        now=time.time,
+        chance=Random(),
+        mailboxes=NobodyHere(),
+        acceptance=FakeAcceptance(),
+        events=Deaf(),
+    )
+    site = Site(
+        host="mx.example.org",
+        limits=UNLIMITED,
+        starttls=False,
+        reserve=0,
+        recipients=RecipientStep(ports.mailboxes, reactor, RecipientSettings()),
+        ports=ports,
+    )
+    if not eager:
+        ServerProtocol._write = lambda shell, octets: shell.transport.write(octets)
+    factory = ServerFactory(site=site, timeouts=Timeouts(), wheel=Wheel(reactor))
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    told.send(str(port.getHost().port).encode())
+    factory.connections = _StopsWhenEmpty(reactor)
+    reactor.run()
+    os._exit(0)
+
+
+class _StopsWhenEmpty(set):
+    def __init__(self, reactor) -> None:
+        super().__init__()
+        self._reactor = reactor
+
+    def discard(self, connection) -> None:
+        super().discard(connection)
+        if not self:
+            self._reactor.callFromThread(self._reactor.stop)
+
+
+def over_a_socket(packet: bytes, commands: int, rounds: int, *, eager: bool) -> float:
+    """CPU microseconds of the server per command, everything counted: kernel, reactor, shell, session."""
+    port, pid = _serve(eager)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peer = socket.create_connection(("127.0.0.1", port))
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for line in (b"", b"EHLO client.example.net\r\n", b"MAIL FROM:<a@example.net>\r\n"):
+        peer.sendall(line) if line else None
+        peer.recv(4096)
+    expected = commands * len(codes.NO_SUCH_MAILBOX.octets)
+    for _ in range(rounds):
+        peer.sendall(packet)
+        heard = 0
+        while heard < expected:
+            heard += len(peer.recv(65_536))
+    peer.close()
+    os.waitpid(pid, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent / rounds / commands * 1e6
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Every row: its name and CPU microseconds per unit."""
+    line = RCPT[:-2]
+    rounds = int(60_000 * seconds)
+    return {
+        "session: a refused RCPT, lock-step": cpu_of(rejected_rcpt(), seconds),
+        "session: a refused RCPT, ten in a packet": cpu_of(pipelined_rcpt(), seconds) / 10,
+        "parse_command: RCPT by the plain pattern": cpu_of(lambda: command.parse_command(line), seconds),
+        "parse_command: without it, by the grammar": cpu_of(lambda: command._parse_any(line), seconds),
+        "content: 64 KiB of text, checked and turned into LF": cpu_of(content(), seconds),
+        "content: the same with a limit of the line": cpu_of(content_with_line_limit(), seconds),
+        "server: a refused RCPT, lock-step": over_a_socket(RCPT, 1, rounds, eager=True),
+        "server: without eager send": over_a_socket(RCPT, 1, rounds, eager=False),
+        "server: a refused RCPT, ten in a packet": over_a_socket(RCPT * 10, 10, rounds // 4, eager=True),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.session",
+        description="What the hot path costs: CPU microseconds of the server per unit.",
+        epilog="Example: python -m benchmarks.session --seconds 1",
+    )
+    parser.add_argument("--json", action="store_true", help="print an object instead of a table")
+    parser.add_argument("--seconds", type=float, default=0.5, help="work per row (default 0.5)")
+    chosen = parser.parse_args()
+    rows = measure(chosen.seconds)
+    if chosen.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        for name, cost in rows.items():
+            print(f"{cost:9.2f} us  {name}")
+
+
+if __name__ == "__main__":
+    main()
