@@ -31,7 +31,6 @@ class Reason(enum.Enum):
     OPERATOR_ENTRY = "operator-entry"
     LOOKUP_FAILED = "lookup-failed"
     LOOKUP_LATE = "lookup-late"
-    TOO_MANY_RECIPIENTS = "too-many-recipients"
     # messages
     TOO_LARGE = "too-large"
     BARE_NEWLINE = "bare-newline"
@@ -39,14 +38,11 @@ class Reason(enum.Enum):
     LOOP = "loop"
     DISK_FULL = "disk-full"
     DISK_FAILED = "disk-failed"
-    NO_RECIPIENTS = "no-recipients"
     # sessions
     TOO_MANY_MESSAGES = "too-many-messages"
     TOO_MANY_ERRORS = "too-many-errors"
     TOO_MANY_IDLE_COMMANDS = "too-many-idle-commands"
     SYNTAX = "syntax"
-    SEQUENCE = "sequence"
-    UNKNOWN_COMMAND = "unknown-command"
     NOT_SMTP = "not-smtp"
     # how a transaction or a session ended without a reply of ours deciding it
     ABANDONED = "abandoned"
