@@ -14,6 +14,7 @@ from socket import getfqdn
 from typing import Any
 
 import attrs
+import twisted
 from twisted.application.service import MultiService
 from twisted.internet import defer, endpoints, threads
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -38,6 +39,8 @@ from twistedmx.settings import BadSettings, Settings, read_settings
 from twistedmx.settings.networks import networks
 from twistedmx.smtp.path import BadPath, check_domain
 
+_log = Logger(namespace="twistedmx")
+
 # What else is said when the server listens: of its settings and its first port, lines.
 FirstWords = Callable[[Settings, IListeningPort], list[str]]
 
@@ -45,7 +48,7 @@ FirstWords = Callable[[Settings, IListeningPort], list[str]]
 class Options(usage.Options):
     """The command line."""
 
-    synopsis = "Usage: twistd [twistd options] twistedmx [--config FILE] [--data DIR] [--port ENDPOINT]..."
+    synopsis = "[--config FILE] [--data DIR] [--port ENDPOINT]..."
     longdesc = (
         "A receiving mail server. Without --config it serves a demo: 127.0.0.1:2525, mailboxes demo@localhost and "
         "postmaster@localhost, everything in ./twistedmx-data.\n\n"
@@ -65,6 +68,11 @@ class Options(usage.Options):
         self["ports"].append(endpoint)
 
     opt_p = opt_port
+
+    def opt_version(self) -> None:
+        """Display the versions of twistedmx and of Twisted, and exit."""
+        print(f"twistedmx {__version__}, Twisted {twisted.__version__}")
+        raise SystemExit(0)
 
 
 class CannotStart(Exception, SystemExit):
@@ -112,7 +120,7 @@ def makeService(options: Options) -> MultiService:
         words = None
     if options["ports"]:
         settings = attrs.evolve(settings, listen=tuple(options["ports"]), listen_tls=())
-    return build(settings, world, first_words=words)
+    return build(settings, world, source=options["config"] or "", first_words=words)
 
 
 def in_folder(settings: Settings, folder: str) -> Settings:
@@ -130,8 +138,11 @@ def in_folder(settings: Settings, folder: str) -> Settings:
     )
 
 
-def build(settings: Settings, world: World, first_words: FirstWords | None = None) -> "Server":
-    """The whole server, not yet started. `first_words`: what to say when it listens. Raises CannotStart with all faults."""
+def build(settings: Settings, world: World, *, source: str = "", first_words: FirstWords | None = None) -> "Server":
+    """The whole server, not yet started. Raises CannotStart with all faults.
+
+    `source`: the file of the settings, named in each fault. `first_words`: what to say when it listens.
+    """
     faults: list[str] = []
     host = settings.host or getfqdn()
     try:
@@ -153,7 +164,7 @@ def build(settings: Settings, world: World, first_words: FirstWords | None = Non
         faults.append("listen_tls: needs a certificate; set [tls] certificate")
 
     wheel = Wheel(world.reactor)
-    events = Stream([_log(settings)])
+    events = Stream([_log_of(settings)])
     mailboxes = _mailboxes(settings, world, events, faults)
     acceptance = MaildirAcceptance(
         writing=settings.writing,
@@ -167,7 +178,7 @@ def build(settings: Settings, world: World, first_words: FirstWords | None = Non
         call_in_reactor=world.reactor.callFromThread,
     )
     if faults or mailboxes is None:
-        raise CannotStart(*faults)
+        raise CannotStart(*_named(source, faults))
     site = Site(
         host=host,
         limits=settings.limits,
@@ -191,8 +202,12 @@ def build(settings: Settings, world: World, first_words: FirstWords | None = Non
         secured = TLSMemoryBIOFactory(tls, False, factory)
         listening += [(text, _endpoint(world.reactor, text, faults), secured) for text in settings.listen_tls]
     if faults:
-        raise CannotStart(*faults)
+        raise CannotStart(*_named(source, faults))
     return Server(settings, factory, acceptance, listening, first_words)  # type: ignore[arg-type]  # no faults: no None
+
+
+def _named(source: str, faults: list[str]) -> list[str]:
+    return [f"{source}: {fault}" if source else fault for fault in faults]
 
 
 def _mailboxes(settings: Settings, world: World, events: Stream, faults: list[str]) -> TableMailboxes | None:
@@ -228,12 +243,11 @@ def _endpoint(reactor: Any, text: str, faults: list[str]) -> IStreamServerEndpoi
     return endpoint
 
 
-def _log(settings: Settings) -> Log:
+def _log_of(settings: Settings) -> Log:
     """The log as a subscriber. A file is opened at the first line: after privileges were dropped."""
     if settings.log.file:
         return Log(settings.log, _Lines(settings.log.file), stamped=True)
-    logger = Logger(namespace="twistedmx")
-    return Log(settings.log, lambda line: logger.info("{line}", line=line), stamped=False)
+    return Log(settings.log, lambda line: _log.info("{line}", line=line), stamped=False)
 
 
 class _Lines:
@@ -253,8 +267,6 @@ class _Lines:
 
 class Server(MultiService):
     """The running server."""
-
-    _log = Logger(namespace="twistedmx")
 
     def __init__(
         self,
@@ -290,7 +302,7 @@ class Server(MultiService):
             self.privilegedStartService()
         self._acceptance.start()
         for line in self._first_lines():
-            self._log.info("{line}", line=line)
+            _log.info("{line}", line=line)
 
     def _first_lines(self) -> list[str]:
         places = ", ".join(_place(port) for port in self.ports)

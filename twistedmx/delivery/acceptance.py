@@ -22,6 +22,8 @@ from twistedmx.ports import Disk, Incoming
 from twistedmx.setting import at_least, setting
 
 _MEASURED_AGAIN = 5.0  # seconds: a statvfs is cheap, but it would make a batch of its own for every MAIL
+# A peer that sends octet by octet must not make us hold an object, forty times as large, for each.
+_MOST_BLOCKS = 512
 _ABORTED = Failed(detail="given up by the session")
 
 
@@ -95,6 +97,8 @@ class Arrival:
             return None
         self._blocks.append(block)
         self._held += len(block)
+        if len(self._blocks) > _MOST_BLOCKS:
+            self._blocks = [b"".join(self._blocks)]
         if self._held < self._writing.spill:
             return None
         blocks, self._blocks = self._blocks, []

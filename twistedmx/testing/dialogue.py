@@ -5,15 +5,17 @@ r"""SMTP dialogues as files: what is said, and what happens beside it.
     S: 220 mx.example.org ESMTP twistedmx
     C: EHLO client.example.net     consecutive C: lines leave in one write; each gets CRLF, unless it ends in "\"
     C: \x00\r\n\                   \r \n \t \\ and \xHH stand for octets; other text is sent in UTF-8
+    C: NOOP \{600*x}              600 times x, here and in "|" lines
     E: transaction accepted ...    an event (words in `words_of`)
     D: /mail/demo@example.org      a copy that was stored; its content, below the trace fields, follows in "|" lines
-    | Subject: hello
+    | Subject: hello               control characters and "\" as \xHH and \\; "\" at the end: no line end there
     T:                             both sides make a TLS handshake here
     W: 300                         seconds pass
     A: answer                      the world acts (words in `stage`)
     S: <closed>                    the server has hung up
+    L:                             the client goes away
 
-After the last line the client goes away. Session and queue ids read ID and ID.1. Replies and events are compared whole,
+The client goes away after the last line too. Session and queue ids read ID and ID.1. Replies and events are compared whole,
 each in their order; how a packet is cut may change how they lie between each other, and nothing else.
 """
 
@@ -30,6 +32,7 @@ from twistedmx.settings import Settings, settings_from
 
 CLOSED = "<closed>"
 _escape = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
+_times = re.compile(r"\\\{(\d+)\*([^{}]+)\}")
 _ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
 
@@ -42,7 +45,7 @@ class Send:
 
 @attrs.frozen
 class Act:
-    """Something else happens: `kind` is T, W or A, `words` what stands behind it."""
+    """Something else happens: `kind` is T, W, A or L, `words` what stands behind it."""
 
     kind: str
     words: str
@@ -110,8 +113,8 @@ def parse_dialogue(text: str, name: str) -> Dialogue:
             case "E:" | "D:":
                 events.append(f"{mark} {words}")
             case "| " | "|":
-                events[-1] += f"\n{line[2:]}"
-            case "T:" | "W:" | "A:":
+                events[-1] += f"\n{_repeated(line[2:])}"
+            case "T:" | "W:" | "A:" | "L:":
                 steps.append(Act(mark[0], words))
             case _:
                 raise BadDialogue(f"{name}:{number}: {line!r} begins with no mark; see twistedmx.testing.dialogue")
@@ -128,8 +131,12 @@ def parse_dialogue(text: str, name: str) -> Dialogue:
     )
 
 
+def _repeated(words: str) -> str:
+    return _times.sub(lambda found: found[2] * int(found[1]), words)
+
+
 def _octets(words: str) -> bytes:
-    octets = words.encode("utf-8")
+    octets = _repeated(words).encode("utf-8")
     cut = octets.endswith(b"\\") and not octets.endswith(b"\\\\")
     octets = octets[:-1] if cut else octets + b"\r\n"
     return _escape.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else _ESCAPES[found[2]], octets)

@@ -88,16 +88,17 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
     receiver = Receiver(stage.site, session, Peer(address=_ADDRESS, port=1024))
     out = [session.reply(receiver.greeting())]
     last: list[Reply] = []
+    gone = False
 
     def answered(answer: Reply) -> None:
-        if not last:
+        if not (last or gone):
             out.append(session.reply(answer))
             if answer.closes:
                 last.append(answer)
                 receiver.ended(answer)
 
     def turn() -> None:
-        while not last:
+        while not (last or gone):
             input_ = session.next_input()
             if isinstance(input_, Need):
                 return
@@ -122,7 +123,10 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
             case Act(kind="A", words=words):
                 stage.act(words)
                 turn()
-    if not last:
+            case Act(kind="L") if not last:
+                gone = True
+                receiver.ended(None)
+    if not (last or gone):
         receiver.ended(None)
     return _played(b"".join(out), bool(last), stage)
 
@@ -174,8 +178,11 @@ def play_shell(dialogue: Dialogue, *, whole: bool) -> Played:
                 stage.wait(float(words))
             case Act(kind="A", words=words):
                 stage.act(words)
+            case Act(kind="L"):
+                shell.connectionLost(connectionDone)
     closed = transport.disconnecting
-    shell.connectionLost(connectionDone)
+    if shell in stage.factory.connections:
+        shell.connectionLost(connectionDone)
     stage.wheel.stop()
     return _played(transport.value(), closed, stage)
 
@@ -242,6 +249,13 @@ async def _turns(reactor: Any) -> None:
         await deferLater(reactor, 0)
 
 
+async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
+    """The client goes away, and both sides notice."""
+    client.transport.loseConnection()
+    while stage.factory.connections or not client.closed:
+        await _turns(reactor)
+
+
 async def play_socket(
     dialogue: Dialogue, reactor: Any, tls: CertificateOptions, *, secure: bool = False, patience: float = 20.0
 ) -> Played:
@@ -251,6 +265,7 @@ async def play_socket(
     reply that never comes.
     """
     stage = Stage(dialogue.settings, tls, starttls=not secure)
+    gone = False
     factory = TLSMemoryBIOFactory(tls, False, stage.factory) if secure else stage.factory
     port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
     client = _Client()
@@ -273,13 +288,14 @@ async def play_socket(
                 case Act(kind="A", words=words):
                     await _turns(reactor)
                     stage.act(words)
+                case Act(kind="L"):
+                    gone = True
+                    await _left(reactor, stage, client)
                 case Hear(lines=lines, closed=closed):
                     lines -= dialogue.replies[:lines].count(_STARTTLS) if secure else 0
                     await client.hear(lines, closed).addTimeout(patience, reactor)
-        closed_by_server = client.closed
-        client.transport.loseConnection()
-        while stage.factory.connections or not client.closed:
-            await _turns(reactor)
+        closed_by_server = client.closed and not gone
+        await _left(reactor, stage, client)
     finally:
         if not client.closed:
             client.transport.abortConnection()

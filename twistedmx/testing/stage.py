@@ -34,6 +34,8 @@ MAILBOXES = {
     "gone@example.org": Lookup(outcome=Outcome.REFUSED, reply=reply(550, "5.1.6", "Write to ann@example.org instead")),
     "@catch.example.org": found("demo@example.org"),
 }
+# How the content of a copy is told: what would not be seen in a file of dialogue, as that writes it.
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127) if chr(code) != "\n"} | {ord("\\"): "\\\\"}
 _EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 _DEMO_RESERVE = 1000
 
@@ -112,7 +114,8 @@ class Stage:
 def _copy(path: str, octets: bytes) -> str:
     """A D: line: the Maildir, and the content below our trace fields."""
     maildir = path.rsplit("/new/", 1)[0]
-    content = octets.split(b"+0000\n", 1)[1].decode("utf-8", "backslashreplace")
+    content = octets.split(b"+0000\n", 1)[1].decode("utf-8", "surrogateescape").translate(_VISIBLE)
+    content = content.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     lines = content.split("\n") if content else []
     if lines and not lines[-1]:
         lines.pop()
