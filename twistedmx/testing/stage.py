@@ -10,8 +10,8 @@ from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, Lookup, Outcome
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.wheel import Wheel
-from twistedmx.policy.site import Site
 from twistedmx.policy.recipient import RecipientStep
+from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
