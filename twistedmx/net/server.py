@@ -38,6 +38,16 @@ Network = IPv4Network | IPv6Network
 
 _NEED_OCTETS: Final = Need.OCTETS
 _CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
+_MAPPED: Final = "::ffff:"  # RFC 4291 2.5.5.2
+
+
+def _peer(address: Any) -> Peer:
+    """Whoever is at `address`, an IAddress. An IPv4 client of an IPv6 socket is an IPv4 client; a zone names no host."""
+    host = str(getattr(address, "host", "0.0.0.0"))  # noqa: S104  # a Unix socket has no address: from nowhere
+    host = host.partition("%")[0]
+    if host.startswith(_MAPPED) and "." in host:
+        host = host[len(_MAPPED) :]
+    return Peer(address=host, port=getattr(address, "port", 0))
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -53,6 +63,7 @@ class ServerProtocol(Protocol):
         self._deadline = Deadline(self._expired)
         self._turning = False  # _turn is on the stack
         self._waiting = False  # for an answer, or for the disk to take content
+        self._waiting_since = 0.0
         self._stalled = False  # the peer does not read what we write
         self._paused = False  # we do not read what the peer writes
         self._closed = False
@@ -68,13 +79,15 @@ class ServerProtocol(Protocol):
         factory = self._factory
         factory.connections.add(self)
         transport = self.transport
-        address = transport.getPeer()
-        host = getattr(address, "host", "0.0.0.0")  # noqa: S104  # a Unix socket has no address: from nowhere
+        peer = _peer(transport.getPeer())
         secure = ISSLTransport.providedBy(transport)
         self._session = Session(
-            limits=factory.site.limits, starttls=factory.site.starttls, secure=secure, tolerant=factory.tolerates(host)
+            limits=factory.site.limits,
+            starttls=factory.site.starttls,
+            secure=secure,
+            tolerant=factory.tolerates(peer.address),
         )
-        self._receiver = Receiver(factory.site, self._session, Peer(address=host, port=getattr(address, "port", 0)))
+        self._receiver = Receiver(factory.site, self._session, peer)
         transport.registerProducer(self, True)
         if secure:
             self._wheel.set(self._deadline, factory.timeouts.handshake)
@@ -179,6 +192,7 @@ class ServerProtocol(Protocol):
     def _wait(self, awaitable: Awaitable[Any], then: Callable[[Any], None]) -> None:
         """Hear nothing until `awaitable` has fired; then go on with `then`, unless the session has ended meanwhile."""
         self._waiting = True
+        self._waiting_since = self._wheel.seconds()
         self._wheel.clear(self._deadline)  # it is not the peer that keeps us waiting
         deferred_of(awaitable).addCallback(self._waited, then).addErrback(self._broken)
 
@@ -198,7 +212,11 @@ class ServerProtocol(Protocol):
             self._say_last(codes.SHUTDOWN)
 
     def _taken(self, result: None) -> None:
-        """The disk has room again for this message."""
+        """The disk has caught up with this message; the time it took is not the peer's."""
+        if self._content_since is not None:
+            self._content_since += self._wheel.seconds() - self._waiting_since
+        if self._leaving is not None:
+            self._say_last(codes.SHUTDOWN)
 
     def _broken(self, failure: Failure) -> None:
         """A fault of ours: the peer keeps its mail and tries again, the log has the traceback."""

@@ -181,11 +181,15 @@ def _helo_domain(argument: bytes) -> str | Refusal:
     domain = argument.strip()
     if not domain:
         return Refusal(codes.ARGUMENT_NEEDED)
+    if not domain.isascii():
+        return Refusal(
+            codes.BAD_HELO
+        )  # RFC 6531 3.7.1: here U-labels are not allowed, for nobody knows yet of SMTPUTF8
     try:
         check_domain(domain.removesuffix(b"."))
     except BadPath:
         return Refusal(codes.BAD_HELO)
-    return domain.decode("utf-8")
+    return domain.decode("ascii")
 
 
 def _ehlo(argument: bytes) -> Ehlo | Refusal:
@@ -239,6 +243,8 @@ def _mail(argument: bytes) -> Mail | Refusal:
         path = parse_path(octets)
     except BadPath:
         return Refusal(codes.BAD_SENDER)
+    if path.address and not path.domain:
+        return Refusal(codes.BAD_SENDER)  # only a forward-path may be Postmaster alone
     parameters = mail_parameters(given)
     if isinstance(parameters, Reply):
         return Refusal(parameters)

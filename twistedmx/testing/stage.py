@@ -83,9 +83,9 @@ class Stage:
         """The port Events."""
         self.events.append(event)
         if isinstance(event, TransactionEnded) and event.verdict is not None and event.detail:
-            for path in event.detail.split(" "):
-                if path in self.acceptance.stored:
-                    self.told.append(_copy(path, self.acceptance.stored[path]))
+            for path, octets in self.acceptance.stored.items():
+                if f" {path} " in f" {event.detail} ":  # a path may have spaces in it
+                    self.told.append(_copy(path, octets))
         words = words_of(event)
         if words is not None:
             self.told.append(f"E: {words}")
@@ -104,6 +104,7 @@ class Stage:
             "look-ups answer": self.mailboxes.answer_all,
             "disk is full": lambda: setattr(self.acceptance, "refusal", NoSpace(detail="ENOSPC")),
             "disk is broken": lambda: setattr(self.acceptance, "refusal", Failed(detail="EIO")),
+            "disk is well": lambda: setattr(self.acceptance, "refusal", None),
             "disk is slow": lambda: setattr(self.acceptance, "hold", True),
             "disk answers": self.acceptance.release,
             "disk has 5000 octets": lambda: setattr(self.acceptance, "free", 5000),
