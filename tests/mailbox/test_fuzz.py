@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.mailbox.faults import BadTable
+from twistedmx.mailbox.keys import domain_key, key_of
 from twistedmx.mailbox.snapshot import Snapshot
+from twistedmx.mailbox.subject import parse_subject
 from twistedmx.mailbox.table_toml import quicker
 from twistedmx.mailbox.tables import read_table
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.mailbox import Lookup, Outcome
-from twistedmx.smtp.path import POSTMASTER, Path
+from twistedmx.smtp.path import POSTMASTER, BadPath, Path, parse_path
 
 TEMPLATE = MaildirTemplate(text="/srv/mail/{domain}/{local}")
 EXPLICIT = "/srv/explicit"
@@ -37,6 +39,7 @@ _lines = st.builds(
     _values,
     st.sampled_from(["", " # comment", "\r", "#"]),
 )
+_plain_pattern = rb"[A-Za-z0-9_+=.-]{1,20}@[A-Za-z0-9.-]{1,70}"
 _tables = st.lists(_lines, max_size=8).map("\n".join)
 
 _strings = _addresses | _domains | _values
@@ -107,6 +110,22 @@ class TestAnyTable(SynchronousTestCase):
             self.assertRaises(tomllib.TOMLDecodeError, tomllib.loads, quicker(text))
         else:
             self.assertEqual(tomllib.loads(quicker(text)), expected)
+
+    @given(
+        (st.from_regex(_plain_pattern, fullmatch=True) | _addresses.map(str.encode)).filter(lambda it: it[:1] != b"@")
+    )
+    def test_a_plain_address_is_what_parse_path_says(self, octets: bytes) -> None:
+        """The quick way into a table must not let in what the long way refuses, nor give it another key."""
+        try:
+            path = parse_path(octets)
+        except BadPath:
+            self.assertRaises(BadPath, parse_subject, octets)
+            return
+        if path.domain:
+            subject = parse_subject(octets)
+            self.assertEqual(
+                (subject.key, subject.address, subject.domain), (key_of(path), path.address, domain_key(path.domain))
+            )
 
     @given(st.binary(), st.binary())
     def test_any_path_gets_a_lookup(self, local: bytes, domain: bytes) -> None:

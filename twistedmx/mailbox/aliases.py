@@ -16,7 +16,8 @@ def follow(
     """What a look-up of each alias finds, and the loops among them, each with its first alias again at its end.
 
     `aliases`: targets by key; each target is a key of `aliases` or of `mailboxes`. Destinations keep the order of the
-    targets, each Maildir once. A target over quota gets no copy; an alias is over quota when all its targets are.
+    targets, each Maildir once. An alias is over quota when one of its targets is: with the others alone, 250 would promise
+    that one a copy which it does not get.
     """
     followed: dict[bytes, Lookup] = {}
     loops: list[Loop] = []
@@ -41,13 +42,13 @@ def follow(
 
 
 def _joined(lookups: Iterator[Lookup | None]) -> Lookup:
-    found = list(lookups)
-    if len(found) == 1 and found[0] is not None:
+    found = [lookup for lookup in lookups if lookup is not None]
+    if len(found) == 1:
         return found[0]
     by_maildir: dict[str, Destination] = {}
     for lookup in found:
-        for destination in lookup.destinations if lookup is not None else ():
+        for destination in lookup.destinations:
             by_maildir.setdefault(destination.maildir, destination)
-    if not by_maildir:
+    if OVER_QUOTA in found or not by_maildir:
         return OVER_QUOTA
     return Lookup(outcome=Outcome.FOUND, destinations=tuple(by_maildir.values()))
