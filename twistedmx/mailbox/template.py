@@ -1,7 +1,7 @@
 """Where a mailbox has its Maildir: a template such as "/srv/mail/{domain}/{local}", and what may become a file name.
 
 A local part is whatever a stranger's address may hold; its name on disk is made so that nothing leaves the template's
-directory and no two mailboxes of a domain share a Maildir: "/", "%", control characters and a "." in front are
+directory and no two mailboxes of a domain share a Maildir: "/", "%", spaces, control characters and a "." in front are
 percent-encoded.
 
 BUGS: names are UTF-8 in NFC; a file system that compares in its own way (case, NFD) may join two of them.
@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 _PLACEHOLDER = re.compile(r"\{(?:local|domain)\}")
-_UNSAFE = re.compile(r"^\.|[/%\x00-\x1f\x7f-\x9f]")
+_UNSAFE = re.compile(r"^\.|[/% \x00-\x1f\x7f-\x9f]")
 _NAME_OCTETS = 255  # NAME_MAX of every file system a mail server is likely to meet
 # A path of ASCII characters that is no longer has no name that is too long.
 SHORT: Final = _NAME_OCTETS

@@ -93,6 +93,7 @@ class ServerProtocol(Protocol):
             self._wheel.set(self._deadline, factory.timeouts.handshake)
             return
         if isinstance(transport, TcpServer):
+            transport.setTcpNoDelay(True)  # a late answer must not wait for the peer to acknowledge an earlier one
             self._send = transport.getHandle().send
         self._greet()
 
@@ -205,6 +206,7 @@ class ServerProtocol(Protocol):
 
     def _answered(self, answer: Reply) -> None:
         self._write(self._session.reply(answer))
+        self._content_since = None
         self._wheel.set(self._deadline, self._factory.timeouts.command)
         if answer.closes:
             self._hang_up(answer)
@@ -255,11 +257,12 @@ class ServerProtocol(Protocol):
 
     def _set_deadline(self, *, replied: bool) -> None:
         """A command has its time from our last reply on, however it trickles in; content has to flow."""
-        if self._waiting:
+        if self._waiting or self._session.phase is Phase.SECURING:
             return
         timeouts = self._factory.timeouts
+        if replied:
+            self._content_since = None  # what comes now is another message, or another chunk
         if self._session.phase not in _CONTENT:
-            self._content_since = None
             if replied:
                 self._wheel.set(self._deadline, timeouts.command)
             return

@@ -39,12 +39,14 @@ _FAULTS: Final[dict[Reply, Reason]] = {
     codes.TOO_LARGE: Reason.TOO_LARGE,
     codes.ENDLESS: Reason.TOO_LARGE,
 }
+_BLANK: Final = (b" ", b"\t")
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 # Why a session ends, by the last words in it; any other means that the peer left.
 _ENDINGS: Final[dict[Reply, Reason]] = {
     codes.CLOSING: Reason.QUIT,
     codes.NOT_SMTP: Reason.NOT_SMTP,
     codes.BDAT_SYNTAX: Reason.SYNTAX,
+    codes.BARE_LF_IN_COMMAND: Reason.BARE_NEWLINE,
     codes.ENDLESS: Reason.TOO_LARGE,
     codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
     codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
@@ -89,8 +91,12 @@ class Receiver:
     def take(self, block: Block) -> Awaitable[None] | None:
         """Content. An awaitable asks to stop reading until it fires."""
         transaction = self._open_transaction()
+        incoming = self._incoming(transaction)
+        if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
+            # No header begins so: it would fold into our Received field, and say there what it likes.
+            incoming.write(b"\n")
         transaction.scan.feed(block.octets)
-        return self._incoming(transaction).write(block.octets)
+        return incoming.write(block.octets)
 
     def secured(self, tls: Tls) -> None:
         """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""

@@ -6,7 +6,7 @@ A look-up that fails, or does not answer within its time, is 451: never 250 and 
 from typing import Final
 
 import attrs
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -61,16 +61,21 @@ class RecipientStep:
         try:
             found = self._mailboxes.find(path)
         except Exception:
-            return self._could_not_tell(Failure())
+            return self._failed(Failure())
         if type(found) is Lookup:
             return _decision(found)
         waiting = deferred_of(found)  # type: ignore[arg-type]  # what is not a Lookup is an awaitable of one
         waiting.addTimeout(self._settings.look_up_time, self._clock)
         return waiting.addCallbacks(_decision, self._could_not_tell)
 
-    def _could_not_tell(self, failure: Failure) -> Decision:
+    def _could_not_tell(self, failure: Failure) -> Decision | Failure:
+        if failure.check(CancelledError):
+            return failure  # the session is gone: nobody is to be told
         if failure.check(TimeoutError):
             return verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_LATE), ()
+        return self._failed(failure)
+
+    def _failed(self, failure: Failure) -> Decision:
         self._log.failure("a look-up of a recipient failed", failure=failure)
         return _DECISIONS[Outcome.COULD_NOT_TELL]
 

@@ -14,7 +14,7 @@ RESET: Final = reply(250, "2.0.0", "Reset")
 NOOP: Final = reply(250, "2.0.0", "Ok")
 SENDER_OK: Final = reply(250, "2.1.0", "Sender ok")
 RECIPIENT_OK: Final = reply(250, "2.1.5", "Recipient ok")
-NOT_VERIFIED: Final = reply(252, "2.1.5", "Not verified here; send the mail and its RCPT is answered")  # RFC 5321 3.5.3
+NOT_VERIFIED: Final = reply(252, "2.0.0", "Not verified here; send the mail and its RCPT is answered")  # RFC 5321 3.5.3
 START_CONTENT: Final = reply(354, "", "Start mail input; end with <CRLF>.<CRLF>")
 START_TLS: Final = reply(220, "2.0.0", "Ready to start TLS")
 HELP: Final = reply(
@@ -26,20 +26,24 @@ HELP: Final = reply(
 
 # Commands that cannot be obeyed
 LINE_TOO_LONG: Final = reply(500, "5.5.2", "Command line too long")
-BARE_NEWLINE_IN_COMMAND: Final = reply(500, "5.5.2", "Command lines end in CRLF; bare CR or bare LF received")
+BARE_CR_IN_COMMAND: Final = reply(500, "5.5.2", "Command lines end in CRLF; bare CR received (RFC 5321 2.3.8)")
+# Closing, for what stands behind the LF is no command, and whoever means it as one would wait for an answer.
+BARE_LF_IN_COMMAND: Final = reply(
+    500, "5.5.2", "Command lines end in CRLF; bare LF received; closing (RFC 5321 2.3.8)", closes=True
+)
 NOT_PRINTABLE: Final = reply(500, "5.5.2", "Command line has control characters or is not UTF-8")
 UNKNOWN_COMMAND: Final = reply(500, "5.5.1", "Command not recognized")
 NOT_IMPLEMENTED: Final = reply(502, "5.5.1", "Command not implemented")
 NOT_SMTP: Final = reply(500, "5.5.1", "This is an SMTP server; closing", closes=True)
 NO_ARGUMENT_ALLOWED: Final = reply(501, "5.5.4", "This command takes no argument")
 ARGUMENT_NEEDED: Final = reply(501, "5.5.4", "This command needs an argument")
-BAD_HELO: Final = reply(501, "5.5.4", "Argument is neither a domain name nor an address literal")
+BAD_HELO: Final = reply(501, "", "Syntax: EHLO domain-name, or EHLO [address]")  # RFC 2034 4: no enhanced code here
 MAIL_SYNTAX: Final = reply(501, "5.5.2", "Syntax: MAIL FROM:<address> [parameters]")
 RCPT_SYNTAX: Final = reply(501, "5.5.2", "Syntax: RCPT TO:<address> [parameters]")
 BDAT_SYNTAX: Final = reply(501, "5.5.4", "Syntax: BDAT size [LAST]; closing, for the chunk cannot be told", closes=True)
 BAD_SENDER: Final = reply(501, "5.1.7", "Sender address is malformed (RFC 5321 4.1.2)")
 BAD_RECIPIENT: Final = reply(501, "5.1.3", "Recipient address is malformed (RFC 5321 4.1.2)")
-BAD_PARAMETER: Final = reply(501, "5.5.4", "A parameter has a malformed value or is given twice")
+BAD_PARAMETER: Final = reply(501, "5.5.4", "A parameter is malformed, not offered with this value, or given twice")
 UNKNOWN_PARAMETER: Final = reply(555, "5.5.4", "A parameter is not recognized or not offered")  # RFC 5321 4.1.1.11
 SMTPUTF8_NEEDED: Final = reply(553, "5.6.7", "Non-ASCII address needs MAIL with SMTPUTF8")  # RFC 6531 3.5
 
@@ -58,7 +62,7 @@ TOO_MANY_IDLE_COMMANDS: Final = reply(421, "4.7.0", "Too many commands without m
 TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; connect again to send more")
 TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
 IDLE: Final = reply(421, "4.4.2", "Nothing heard for too long; closing")
-TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly; closing")
+TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly, or not at all; closing")
 SHUTDOWN: Final = reply(421, "4.3.2", "Shutting down; try again shortly")
 
 # Recipients

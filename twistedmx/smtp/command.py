@@ -137,7 +137,7 @@ def parse_command(line: bytes) -> Command | Refusal:
 
 def _parse_any(line: bytes) -> Command | Refusal:
     if not _printable.fullmatch(line) or not _is_utf8(line):
-        return Refusal(codes.BARE_NEWLINE_IN_COMMAND if b"\r" in line else codes.NOT_PRINTABLE)
+        return Refusal(codes.BARE_CR_IN_COMMAND if b"\r" in line else codes.NOT_PRINTABLE)
     line = line.rstrip(b" \t")  # RFC 5321 4.1.1: trailing white space is tolerated
     end = next((index for index, octet in enumerate(line) if octet in b" \t:"), len(line))
     parse = _VERBS.get(line[:end].upper())
@@ -179,12 +179,9 @@ def _not_implemented(argument: bytes) -> Refusal:
 
 def _helo_domain(argument: bytes) -> str | Refusal:
     domain = argument.strip()
-    if not domain:
-        return Refusal(codes.ARGUMENT_NEEDED)
     if not domain.isascii():
-        return Refusal(
-            codes.BAD_HELO
-        )  # RFC 6531 3.7.1: here U-labels are not allowed, for nobody knows yet of SMTPUTF8
+        # RFC 6531 3.7.1: no U-labels here, for nobody knows yet of SMTPUTF8.
+        return Refusal(codes.BAD_HELO)
     try:
         check_domain(domain.removesuffix(b"."))
     except BadPath:

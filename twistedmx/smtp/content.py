@@ -5,6 +5,8 @@ and bare LF, all with searches that run in C over whole blocks; benchmarks/sessi
 Only CRLF.CRLF ends content. After a fault nothing more is given out, yet the end is still looked for in the same way, so
 that what follows a forged end of data is never read as a command.
 
+BUGS: from a tolerated peer, a dot that was stuffed behind a bare LF stays: which of the two it means cannot be told.
+
 Held back between two feeds: at most the four octets that may begin an end of data.
 """
 

@@ -11,11 +11,15 @@ _DELIVERED_TO: Final = b"\ndelivered-to:"
 
 
 class TraceScan:
-    """`received`: Received fields so far. `delivered_to`: values of Delivered-To in lower case, the first hundred."""
+    """`received`: Received fields so far. `delivered_to`: values of Delivered-To in lower case, the first hundred.
 
-    __slots__ = ("_done", "_line", "delivered_to", "received")
+    `nothing_seen`: no content has come yet.
+    """
+
+    __slots__ = ("_done", "_line", "delivered_to", "nothing_seen", "received")
 
     def __init__(self) -> None:
+        self.nothing_seen = True
         self.received = 0
         self.delivered_to: list[bytes] = []
         self._line = b"\n"  # the unfinished line, with the line end before it
@@ -25,6 +29,7 @@ class TraceScan:
         """Take the next block of content. Costs nothing once the header is over."""
         if self._done:
             return
+        self.nothing_seen = False
         text = self._line + block
         end = text.find(b"\n\n")
         if end >= 0:

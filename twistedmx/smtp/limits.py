@@ -61,7 +61,7 @@ class Limits:
     idle_commands: int = setting(
         100,
         unit="commands",
-        why="More of NOOP, RSET, VRFY, HELP, EHLO and HELO than this since the last accepted message: 421 and hang up.",
+        why="More of NOOP, RSET, VRFY, HELP, EHLO, HELO and 4yz replies than this since the last accepted message: 421.",
         precedent="Postfix smtpd_junk_command_limit 100",
         validator=at_least(1),
     )

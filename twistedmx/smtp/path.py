@@ -12,6 +12,7 @@ General-address-literal (`[tag:...]`) is refused: no tag but IPv6 is registered.
 
 import ipaddress
 import re
+from socket import AF_INET6, inet_ntop
 from typing import Final
 
 import attrs
@@ -89,34 +90,36 @@ def parse_path(octets: bytes) -> Path:
     if found is None:
         raise BadPath("address is not local-part@domain")
     local, domain = found.groups()
-    check_domain(domain)
+    domain = check_domain(domain)
     if local[:1] == b'"':
         local = quoted_if_needed(_quoted_pair.sub(rb"\1", local[1:-1]))
     return Path(address=local + b"@" + domain, domain=domain)
 
 
-def check_domain(domain: bytes) -> None:
-    """Raises BadPath unless `domain` is a Domain or address-literal of RFC 5321 4.1.2 and 4.1.3."""
+def check_domain(domain: bytes) -> bytes:
+    """`domain`, an address-literal in its canonical form. Raises BadPath unless it is a Domain or an address-literal
+    (RFC 5321 4.1.2, 4.1.3)."""
     if domain[:1] == b"[":
-        _check_literal(domain)
-        return
+        return _canonical_literal(domain)
     if not _is_domain(domain):
         raise BadPath("domain is malformed")
     if len(domain) > _DOMAIN_OCTETS or max(map(len, domain.split(b"."))) > _LABEL_OCTETS:
         raise BadPath("domain is too long")
+    return domain
 
 
-def _check_literal(literal: bytes) -> None:
+def _canonical_literal(literal: bytes) -> bytes:
+    """One host has one literal; of an IPv6 address, the form of RFC 5952."""
     text = literal[1:-1].decode("ascii", "replace")
-    try:
-        if text[:5].lower() == "ipv6:":
-            ipaddress.IPv6Address(text[5:])
-        else:
-            ipaddress.IPv4Address(text)
-    except ValueError:
-        raise BadPath("address literal is neither [IPv4] nor [IPv6:...]") from None
     if "%" in text:
         raise BadPath("address literal has a zone")
+    try:
+        if text[:5].lower() == "ipv6:":
+            packed = ipaddress.IPv6Address(text[5:]).packed
+            return f"[IPv6:{inet_ntop(AF_INET6, packed)}]".encode()
+        return f"[{ipaddress.IPv4Address(text)}]".encode()
+    except ValueError:
+        raise BadPath("address literal is neither [IPv4] nor [IPv6:...]") from None
 
 
 def quoted_if_needed(local_part: bytes) -> bytes:

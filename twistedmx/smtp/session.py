@@ -13,7 +13,8 @@ out as a Refusal, which the caller replies as it is. No Twisted, no clock.
 """
 
 import enum
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
@@ -72,11 +73,12 @@ _TLS_HANDSHAKE: Final = b"\x16"
 class _Transaction:
     """What belongs to one MAIL: replaced by the next, never cleared."""
 
-    __slots__ = ("content", "over", "room")
+    __slots__ = ("content", "over", "room", "smtputf8")
 
-    def __init__(self, content: Content, room: int) -> None:
+    def __init__(self, content: Content, room: int, *, smtputf8: bool) -> None:
         self.content = content
         self.room = room  # recipients that it may still have
+        self.smtputf8 = smtputf8
         self.over = False  # the end of its data was seen
 
 
@@ -130,7 +132,7 @@ class Session:
         self._at = 0  # octets of the buffer that are consumed
         self._overlong = False  # the beginning of the present command line was thrown away
         self._esmtp = False
-        self._transaction = self._new_transaction(0)
+        self._transaction = self._new_transaction(0, smtputf8=False)
         self._chunk = _Chunk(Bdat(octets=0, last=True), Phase.CONNECTED, None)
         self._idle_commands = 0
         self.commands = 0
@@ -177,6 +179,8 @@ class Session:
         if reply.code >= 400:
             if reply.code >= 500:
                 self.errors += 1
+            else:
+                self._idle_commands += 1
             self.phase = FAILED.get(type(owed), self.phase)
         else:
             self.phase = TABLE[self.phase][type(owed)]
@@ -206,18 +210,19 @@ class Session:
         self._buffer = b""
         self._at = 0
 
-    def _new_transaction(self, room: int) -> _Transaction:
+    def _new_transaction(self, room: int, *, smtputf8: bool) -> _Transaction:
         limits = self._limits
-        return _Transaction(Content(limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant), room)
+        content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant)
+        return _Transaction(content, room, smtputf8=smtputf8)
 
     def _succeeded(self, owed: Input) -> None:
         kind = type(owed)
         if kind is Rcpt:
             self._transaction.room -= 1
-        elif kind is Mail:
+        elif isinstance(owed, Mail):
             limits = self._limits
-            bounce = not owed.reverse_path.address  # type: ignore[union-attr]  # kind is Mail
-            self._transaction = self._new_transaction(limits.null_sender_recipients if bounce else limits.recipients)
+            room = limits.recipients if owed.reverse_path.address else limits.null_sender_recipients
+            self._transaction = self._new_transaction(room, smtputf8=owed.parameters.smtputf8)
         elif kind is EndOfData:
             self.messages += 1
             self._idle_commands = 0
@@ -241,41 +246,49 @@ class Session:
             self._overlong = False
             return codes.LINE_TOO_LONG
         if end == at or buffer[end - 1] != 13:
-            return codes.BARE_NEWLINE_IN_COMMAND
+            return codes.BARE_LF_IN_COMMAND
         return buffer[at : end - 1]
 
     def _refusal_of(self, command: Command | Refusal) -> Reply | None:
         """What the order of commands or a limit says to it, or None."""
         kind = type(command)
         limits = self._limits
-        if self.errors >= limits.errors and kind is not Quit:
-            return codes.TOO_MANY_ERRORS
-        if kind is Refusal:
-            return command.reply  # type: ignore[union-attr]  # kind is Refusal
-        if kind not in TABLE[self.phase]:
-            return out_of_order(self.phase, kind)
-        if kind is Rcpt:
-            if self._transaction.room <= 0:
-                return codes.TOO_MANY_RECIPIENTS
-            if not self._esmtp and command.parameters is not NO_RCPT_PARAMETERS:  # type: ignore[union-attr]
-                return codes.UNKNOWN_PARAMETER
-        elif kind in _IDLE_COMMANDS:
+        if kind in _IDLE_COMMANDS:
             self._idle_commands += 1
+        if kind is not Quit:
+            if self.errors >= limits.errors:
+                return codes.TOO_MANY_ERRORS
             if self._idle_commands > limits.idle_commands:
                 return codes.TOO_MANY_IDLE_COMMANDS
-        elif type(command) is Mail:
-            if self.messages >= limits.messages:
-                return codes.TOO_MANY_MESSAGES
-            if not self._esmtp and command.parameters is not NO_MAIL_PARAMETERS:
-                return codes.UNKNOWN_PARAMETER
-            if command.parameters.size > limits.size:
-                return codes.TOO_LARGE
-        elif kind is StartTls:
-            if self._secure:
-                return codes.TLS_TWICE
-            if not self._starttls:
-                return codes.NOT_IMPLEMENTED
+        if isinstance(command, Refusal):
+            return command.reply
+        if kind not in TABLE[self.phase]:
+            return out_of_order(self.phase, kind)
+        check = _CHECKS.get(kind)
+        return check(self, command) if check is not None else None
+
+    def _check_mail(self, mail: Mail) -> Reply | None:
+        limits = self._limits
+        if self.messages >= limits.messages:
+            return codes.TOO_MANY_MESSAGES
+        if not self._esmtp and mail.parameters is not NO_MAIL_PARAMETERS:
+            return codes.UNKNOWN_PARAMETER
+        return codes.TOO_LARGE if mail.parameters.size > limits.size else None
+
+    def _check_rcpt(self, rcpt: Rcpt) -> Reply | None:
+        transaction = self._transaction
+        if transaction.room <= 0:
+            return codes.TOO_MANY_RECIPIENTS
+        if not self._esmtp and rcpt.parameters is not NO_RCPT_PARAMETERS:
+            return codes.UNKNOWN_PARAMETER
+        if not transaction.smtputf8 and not rcpt.forward_path.address.isascii():
+            return codes.SMTPUTF8_NEEDED
         return None
+
+    def _check_start_tls(self, command: StartTls) -> Reply | None:
+        if self._secure:
+            return codes.TLS_TWICE
+        return None if self._starttls else codes.NOT_IMPLEMENTED
 
     def _next_of_data(self) -> Input | Need:
         transaction = self._transaction
@@ -289,7 +302,8 @@ class Session:
                 transaction.over = True
                 self._buffer = rest
             if content.endless:
-                return self._owe(EndOfData(size=content.octets, fault=codes.ENDLESS))
+                # The size is that of the first octet too many, however many came with it.
+                return self._owe(EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS))
             if block:
                 return Block(block)
             if rest is None:
@@ -330,3 +344,11 @@ class Session:
         if last:
             return self._owe(EndOfData(size=content.octets, fault=content.fault))
         return self._owe(EndOfChunk(octets=chunk.bdat.octets, size=content.octets, fault=content.fault))
+
+
+# What must hold beyond the order of commands, for those of which more is asked.
+_CHECKS: Final[dict[type, Callable[[Session, Any], Reply | None]]] = {
+    Mail: Session._check_mail,
+    Rcpt: Session._check_rcpt,
+    StartTls: Session._check_start_tls,
+}

@@ -5,18 +5,18 @@ r"""SMTP dialogues as files: what is said, and what happens beside it.
     S: 220 mx.example.org ESMTP twistedmx
     C: EHLO client.example.net     consecutive C: lines leave in one write; each gets CRLF, unless it ends in "\"
     C: \x00\r\n\                   \r \n \t \\ and \xHH stand for octets; other text is sent in UTF-8
-    C: NOOP \{600*x}              600 times x, here and in "|" lines
+    C: NOOP \{600*x}              600 times x, here and in E: and "|" lines
     E: transaction accepted ...    an event (words in `words_of`)
     D: /mail/demo@example.org      a copy that was stored; its content, below the trace fields, follows in "|" lines
-    | Subject: hello               control characters and "\" as \xHH and \\; "\" at the end: no line end there
+    | Subject: hello               with \\ and \xHH for what is not seen; "\" at the end: no line end there
     T:                             both sides make a TLS handshake here
     W: 300                         seconds pass
     A: answer                      the world acts (words in `stage`)
     S: <closed>                    the server has hung up
     L:                             the client goes away
 
-The client goes away after the last line too. Session and queue ids read ID and ID.1. Replies and events are compared whole,
-each in their order; how a packet is cut may change how they lie between each other, and nothing else.
+The client goes away after the last line too. Session and queue ids read ID and ID.1. Replies and events are compared
+whole, each in their order; how a packet is cut may change how they lie between each other, and nothing else.
 """
 
 import re
@@ -111,7 +111,7 @@ def parse_dialogue(text: str, name: str) -> Dialogue:
                     steps.pop()
                 steps.append(Hear(len(replies), words == CLOSED))
             case "E:" | "D:":
-                events.append(f"{mark} {words}")
+                events.append(f"{mark} {_repeated(words)}")
             case "| " | "|":
                 events[-1] += f"\n{_repeated(line[2:])}"
             case "T:" | "W:" | "A:" | "L:":

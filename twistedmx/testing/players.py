@@ -199,6 +199,9 @@ class _Client(Protocol):
         self._awaited: tuple[int, bool, Deferred[None]] | None = None
         self._handshake: Deferred[None] | None = None
 
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)  # else the kernel keeps small writes back for longer than a W: takes
+
     def dataReceived(self, data: bytes) -> None:
         self.heard += data
         self._check()

@@ -1,5 +1,6 @@
 """A whole server on fakes, with its clock, its mailboxes and its disk in the test's hand."""
 
+import re
 from random import Random
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -34,8 +35,8 @@ MAILBOXES = {
     "gone@example.org": Lookup(outcome=Outcome.REFUSED, reply=reply(550, "5.1.6", "Write to ann@example.org instead")),
     "@catch.example.org": found("demo@example.org"),
 }
-# How the content of a copy is told: what would not be seen in a file of dialogue, as that writes it.
-_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127) if chr(code) != "\n"} | {ord("\\"): "\\\\"}
+# What would not be seen in a file of dialogue: backslashes, spaces at the end of a line, whatever is not printable.
+_unseen = re.compile(r"[^\n\x20-\x5b\x5d-\x7e]| (?=\n|\Z)")
 _EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 _DEMO_RESERVE = 1000
 
@@ -100,6 +101,7 @@ class Stage:
         """The world acts: an A: line. Raises KeyError for unknown words."""
         {
             "look-ups are late": lambda: setattr(self.mailboxes, "late", True),
+            "look-ups are prompt": lambda: setattr(self.mailboxes, "late", False),
             "look-ups fail": lambda: setattr(self.mailboxes, "failure", OSError("the table is on fire")),
             "look-ups answer": self.mailboxes.answer_all,
             "disk is full": lambda: setattr(self.acceptance, "refusal", NoSpace(detail="ENOSPC")),
@@ -107,6 +109,8 @@ class Stage:
             "disk is well": lambda: setattr(self.acceptance, "refusal", None),
             "disk is slow": lambda: setattr(self.acceptance, "hold", True),
             "disk answers": self.acceptance.release,
+            "disk is behind": lambda: setattr(self.acceptance, "full", True),
+            "disk catches up": self.acceptance.drain,
             "disk has 5000 octets": lambda: setattr(self.acceptance, "free", 5000),
             "server shuts down": self.factory.shut_down,
         }[words]()
@@ -115,11 +119,20 @@ class Stage:
 def _copy(path: str, octets: bytes) -> str:
     """A D: line: the Maildir, and the content below our trace fields."""
     maildir = path.rsplit("/new/", 1)[0]
-    content = octets.split(b"+0000\n", 1)[1].decode("utf-8", "surrogateescape").translate(_VISIBLE)
-    content = content.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    content = _unseen.sub(_seen, octets.split(b"+0000\n", 1)[1].decode("utf-8", "surrogateescape"))
     lines = content.split("\n") if content else []
     if lines and not lines[-1]:
         lines.pop()
     elif lines:
         lines[-1] += "\\"  # no line end
     return "\n".join([f"D: {maildir}", *lines])
+
+
+def _seen(character: re.Match[str]) -> str:
+    """As a C: line would write it."""
+    found = character[0]
+    if found == "\\":
+        return "\\\\"
+    if found.isprintable() and found != " ":
+        return found
+    return "".join(f"\\x{octet:02x}" for octet in found.encode("utf-8", "surrogateescape"))
