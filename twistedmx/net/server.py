@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import (
     IAddress,
     IHandshakeListener,
@@ -293,6 +293,8 @@ class ServerProtocol(Protocol):
 
     def shut_down(self) -> Deferred[None]:
         """421, but what is just being asked or made safe is answered first. Fires when the session has ended."""
+        if self._closed:
+            return succeed(None)
         leaving: Deferred[None] = Deferred()
         self._leaving = leaving
         if self._in_handshake():

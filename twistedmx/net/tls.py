@@ -1,5 +1,6 @@
 """Our certificate: one PEM file with the private key, the certificate and its chain, in any order."""
 
+import contextlib
 import datetime
 import os
 import re
@@ -86,7 +87,9 @@ def make_demo_certificate(path: str, host: str, at: float) -> None:
     ) + certificate.public_bytes(serialization.Encoding.PEM)
     # Written aside and renamed: a start that is killed here leaves no half certificate for the next one.
     unfinished = f"{path}.new"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(unfinished)  # of an earlier start; who knows who may read it
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
@@ -59,6 +60,8 @@ _ENDINGS: Final[dict[Reply, Reason]] = {
 
 class Receiver:
     """The receiving side of one session. `session` is read for its counts alone."""
+
+    _log = Logger()
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
@@ -242,7 +245,13 @@ class Receiver:
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
         self._committing = True
-        return deferred_of(incoming.commit()).addCallback(self._committed, transaction, end.size)
+        committing = deferred_of(incoming.commit()).addErrback(self._commit_failed)
+        return committing.addCallback(self._committed, transaction, end.size)
+
+    def _commit_failed(self, failure: Failure) -> Outcome:
+        """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""
+        self._log.failure("making a message safe failed by a fault of ours", failure=failure)
+        return Failed(detail=failure.getErrorMessage())
 
     def _committed(self, outcome: Outcome, transaction: Transaction, octets: int) -> Reply:
         self._committing = False

@@ -6,7 +6,7 @@ A look-up that fails, or does not answer within its time, is 451: never 250 and 
 from typing import Final
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -45,6 +45,9 @@ class RecipientSettings:
     )
 
 
+_LATE: Final[Decision] = (verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_LATE), ())
+
+
 class RecipientStep:
     """Decides each RCPT by asking `mailboxes`; `clock` bounds how long."""
 
@@ -64,16 +67,38 @@ class RecipientStep:
             return self._failed(Failure())
         if type(found) is Lookup:
             return _decision(found)
-        waiting = deferred_of(found)  # type: ignore[arg-type]  # what is not a Lookup is an awaitable of one
-        waiting.addTimeout(self._settings.look_up_time, self._clock)
-        return waiting.addCallbacks(_decision, self._could_not_tell)
+        return self._wait(deferred_of(found))  # type: ignore[arg-type]  # what is not a Lookup is an awaitable of one
 
-    def _could_not_tell(self, failure: Failure) -> Decision | Failure:
-        if failure.check(CancelledError):
-            return failure  # the session is gone: nobody is to be told
-        if failure.check(TimeoutError):
-            return verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_LATE), ()
-        return self._failed(failure)
+    def _wait(self, looking_up: Deferred[Lookup]) -> Deferred[Decision]:
+        """A Deferred of our own: a backend that clings to its look-up when it is cancelled holds nobody up."""
+        over = False
+
+        def give_up(decided: Deferred[Decision]) -> None:
+            nonlocal over
+            over = True
+            late.cancel()
+            looking_up.cancel()
+
+        def decide(decision: Decision) -> None:
+            nonlocal over
+            if not over:
+                over = True
+                if late.active():
+                    late.cancel()
+                decided.callback(decision)
+
+        def too_late() -> None:
+            decide(_LATE)
+            looking_up.cancel()
+
+        def failed(failure: Failure) -> None:
+            if not over:  # else it was given up, and this is how it takes that
+                decide(self._failed(failure))
+
+        decided: Deferred[Decision] = Deferred(give_up)
+        late = self._clock.callLater(self._settings.look_up_time, too_late)
+        looking_up.addCallbacks(lambda found: decide(_decision(found)), failed)
+        return decided
 
     def _failed(self, failure: Failure) -> Decision:
         self._log.failure("a look-up of a recipient failed", failure=failure)

@@ -22,7 +22,8 @@ class Stream:
             try:
                 subscriber(event)
             except Exception:
-                self._subscribers.remove(subscriber)
+                if subscriber in self._subscribers:  # it may have failed deeper down already, telling in its turn
+                    self._subscribers.remove(subscriber)
                 self._log.failure(
                     "a subscriber of events failed and hears no more: {subscriber}", subscriber=subscriber
                 )

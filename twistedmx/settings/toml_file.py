@@ -1,6 +1,7 @@
 """Settings from a TOML file: every fault of it at once, each with its place, what was found, what to do."""
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ def _strictly(kinds: tuple[type, ...], exact: type) -> None:
     def structure(value: Any, _: Any) -> Any:
         if type(value) not in kinds:
             raise TypeError(f"must be {_WORDS[exact]}, is {value!r}")
+        if value in (math.inf, -math.inf) or value != value:
+            raise ValueError(f"must be a number that can be reached, is {value!r}")
         return exact(value)
 
     _converter.register_structure_hook(exact, structure)
@@ -31,6 +34,15 @@ _strictly((str,), str)
 _strictly((int,), int)
 _strictly((int, float), float)
 _strictly((bool,), bool)
+
+
+def _list_of_strings(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(type(item) is str for item in value):
+        raise TypeError(f"must be a list of strings, is {value!r}")
+    return tuple(value)
+
+
+_converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _list_of_strings)
 
 
 class BadSettings(ValueError):
@@ -48,7 +60,10 @@ def read_settings(path: str) -> Settings:
             document = tomllib.load(file)
     except OSError as error:
         raise BadSettings([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # of bad TOML, bad UTF-8, a number of too many digits; too deep a nest
         raise BadSettings([f"{path}: is not TOML: {error}"]) from None
     return settings_from(document, path)
 
@@ -83,6 +98,6 @@ def _section(kind: type[T], found: Mapping[str, Any], place: str, faults: list[s
                 kind(**{key: values[key]})  # asks the field's validator
             except BaseValidationError as error:
                 faults.extend(f"{place}{key}: {inner}" for inner in error.exceptions)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 faults.append(f"{place}{key}: {error}")
     return kind(**values) if len(faults) == before else None

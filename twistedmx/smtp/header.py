@@ -12,6 +12,7 @@ _DELIVERED_TO: Final = b"\ndelivered-to:"
 
 class TraceScan:
     """`received`: Received fields so far. `delivered_to`: values of Delivered-To in lower case, the first hundred.
+    Of a line the first thousand octets count.
 
     `nothing_seen`: no content has come yet.
     """
@@ -22,7 +23,7 @@ class TraceScan:
         self.nothing_seen = True
         self.received = 0
         self.delivered_to: list[bytes] = []
-        self._line = b"\n"  # the unfinished line, with the line end before it
+        self._line = b"\n"  # the unfinished line, with the line end before it; its rest is dropped when it is full
         self._done = False
 
     def feed(self, block: bytes) -> None:
@@ -30,6 +31,9 @@ class TraceScan:
         if self._done:
             return
         self.nothing_seen = False
+        if len(self._line) == _LINE_OCTETS:
+            end = block.find(b"\n")
+            block = block[end:] if end >= 0 else b""
         text = self._line + block
         end = text.find(b"\n\n")
         if end >= 0:
@@ -54,5 +58,5 @@ class TraceScan:
         while at >= 0 and len(self.delivered_to) < 100:
             start = at + len(_DELIVERED_TO)
             end = text.find(b"\n", start)
-            self.delivered_to.append(text[start:end].strip())
+            self.delivered_to.append(text[start : min(end, at + _LINE_OCTETS)].strip())
             at = text.find(_DELIVERED_TO, end)

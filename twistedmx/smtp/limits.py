@@ -30,6 +30,13 @@ class Limits:
         precedent="RFC 5321 4.5.3.1.8 and Stalwart 100; Postfix 1000",
         validator=at_least(1),
     )
+    recipients_overshoot: int = setting(
+        1000,
+        unit="recipients",
+        why="So many beyond `recipients` hear 452 in one transaction; at the next one the session ends with 421.",
+        precedent="Postfix smtpd_recipient_overshoot_limit 1000",
+        validator=at_least(0),
+    )
     null_sender_recipients: int = setting(
         1,
         unit="recipients",
@@ -61,7 +68,7 @@ class Limits:
     idle_commands: int = setting(
         100,
         unit="commands",
-        why="More of NOOP, RSET, VRFY, HELP, EHLO, HELO and 4yz replies than this since the last accepted message: 421.",
+        why="More of NOOP, RSET, VRFY, HELP, EHLO, HELO, empty chunks and 4yz replies than this since the last message: 421.",
         precedent="Postfix smtpd_junk_command_limit 100",
         validator=at_least(1),
     )

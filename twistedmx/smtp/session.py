@@ -179,7 +179,7 @@ class Session:
         if reply.code >= 400:
             if reply.code >= 500:
                 self.errors += 1
-            else:
+            elif reply is not codes.TOO_MANY_RECIPIENTS:  # has a limit of its own; those accepted are to be served
                 self._idle_commands += 1
             self.phase = FAILED.get(type(owed), self.phase)
         else:
@@ -253,7 +253,7 @@ class Session:
         """What the order of commands or a limit says to it, or None."""
         kind = type(command)
         limits = self._limits
-        if kind in _IDLE_COMMANDS:
+        if kind in _IDLE_COMMANDS or (isinstance(command, Bdat) and not command.octets):
             self._idle_commands += 1
         if kind is not Quit:
             if self.errors >= limits.errors:
@@ -278,7 +278,12 @@ class Session:
     def _check_rcpt(self, rcpt: Rcpt) -> Reply | None:
         transaction = self._transaction
         if transaction.room <= 0:
-            return codes.TOO_MANY_RECIPIENTS
+            transaction.room -= 1
+            return (
+                codes.TOO_MANY_RECIPIENTS
+                if -transaction.room <= self._limits.recipients_overshoot
+                else codes.TOO_MANY_ERRORS
+            )
         if not self._esmtp and rcpt.parameters is not NO_RCPT_PARAMETERS:
             return codes.UNKNOWN_PARAMETER
         if not transaction.smtputf8 and not rcpt.forward_path.address.isascii():
