@@ -16,7 +16,8 @@ from collections.abc import Callable
 from random import Random
 
 from twistedmx.model.mailbox import UNKNOWN
-from twistedmx.net.server import ServerFactory, ServerProtocol
+from twistedmx.net.server import ServerFactory
+from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
@@ -134,7 +135,7 @@ def _serve(eager: bool) -> tuple[int, int]:
         ports=ports,
     )
     if not eager:
-        ServerProtocol._write = lambda shell, octets: shell.transport.write(octets)
+        Shell._write = lambda shell, octets: shell.transport.write(octets)
     factory = ServerFactory(site=site, timeouts=Timeouts(), wheel=Wheel(reactor))
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     told.send(str(port.getHost().port).encode())

@@ -52,6 +52,7 @@ class Reason(enum.Enum):
     TOO_SLOW = "too-slow"
     TLS_FAILED = "tls-failed"
     SHUTDOWN = "shutdown"
+    FAULT = "fault"
 
 
 _CLASSES = {Action.ACCEPT: (2,), Action.DEFER: (4,), Action.REJECT: (5,)}

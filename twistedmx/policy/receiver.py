@@ -7,7 +7,7 @@
     end     Incoming.commit: on disk, and only then 250
 
 Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
-an event. No transport and no bytes of the wire: those are `net.server` and `smtp.session`.
+an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -55,6 +55,7 @@ _ENDINGS: Final[dict[Reply, Reason]] = {
     codes.IDLE: Reason.IDLE,
     codes.TOO_SLOW: Reason.TOO_SLOW,
     codes.SHUTDOWN: Reason.SHUTDOWN,
+    codes.FAULT: Reason.FAULT,
 }
 
 

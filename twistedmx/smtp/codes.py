@@ -63,6 +63,7 @@ TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; 
 TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
 IDLE: Final = reply(421, "4.4.2", "Nothing heard for too long; closing")
 TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly, or not at all; closing")
+FAULT: Final = reply(421, "4.3.0", "Something failed on our side; closing, try again later")
 SHUTDOWN: Final = reply(421, "4.3.2", "Shutting down; try again shortly")
 
 # Recipients

@@ -1,0 +1,341 @@
+"""The Twisted shell of one session: a transport, deadlines and TLS around `smtp.session` and `policy.receiver`.
+
+Octets go into the session, its inputs to the receiver, the replies of one packet back in one write. While an answer is
+waited for there is no next input; octets that come meanwhile are kept, and reading stops until the answer is there.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Server as TcpServer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.verdict import Reason
+from twistedmx.net.wheel import Deadline
+from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.waiting import deferred_of
+from twistedmx.smtp import codes
+from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.session import Block, Need, Phase, Session
+
+if TYPE_CHECKING:
+    from twistedmx.net.server import ServerFactory
+
+_CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
+_MAPPED: Final = "::ffff:"  # RFC 4291 2.5.5.2
+
+
+def _peer(address: Any) -> Peer:
+    """Whoever is at `address`, an IAddress. An IPv4 client of an IPv6 socket is an IPv4 client; a zone names no host."""
+    host = str(getattr(address, "host", "0.0.0.0"))  # noqa: S104  # a Unix socket has no address: from nowhere
+    host = host.partition("%")[0]
+    if host.startswith(_MAPPED) and "." in host:
+        host = host[len(_MAPPED) :]
+    return Peer(address=host, port=getattr(address, "port", 0))
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class Shell(Protocol):
+    """One connection."""
+
+    _log = Logger()
+    transport: Any  # ITCPTransport, or what stands for it in tests
+
+    def __init__(self, factory: "ServerFactory") -> None:
+        self._factory = factory
+        self._wheel = factory.wheel
+        self._deadline = Deadline(self._expired)
+        self._turning = False  # _turn is on the stack
+        self._waiting = False  # for an answer, or for the disk to take content
+        self._waiting_since = 0.0
+        self._stalled = False  # the peer does not read what we write
+        self._paused = False  # we do not read what the peer writes
+        self._closed = False
+        self._leaving: Deferred[None] | None = None  # we shut down, and this tells when the session has ended
+        self._content_since: float | None = None
+        self._content_octets = 0
+        self._send: Callable[[bytes], int] | None = None
+
+    # -- the transport's calls ---------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """A peer is there."""
+        factory = self._factory
+        factory.connections.add(self)
+        transport = self.transport
+        peer = _peer(transport.getPeer())
+        secure = ISSLTransport.providedBy(transport)
+        self._session = Session(
+            limits=factory.site.limits,
+            starttls=factory.site.starttls,
+            secure=secure,
+            tolerant=factory.tolerates(peer.address),
+        )
+        self._receiver = Receiver(factory.site, self._session, peer)
+        transport.registerProducer(self, True)
+        if secure:
+            self._wheel.set(self._deadline, factory.timeouts.handshake)
+            return
+        if isinstance(transport, TcpServer):
+            transport.setTcpNoDelay(True)  # a late answer must not wait for the peer to acknowledge an earlier one
+            self._send = transport.getHandle().send
+        self._greet()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is there, after STARTTLS or from the beginning."""
+        connection = self.transport.getHandle()
+        self._receiver.secured(
+            Tls(protocol=connection.get_protocol_version_name(), cipher=connection.get_cipher_name() or "?")
+        )
+        if self._session.phase is Phase.SECURING:
+            self._session.secured()
+            self._wheel.set(self._deadline, self._factory.timeouts.command)
+        else:
+            self._greet()
+
+    def dataReceived(self, octets: bytes) -> None:
+        """The peer said something."""
+        if self._closed:
+            return
+        self._content_octets += len(octets)
+        self._session.receive(octets)
+        if self._waiting or self._stalled:
+            self._pause_reading()
+        else:
+            self._turn()
+
+    def pauseProducing(self) -> None:
+        """Our replies pile up, for the peer does not read them: hear nothing more until it does."""
+        self._stalled = True
+
+    def resumeProducing(self) -> None:
+        """The peer has read."""
+        self._stalled = False
+        if not (self._turning or self._closed):
+            self._turn()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost says so as well."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The peer is gone."""
+        self._factory.connections.discard(self)
+        self._wheel.clear(self._deadline)
+        self._end(None, Reason.TLS_FAILED if self._in_handshake() else Reason.LOST)
+
+    # -- octets to inputs to replies ---------------------------------------------------------------------------------
+
+    def _greet(self) -> None:
+        self._write(self._session.reply(self._receiver.greeting()))
+        self._wheel.set(self._deadline, self._factory.timeouts.command)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Answer all that can be answered now."""
+        self._turning = True
+        replies: list[bytes] = []
+        replied = False
+        try:
+            replied = self._answer(replies)
+        except Exception:
+            self._write(b"".join(replies))
+            self._broken(Failure())
+        else:
+            self._write(replies[0] if len(replies) == 1 else b"".join(replies))
+        self._turning = False
+        if self._closed:
+            return
+        self._set_deadline(replied=replied)
+        if self._paused and not (self._waiting or self._stalled):
+            self._paused = False
+            self.transport.resumeProducing()
+
+    def _answer(self, replies: list[bytes]) -> bool:
+        """Put the replies of what was heard into `replies`, as far as they need no waiting. Whether there were any."""
+        session, receiver = self._session, self._receiver
+        replied = False
+        while not (self._waiting or self._stalled or self._closed):
+            input_ = session.next_input()
+            if type(input_) is Need:
+                break
+            if type(input_) is Block:
+                taking = receiver.take(input_)
+                if taking is not None:
+                    self._wait(taking, self._taken)
+                continue
+            answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
+            replied = True
+            if type(answer) is not Reply:
+                self._send_off(replies)  # what was answered before must not wait for this one
+                self._wait(answer, self._answered)  # type: ignore[arg-type]  # what is no Reply is a Deferred of one
+                continue
+            replies.append(session.reply(answer))
+            if answer.closes or session.phase is Phase.SECURING:
+                self._send_off(replies)
+                self._after(answer)
+        return replied
+
+    def _send_off(self, replies: list[bytes]) -> None:
+        self._write(b"".join(replies))
+        replies.clear()
+
+    def _after(self, reply: Reply) -> None:
+        if reply.closes:
+            self._hang_up(reply)
+        else:
+            self._start_tls()
+
+    def _wait(self, awaitable: Awaitable[Any], then: Callable[[Any], None]) -> None:
+        """Hear nothing until `awaitable` has fired; then go on with `then`, unless the session has ended meanwhile."""
+        self._waiting = True
+        self._waiting_since = self._wheel.seconds()
+        self._wheel.clear(self._deadline)  # it is not the peer that keeps us waiting
+        deferred_of(awaitable).addCallback(self._waited, then).addErrback(self._broken)
+
+    def _waited(self, result: Any, then: Callable[[Any], None]) -> None:
+        self._waiting = False
+        if not self._closed:
+            then(result)
+            if not (self._turning or self._closed):
+                self._turn()
+
+    def _answered(self, answer: Reply) -> None:
+        self._write(self._session.reply(answer))
+        self._content_since = None
+        self._wheel.set(self._deadline, self._factory.timeouts.command)
+        if answer.closes:
+            self._hang_up(answer)
+        elif self._leaving is not None:
+            self._say_last(codes.SHUTDOWN)
+
+    def _taken(self, result: None) -> None:
+        """The disk has caught up with this message; the time it took is not the peer's."""
+        if self._content_since is not None:
+            self._content_since += self._wheel.seconds() - self._waiting_since
+        if self._leaving is not None:
+            self._say_last(codes.SHUTDOWN)
+
+    def _broken(self, failure: Failure) -> None:
+        """A fault of ours: the peer keeps its mail and tries again, the log has the traceback."""
+        self._log.failure("session {session} failed", failure=failure, session=self._receiver.id)
+        if not self._closed:
+            self._say_last(codes.FAULT)
+
+    def _pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def _write(self, octets: bytes) -> None:
+        """Send at once where the socket takes it: transport.write would wait for another turn of the reactor, which costs
+        a third of a command (benchmarks/session.py). After the first short or refused send, for ever through the transport.
+        """
+        if not octets:
+            return
+        if self._send is not None:
+            try:
+                sent = self._send(octets)
+            except OSError:
+                sent = 0
+            if sent == len(octets):
+                return
+            self._send = None
+            octets = octets[sent:]
+        self.transport.write(octets)
+
+    def _start_tls(self) -> None:
+        self._send = None
+        self._wheel.set(self._deadline, self._factory.timeouts.handshake)
+        self.transport.startTLS(self._factory.tls)
+
+    # -- deadlines ---------------------------------------------------------------------------------------------------
+
+    def _set_deadline(self, *, replied: bool) -> None:
+        """A command has its time from our last reply on, however it trickles in; content has to flow."""
+        if self._waiting or self._session.phase is Phase.SECURING:
+            return
+        timeouts = self._factory.timeouts
+        if replied:
+            self._content_since = None  # what comes now is another message, or another chunk
+        if self._session.phase not in _CONTENT:
+            if replied:
+                self._wheel.set(self._deadline, timeouts.command)
+            return
+        now = self._wheel.seconds()
+        if self._content_since is None:
+            self._content_since, self._content_octets = now, 0
+        seconds = timeouts.content
+        if timeouts.minimum_rate:
+            seconds = min(
+                seconds,
+                self._content_since + timeouts.content + self._content_octets / timeouts.minimum_rate - now,
+            )
+        self._wheel.set(self._deadline, seconds)
+
+    def _expired(self) -> None:
+        if self._closed or self._stalled or self._in_handshake():
+            self._end(None, Reason.TLS_FAILED if self._in_handshake() else Reason.IDLE)
+            self.transport.abortConnection()
+        else:
+            self._say_last(codes.TOO_SLOW if self._session.phase in _CONTENT else codes.IDLE)
+
+    def _in_handshake(self) -> bool:
+        return self._session.phase is Phase.SECURING or (
+            self._session.phase is Phase.CONNECTED and ISSLTransport.providedBy(self.transport)
+        )
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def shut_down(self) -> Deferred[None]:
+        """421, but what is just being asked or made safe is answered first. Fires when the session has ended."""
+        if self._closed:
+            return succeed(None)
+        leaving: Deferred[None] = Deferred()
+        self._leaving = leaving
+        if self._in_handshake():
+            self._end(None, Reason.SHUTDOWN)
+            self.transport.abortConnection()
+        elif not self._waiting:
+            self._say_last(codes.SHUTDOWN)
+        return leaving
+
+    def _say_last(self, words: Reply) -> None:
+        self._session.close()
+        self._write(words.octets)
+        self._hang_up(words)
+
+    def _hang_up(self, words: Reply) -> None:
+        """Close, after `words`. A peer that is still sending is given time to read them: closing a socket with unread octets
+        in it makes the kernel take them back."""
+        self._end(words)
+        transport = self.transport
+        transport.unregisterProducer()
+        if self._paused:
+            transport.resumeProducing()
+        linger = self._factory.timeouts.linger
+        plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
+        if words is codes.CLOSING or not plain or not linger:
+            transport.loseConnection()
+        else:
+            transport.loseWriteConnection()
+            self._wheel.set(self._deadline, linger)
+
+    def _end(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._wheel.clear(self._deadline)
+        self._receiver.ended(last, reason)
+        if self._leaving is not None:
+            self._leaving.callback(None)
