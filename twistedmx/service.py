@@ -6,7 +6,6 @@ connections, 421 to the sessions, what is being written is finished.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from random import Random
@@ -33,6 +32,7 @@ from twistedmx.net.wheel import Wheel
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Disk, Ports
+from twistedmx.report.lines import Lines
 from twistedmx.report.log import Log
 from twistedmx.report.stream import Stream
 from twistedmx.settings import BadSettings, Settings, read_settings
@@ -107,8 +107,13 @@ def makeService(options: Options) -> MultiService:
 
     world = World(reactor=reactor, disk=PosixDisk(now=time.time))
     if options["config"] is None:
-        settings = demo.settings(options["data"] or Settings().data, now=world.now())
-        words = demo.words
+        try:
+            settings = demo.settings(options["data"] or Settings().data, now=world.now())
+        except OSError as error:
+            raise CannotStart(
+                f"--data: {error.filename or options['data']}: {error.strerror}; name another folder"
+            ) from None
+        words: FirstWords | None = demo.words
     else:
         try:
             settings = read_settings(options["config"])
@@ -146,7 +151,9 @@ def build(settings: Settings, world: World, *, source: str = "", first_words: Fi
     faults: list[str] = []
     host = settings.host or getfqdn()
     try:
-        check_domain(host.encode())
+        if not host.isascii():
+            raise BadPath("domain is not in A-labels (xn--...)")
+        check_domain(host.encode("ascii"))
     except BadPath as error:
         faults.append(f"host: {error}: {host!r}; write the name by which others reach this server")
     tolerant: list[Network] = []
@@ -177,6 +184,8 @@ def build(settings: Settings, world: World, *, source: str = "", first_words: Fi
         directory=settings.data,
         call_in_reactor=world.reactor.callFromThread,
     )
+    plain = [(text, _endpoint(world.reactor, text, faults)) for text in settings.listen]
+    secure = [(text, _endpoint(world.reactor, text, faults)) for text in settings.listen_tls]
     if faults or mailboxes is None:
         raise CannotStart(*_named(source, faults))
     site = Site(
@@ -195,15 +204,11 @@ def build(settings: Settings, world: World, *, source: str = "", first_words: Fi
         ),
     )
     factory = ServerFactory(site=site, timeouts=settings.timeouts, wheel=wheel, tls=tls, tolerant=tolerant)
-    listening: list[tuple[str, IStreamServerEndpoint | None, Any]] = [
-        (text, _endpoint(world.reactor, text, faults), factory) for text in settings.listen
-    ]
+    listening: list[tuple[str, Any, Any]] = [(text, endpoint, factory) for text, endpoint in plain]
     if tls is not None:
         secured = TLSMemoryBIOFactory(tls, False, factory)
-        listening += [(text, _endpoint(world.reactor, text, faults), secured) for text in settings.listen_tls]
-    if faults:
-        raise CannotStart(*_named(source, faults))
-    return Server(settings, factory, acceptance, listening, first_words)  # type: ignore[arg-type]  # no faults: no None
+        listening += [(text, endpoint, secured) for text, endpoint in secure]
+    return Server(settings, factory, acceptance, listening, first_words)
 
 
 def _named(source: str, faults: list[str]) -> list[str]:
@@ -246,23 +251,8 @@ def _endpoint(reactor: Any, text: str, faults: list[str]) -> IStreamServerEndpoi
 def _log_of(settings: Settings) -> Log:
     """The log as a subscriber. A file is opened at the first line: after privileges were dropped."""
     if settings.log.file:
-        return Log(settings.log, _Lines(settings.log.file), stamped=True)
+        return Log(settings.log, Lines(settings.log.file), stamped=True)
     return Log(settings.log, lambda line: _log.info("{line}", line=line), stamped=False)
-
-
-class _Lines:
-    """Appends lines to a file, or to standard output where its path is "-"."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file: Any = None
-
-    def __call__(self, line: str) -> None:
-        if self._file is None:
-            # twistd has sys.stdout point into its own log
-            self._file = sys.__stdout__ if self._path == "-" else open(self._path, "a", encoding="utf-8")  # noqa: SIM115
-        self._file.write(line + "\n")
-        self._file.flush()
 
 
 class Server(MultiService):
@@ -292,6 +282,9 @@ class Server(MultiService):
             endpoint.listen(factory).addBoth(results.append)
             for result in results:  # at once, for every endpoint that Twisted has
                 if isinstance(result, Failure):
+                    for port in self.ports:
+                        port.stopListening()
+                    self.ports.clear()
                     raise CannotStart(f"cannot listen on {text}: {result.getErrorMessage()}")
                 self.ports.append(result)
 

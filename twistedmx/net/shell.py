@@ -32,7 +32,7 @@ from twistedmx.smtp.session import Block, Need, Phase, Session
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
-_CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
+_MESSAGE: Final = frozenset((Phase.DATA, Phase.CHUNK, Phase.CHUNKS))
 _MAPPED: Final = "::ffff:"  # RFC 4291 2.5.5.2
 
 
@@ -212,7 +212,7 @@ class Shell(Protocol):
 
     def _answered(self, answer: Reply) -> None:
         self._write(self._session.reply(answer))
-        self._content_since = None
+        self._begin_anew()
         self._wheel.set(self._deadline, self._factory.timeouts.command)
         if answer.closes:
             self._hang_up(answer)
@@ -267,8 +267,8 @@ class Shell(Protocol):
             return
         timeouts = self._factory.timeouts
         if replied:
-            self._content_since = None  # what comes now is another message, or another chunk
-        if self._session.phase not in _CONTENT:
+            self._begin_anew()
+        if self._session.phase not in _MESSAGE:
             if replied:
                 self._wheel.set(self._deadline, timeouts.command)
             return
@@ -283,12 +283,17 @@ class Shell(Protocol):
             )
         self._wheel.set(self._deadline, seconds)
 
+    def _begin_anew(self) -> None:
+        """We have replied: what comes now is another message, unless it is the next chunk of the same."""
+        if self._session.phase is not Phase.CHUNKS:
+            self._content_since = None
+
     def _expired(self) -> None:
         if self._closed or self._stalled or self._in_handshake():
             self._end(None, Reason.TLS_FAILED if self._in_handshake() else Reason.IDLE)
             self.transport.abortConnection()
         else:
-            self._say_last(codes.TOO_SLOW if self._session.phase in _CONTENT else codes.IDLE)
+            self._say_last(codes.TOO_SLOW if self._session.phase in _MESSAGE else codes.IDLE)
 
     def _in_handshake(self) -> bool:
         return self._session.phase is Phase.SECURING or (

@@ -99,6 +99,7 @@ class Receiver:
         if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
             # No header begins so: it would fold into our Received field, and say there what it likes.
             incoming.write(b"\n")
+            transaction.scan.feed(b"\n")
         transaction.scan.feed(block.octets)
         return incoming.write(block.octets)
 

@@ -34,6 +34,7 @@ from twistedmx.smtp.command import (
     parse_command,
 )
 from twistedmx.smtp.content import Content
+from twistedmx.smtp.heard import Heard
 from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS
 from twistedmx.smtp.phase import (
@@ -66,8 +67,6 @@ _NEED_OCTETS: Final = Need.OCTETS
 _NEED_REPLY: Final = Need.REPLY
 _CONNECTION: Final = Connection()
 _IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo))
-# ContentType handshake of TLSPlaintext (RFC 8446 5.1): the peer took a port that begins in plain text for another.
-_TLS_HANDSHAKE: Final = b"\x16"
 
 
 class _Transaction:
@@ -103,13 +102,11 @@ class Session:
     """
 
     __slots__ = (
-        "_at",
-        "_buffer",
         "_chunk",
         "_esmtp",
+        "_heard",
         "_idle_commands",
         "_limits",
-        "_overlong",
         "_owed",
         "_secure",
         "_starttls",
@@ -128,9 +125,7 @@ class Session:
         self._tolerant = tolerant
         self.phase = Phase.CONNECTED
         self._owed: Input | None = _CONNECTION
-        self._buffer = b""
-        self._at = 0  # octets of the buffer that are consumed
-        self._overlong = False  # the beginning of the present command line was thrown away
+        self._heard = Heard(limits.command_line)
         self._esmtp = False
         self._transaction = self._new_transaction(0, smtputf8=False)
         self._chunk = _Chunk(Bdat(octets=0, last=True), Phase.CONNECTED, None)
@@ -143,21 +138,15 @@ class Session:
         """Store what the peer sent; drop it where nothing may be heard."""
         if self.phase in DEAF:
             return
-        if self._at < len(self._buffer):
-            self._buffer = self._buffer[self._at :] + octets
-        else:
-            self._buffer = octets
-        self._at = 0
+        self._heard.add(octets)
 
     def next_input(self) -> Input | Need:
         """The next thing that the peer said, unless a reply is owed or octets are missing."""
         if self._owed is not None:
             return _NEED_REPLY
-        if self._at >= len(self._buffer) and self.phase not in CONTENT:
-            return _NEED_OCTETS
         if self.phase in CONTENT:
             return self._next_of_chunk() if self.phase is Phase.CHUNK else self._next_of_data()
-        line = self._next_line()
+        line = self._heard.take_line() if self._heard else None
         if line is None:
             return _NEED_OCTETS
         self.commands += 1
@@ -188,7 +177,7 @@ class Session:
         if reply.closes:
             self.phase = Phase.ENDED
         if self.phase in DEAF:
-            self._drop()
+            self._heard.drop()
         return reply.octets
 
     def secured(self) -> None:
@@ -200,15 +189,11 @@ class Session:
         """Nothing more is heard, and no reply is owed."""
         self._owed = None
         self.phase = Phase.ENDED
-        self._drop()
+        self._heard.drop()
 
     def _owe(self, owed: Input) -> Input:
         self._owed = owed
         return owed
-
-    def _drop(self) -> None:
-        self._buffer = b""
-        self._at = 0
 
     def _new_transaction(self, room: int, *, smtputf8: bool) -> _Transaction:
         limits = self._limits
@@ -228,26 +213,6 @@ class Session:
             self._idle_commands = 0
         elif kind is Ehlo or kind is Helo:
             self._esmtp = kind is Ehlo
-
-    def _next_line(self) -> bytes | Reply | None:
-        """The next command line without its CRLF; the reply to what is no line; None while it is unfinished."""
-        buffer, at = self._buffer, self._at
-        if buffer[at : at + 1] == _TLS_HANDSHAKE and not self._overlong:
-            self._drop()
-            return codes.NOT_SMTP
-        end = buffer.find(b"\n", at)
-        if end < 0:
-            if len(buffer) - at >= self._limits.command_line:
-                self._drop()
-                self._overlong = True
-            return None
-        self._at = end + 1
-        if self._overlong or end + 1 - at > self._limits.command_line:
-            self._overlong = False
-            return codes.LINE_TOO_LONG
-        if end == at or buffer[end - 1] != 13:
-            return codes.BARE_LF_IN_COMMAND
-        return buffer[at : end - 1]
 
     def _refusal_of(self, command: Command | Refusal) -> Reply | None:
         """What the order of commands or a limit says to it, or None."""
@@ -299,13 +264,12 @@ class Session:
         transaction = self._transaction
         content = transaction.content
         if not transaction.over:
-            if self._at >= len(self._buffer):
+            if not self._heard:
                 return _NEED_OCTETS
-            block, rest = content.feed_data(self._buffer[self._at :])
-            self._drop()
+            block, rest = content.feed_data(self._heard.take_all())
             if rest is not None:
                 transaction.over = True
-                self._buffer = rest
+                self._heard.add(rest)
             if content.endless:
                 # The size is that of the first octet too many, however many came with it.
                 return self._owe(EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS))
@@ -329,10 +293,9 @@ class Session:
 
     def _next_of_chunk(self) -> Input | Need:
         chunk = self._chunk
-        octets = self._buffer[self._at : self._at + chunk.left]
+        octets = self._heard.take(chunk.left)
         if chunk.left and not octets:
             return _NEED_OCTETS
-        self._at += len(octets)
         chunk.left -= len(octets)
         if chunk.refusal is not None:
             if chunk.left:

@@ -5,6 +5,7 @@ import time
 
 from twistedmx.smtp.path import Path
 
+_NAMED_OCTETS = 900
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -40,10 +41,11 @@ def received(
     """One Received field.
 
     `helo`: as the peer gave it. `peer_literal`: "[192.0.2.1]" (RFC 5321 4.1.3). `tls`: "TLSv1.3 cipher NAME" or "".
-    `recipient`: named only when it is the only one, so that nobody learns of another (RFC 5321 7.6).
+    `recipient`: named only when it is the only one, so that nobody learns of another (RFC 5321 7.6), and when its line
+    keeps within RFC 5322 2.1.1.
     """
     using = f"\n\t(using {tls})" if tls else ""
-    named = f"\n\tfor <{recipient}>" if recipient is not None else ""
+    named = f"\n\tfor <{recipient}>" if recipient is not None and len(recipient.address) <= _NAMED_OCTETS else ""
     return (
         f"Received: from {helo} ({peer_literal}){using}\n"
         f"\tby {host} with {protocol} id {queue_id}{named};\n"

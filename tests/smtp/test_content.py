@@ -1,0 +1,99 @@
+"""Content: what the fuzz tests compare with a reference, in cases a reader can follow, and how little is held."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedmx.smtp import codes
+from twistedmx.smtp.content import Content
+
+
+def content(*, limit=10_000, text_line=0, tolerant=False):
+    return Content(limit=limit, text_line=text_line, tolerant=tolerant)
+
+
+class TestData(SynchronousTestCase):
+    def test_lines_lose_cr_and_added_dots_and_count_as_sent(self):
+        """RFC 5321 4.5.2, RFC 1870 5: the size has CRLF in it and no added dots."""
+        data = content()
+        self.assertEqual(data.feed_data(b"a\r\n..b\r\n.c\r\n.\r\nNOOP\r\n"), (b"a\n.b\nc\n", b"NOOP\r\n"))
+        self.assertEqual((data.octets, data.fault), (len(b"a\r\n.b\r\nc\r\n"), None))
+
+    def test_a_dot_alone_at_the_beginning_is_an_empty_message(self):
+        """RFC 5321 4.1.1.4: the CRLF of the DATA command counts."""
+        self.assertEqual(content().feed_data(b".\r\nQUIT\r\n"), (b"", b"QUIT\r\n"))
+
+    def test_only_crlf_dot_crlf_ends(self):
+        """SMTP smuggling (2023) lives on every other end that a server takes; what follows it must stay content."""
+        for tolerant in (False, True):
+            for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\n\0.\r\n"):
+                data = content(tolerant=tolerant)
+                _, rest = data.feed_data(b"a" + end + b"MAIL FROM:<x@y>")
+                self.assertIsNone(rest, end)
+                _, rest = data.feed_data(b"\r\n.\r\n")
+                self.assertEqual(rest, b"", end)
+                self.assertIs(data.fault, None if tolerant or end == b"\r\n\0.\r\n" else codes.BARE_NEWLINE, end)
+
+    def test_a_tolerated_peer_has_its_line_feeds_and_keeps_its_carriage_returns(self):
+        """For devices that cannot be mended; a bare CR is content to a Maildir."""
+        data = content(tolerant=True)
+        self.assertEqual(data.feed_data(b"a\nb\rc\r\r\n.\r\n")[0], b"a\nb\rc\r\n")
+
+    def test_after_a_fault_nothing_comes_out(self):
+        """What will be refused need not be written."""
+        data = content()
+        self.assertEqual(data.feed_data(b"a\nb\r\n" + b"c\r\n" * 10), (b"", None))
+        self.assertEqual(data.feed_data(b"good\r\n.\r\n"), (b"", b""))
+        self.assertIs(data.fault, codes.BARE_NEWLINE)
+
+    def test_a_line_as_long_as_allowed_passes_and_one_octet_more_does_not(self):
+        """RFC 5321 4.5.3.1.6 counts CRLF."""
+        for text, fault in ((b"x" * 8, None), (b"x" * 9, codes.TEXT_LINE_TOO_LONG)):
+            for lines in ((text,), (b"a", text), (text, b"a"), (b"", b"", text)):
+                data = content(text_line=10)
+                data.feed_data(b"".join(line + b"\r\n" for line in lines) + b".\r\n")
+                self.assertIs(data.fault, fault, lines)
+
+    def test_the_limit_is_the_size_announced(self):
+        """A message of exactly SIZE octets is taken; twice as much ends the patience."""
+        for size, fault, endless in ((20, None, False), (21, codes.TOO_LARGE, False), (41, codes.TOO_LARGE, True)):
+            data = content(limit=20)
+            data.feed_data(b"x" * (size - 2) + b"\r\n.\r\n")
+            self.assertEqual((data.octets, data.fault, data.endless), (size, fault, endless))
+
+    def test_never_more_than_four_octets_are_held(self):
+        """A hundred thousand sessions in DATA must cost nothing."""
+        stream = b"a\r\n.b\r\n..\r\n\r\r\n.\r\r\n" * 3
+        for length in range(1, len(stream)):
+            for before in range(0, length, 7):
+                data = content(tolerant=True)
+                out = data.feed_data(stream[:before])[0] + data.feed_data(stream[before:length])[0]
+                fed = stream[:length]
+                added_dots = fed.count(b"\r\n.")
+                line_ends = fed.count(b"\r\n")
+                self.assertLessEqual(len(fed) - added_dots - line_ends - len(out), 4)
+
+
+class TestChunks(SynchronousTestCase):
+    def test_dots_are_content(self):
+        """RFC 3030 2: a chunk has no transparency and no end but its size."""
+        data = content()
+        self.assertEqual(data.feed_chunk(b".\r\n..\r\n.\r\n", last=True), b".\n..\n.\n")
+
+    def test_crlf_may_be_cut_by_a_chunk(self):
+        """The chunks are one message."""
+        data = content()
+        self.assertEqual(data.feed_chunk(b"a\r", last=False), b"a")
+        self.assertEqual(data.feed_chunk(b"\nb", last=True), b"\nb")
+        self.assertIsNone(data.fault)
+
+    def test_a_cr_at_the_very_end_is_bare(self):
+        """Nothing can follow it any more."""
+        data = content()
+        data.feed_chunk(b"a\r", last=False)
+        data.feed_chunk(b"", last=True)
+        self.assertIs(data.fault, codes.BARE_NEWLINE)
+
+    def test_no_line_end_is_needed_at_the_end(self):
+        """BDAT carries any octets."""
+        data = content()
+        self.assertEqual(data.feed_chunk(b"a", last=True), b"a")
+        self.assertEqual((data.octets, data.fault), (1, None))

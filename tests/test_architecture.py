@@ -1,0 +1,176 @@
+"""The plan of the building, kept by a machine: who may import whom, and who may ask the world for time, chance or load.
+
+The rooms stand one above the other; imports go down only, and rooms on one level meet through `ports`.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+PACKAGE = Path(__file__).parent.parent / "twistedmx"
+# From the ground up. `demo` writes settings for `service`; `testing` is for tests and for whoever writes a backend.
+LEVELS = (
+    {"setting"},
+    {"smtp"},
+    {"model"},
+    {"ports"},
+    {"policy", "mailbox", "qmail", "delivery", "queue", "report", "collector"},
+    {"store", "net", "web"},
+    {"settings"},
+    {"demo"},
+    {"service", "cli", "drill", "testing"},
+)
+LINES = 350
+# Asked through the arguments of Ports and World, so that a test can give others.
+WORLD = {
+    "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "sleep", "localtime"},
+    "random": {
+        "random",
+        "randrange",
+        "randint",
+        "choice",
+        "choices",
+        "shuffle",
+        "sample",
+        "seed",
+        "uniform",
+        "getrandbits",
+    },
+    "os": {"getloadavg", "urandom"},
+    "datetime": {"now", "utcnow", "today"},
+    "secrets": {"token_hex", "token_bytes", "token_urlsafe", "choice", "randbelow"},
+}
+_GIVES_THE_WORLD = {"service"}
+
+
+class Module:
+    """A file of the package, and what its text says. `name`: with dots, without the package."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        self.room = self.name.partition(".")[0]
+        self.text = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text)
+
+    def imports(self) -> set[str]:
+        """Full names of all that is imported, wherever in the file."""
+        names = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{self.name}: say in full what is imported"
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        return names
+
+    def ours(self) -> set[str]:
+        """Imported modules of the package, without its name."""
+        return {name.removeprefix("twistedmx.") for name in self.imports() if name.startswith("twistedmx.")}
+
+    def asks_the_world(self) -> set[str]:
+        """Each use of what `WORLD` names, as module.function; also where it was imported by name."""
+        used = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                used.add((node.value.id, node.attr))
+            elif isinstance(node, ast.ImportFrom):
+                used.update((node.module or "", alias.name) for alias in node.names)
+        return {f"{module}.{name}" for module, name in used if name in WORLD.get(module, ())}
+
+
+MODULES = [module for module in map(Module, sorted(PACKAGE.rglob("*.py"))) if module.name != "__init__" and module.room]
+
+
+def level_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(LEVELS) if room in rooms)
+
+
+class TestRooms(SynchronousTestCase):
+    def test_the_package_is_found_and_every_room_has_its_level(self):
+        """A new room is put into the plan before anything is put into the room."""
+        self.assertGreater(len(MODULES), 30)
+        planned = set().union(*LEVELS)
+        self.assertEqual({module.room for module in MODULES} - planned, set())
+
+    def test_imports_go_down_only_and_rooms_on_one_level_do_not_know_each_other(self):
+        """What a room needs of its neighbour is a Protocol in `ports`: so each can be replaced, and tested alone."""
+        wrong = [
+            f"{module.name} imports {name}"
+            for module in MODULES
+            for name in module.ours()
+            if (other := name.partition(".")[0]) != module.room
+            and other != "__version__"
+            and level_of(other) >= level_of(module.room)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_the_wire_stands_on_the_standard_library_and_attrs(self):
+        """`smtp` can be taken out and used under any other event loop."""
+        allowed = sys.stdlib_module_names | {"attrs", "attr"}
+        wrong = [
+            f"{module.name} imports {name}"
+            for module in MODULES
+            if module.room in ("smtp", "setting")
+            for name in module.imports()
+            if name.partition(".")[0] not in allowed
+            and not (module.room == "smtp" and name.startswith(("twistedmx.smtp", "twistedmx.setting.")))
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_nothing_that_serves_knows_the_tests(self):
+        """What is installed runs without fakes."""
+        wrong = [
+            f"{module.name} imports {name}"
+            for module in MODULES
+            for name in module.imports()
+            if module.room != "testing" and name.startswith(("twistedmx.testing", "tests", "hypothesis", "unittest"))
+        ]
+        self.assertEqual(wrong, [])
+
+
+class TestTheWorld(SynchronousTestCase):
+    def test_only_the_service_imports_the_reactor(self):
+        """Whatever imports it installs it, and cannot be driven by a Clock."""
+        names = {"twisted.internet.reactor"}
+        self.assertEqual({module.name for module in MODULES if names & module.imports()}, {"service"})
+
+    def test_nothing_imports_twisted_mail(self):
+        """Its replies come out of order and it obeys commands behind STARTTLS: our counter-example."""
+        wrong = [module.name for module in MODULES if any(name.startswith("twisted.mail") for name in module.imports())]
+        self.assertEqual(wrong, [])
+
+    def test_time_chance_and_load_come_in_as_arguments(self):
+        """So that tests patch nothing and wait for nothing."""
+        wrong = {
+            module.name: sorted(asked)
+            for module in MODULES
+            if module.room not in _GIVES_THE_WORLD and (asked := module.asks_the_world())
+        }
+        self.assertEqual(wrong, {})
+
+    def test_a_use_of_the_world_would_be_seen(self):
+        """The test above must be able to fail: the service does ask, for it is what gives."""
+        (service,) = [module for module in MODULES if module.name == "service"]
+        self.assertIn("time.time", service.asks_the_world())
+
+
+class TestFiles(SynchronousTestCase):
+    def test_no_file_has_two_duties(self):
+        """A module that passes 300 lines has probably two; one that passes 350 certainly has."""
+        lengths = {module.name: module.text.count("\n") for module in MODULES}
+        soon = sorted(f"{name} {lines}" for name, lines in lengths.items() if 300 < lines <= LINES)
+        over = sorted(f"{name} {lines}" for name, lines in lengths.items() if lines > LINES)
+        self.assertEqual(over, [], f"above {LINES} lines: {', '.join(over)}; soon there: {', '.join(soon)}")
+
+    def test_every_module_says_what_it_is_for(self):
+        """The first thing that a stranger reads."""
+        wrong = [module.name for module in MODULES if module.text.strip() and not ast.get_docstring(module.tree)]
+        self.assertEqual(wrong, [])
+
+    def test_the_plugin_folder_is_no_package_of_ours(self):
+        """An __init__.py in twisted/ would hide Twisted itself."""
+        folder = PACKAGE.parent / "twisted"
+        self.assertEqual([str(path.name) for path in folder.rglob("*.py")], ["twistedmx_plugin.py"])

@@ -1,0 +1,38 @@
+"""Where the lines of the log go: a file, or standard output."""
+
+import sys
+from typing import TextIO
+
+from twisted.logger import Logger
+
+
+class Lines:
+    """Appends lines to the file `path`, or to standard output where that is "-".
+
+    The file is opened at the first line: by then privileges were dropped. A line that cannot be written is lost, which is
+    said once in the log of twistd; the next one tries anew.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self._failing = False
+
+    def __call__(self, line: str) -> None:
+        try:
+            self._append(line)
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                self._log.error("cannot write to the log {path}: {error}", path=self._path, error=error)
+            self._failing, self._file = True, None
+
+    def _append(self, line: str) -> None:
+        if self._file is None:
+            # sys.stdout leads into the log of twistd
+            self._file = sys.__stdout__ if self._path == "-" else open(self._path, "a", encoding="utf-8")  # noqa: SIM115
+        if self._file is not None:
+            self._file.write(line + "\n")
+            self._file.flush()

@@ -1,0 +1,66 @@
+"""What was heard and not yet read: octets, given out as command lines, as counted octets, or all at once."""
+
+from typing import Final
+
+from twistedmx.smtp import codes
+from twistedmx.smtp.reply import Reply
+
+# ContentType handshake of TLSPlaintext (RFC 8446 5.1): the peer took a port that begins in plain text for another.
+_TLS_HANDSHAKE: Final = b"\x16"
+
+
+class Heard:
+    """`limit`: octets that a command line may have, with its CRLF. Of a longer one nothing is held."""
+
+    __slots__ = ("_at", "_limit", "_octets", "_overlong")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._octets = b""
+        self._at = 0  # what comes before is read
+        self._overlong = False  # the beginning of the present line was thrown away
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._octets)
+
+    def add(self, octets: bytes) -> None:
+        """More was heard."""
+        self._octets = self._octets[self._at :] + octets if self._at < len(self._octets) else octets
+        self._at = 0
+
+    def drop(self) -> None:
+        """Forget all."""
+        self._octets = b""
+        self._at = 0
+
+    def take_all(self) -> bytes:
+        """Everything."""
+        octets = self._octets[self._at :]
+        self.drop()
+        return octets
+
+    def take(self, most: int) -> bytes:
+        """Up to `most` octets."""
+        octets = self._octets[self._at : self._at + most]
+        self._at += len(octets)
+        return octets
+
+    def take_line(self) -> bytes | Reply | None:
+        """The next command line without its CRLF; the reply to what is no line; None while it is unfinished."""
+        octets, at = self._octets, self._at
+        if octets[at : at + 1] == _TLS_HANDSHAKE and not self._overlong:
+            self.drop()
+            return codes.NOT_SMTP
+        end = octets.find(b"\n", at)
+        if end < 0:
+            if len(octets) - at >= self._limit:
+                self.drop()
+                self._overlong = True
+            return None
+        self._at = end + 1
+        if self._overlong or end + 1 - at > self._limit:
+            self._overlong = False
+            return codes.LINE_TOO_LONG
+        if end == at or octets[end - 1] != 13:
+            return codes.BARE_LF_IN_COMMAND
+        return octets[at : end - 1]
