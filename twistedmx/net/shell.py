@@ -275,12 +275,13 @@ class Shell(Protocol):
         now = self._wheel.seconds()
         if self._content_since is None:
             self._content_since, self._content_octets = now, 0
-        seconds = timeouts.content
+        phase = self._session.phase
+        seconds = timeouts.command if phase is Phase.CHUNKS else timeouts.content
         if timeouts.minimum_rate:
-            seconds = min(
-                seconds,
-                self._content_since + timeouts.content + self._content_octets / timeouts.minimum_rate - now,
-            )
+            # Chunks have commands between them, and the time of one of these for all.
+            start = timeouts.content + (timeouts.command if phase is not Phase.DATA else 0.0)
+            until = self._content_since + start + self._content_octets / timeouts.minimum_rate
+            seconds = min(seconds, until - now)
         self._wheel.set(self._deadline, seconds)
 
     def _begin_anew(self) -> None:
