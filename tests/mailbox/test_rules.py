@@ -97,7 +97,9 @@ class TestEntries(RulesTestCase):
                     "bad@example.org": Lookup(outcome=Outcome.REFUSED, reply=reply(550, "5.7.1", "Go away")),
                     '"a b"@example.org': Lookup(
                         outcome=Outcome.FOUND,
-                        destinations=(Destination(address=b'"a b"@example.org', maildir="/srv/mail/example.org/a%20b"),),
+                        destinations=(
+                            Destination(address=b'"a b"@example.org', maildir="/srv/mail/example.org/a%20b"),
+                        ),
                     ),
                     "postmaster": Lookup(outcome=Outcome.FOUND, destinations=(ann,)),
                     "abuse@example.org": Lookup(outcome=Outcome.FOUND, destinations=(ann,)),
