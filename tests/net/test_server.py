@@ -771,3 +771,22 @@ class TestOverTcp(TestCase):
         await self.gone(client)
         ended = [event for event in self.stage.events if isinstance(event, SessionEnded)]
         self.assertEqual([event.reason for event in ended], [Reason.LOST])
+
+
+class TestHalfClose(Base):
+    def test_what_was_asked_before_the_peer_shut_its_side_is_answered(self):
+        """`printf ... | nc -N` sends a whole session at once, and shuts down writing before it reads."""
+        self.stage.acceptance.hold = True
+        self.say(EHLO + ENVELOPE + b"DATA\r\n" + TEXT + b".\r\nQUIT\r\n")
+        self.shell.readConnectionLost()
+        self.assertFalse(self.transport.disconnecting)
+        self.stage.acceptance.release()
+        self.assertEqual(self.said()[-2:], ["250", "221"])
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_peer_that_sends_no_more_and_waits_for_nothing_has_left(self):
+        """Nobody can finish what it began: the connection is closed, and the transaction told as lost."""
+        self.say(EHLO + ENVELOPE)
+        self.shell.readConnectionLost()
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual([event.reason for event in self.events(TransactionEnded)], [Reason.LOST])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
     IHandshakeListener,
     IPushProducer,
     ISSLTransport,
@@ -22,6 +23,7 @@ from zope.interface import implementer
 
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.verdict import Reason
+from twistedmx.net.pace import Pace
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.waiting import deferred_of
@@ -45,7 +47,7 @@ def _peer(address: Any) -> Peer:
     return Peer(address=host, port=getattr(address, "port", 0))
 
 
-@implementer(IHandshakeListener, IPushProducer)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Shell(Protocol):
     """One connection."""
 
@@ -61,10 +63,10 @@ class Shell(Protocol):
         self._waiting_since = 0.0
         self._stalled = False  # the peer does not read what we write
         self._paused = False  # we do not read what the peer writes
+        self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
         self._leaving: Deferred[None] | None = None  # we shut down, and this tells when the session has ended
-        self._content_since: float | None = None
-        self._content_octets = 0
+        self._pace = Pace(factory.timeouts)
         self._send: Callable[[bytes], int] | None = None
 
     # -- the transport's calls ---------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ class Shell(Protocol):
         """The peer said something."""
         if self._closed:
             return
-        self._content_octets += len(octets)
+        self._pace.heard(len(octets))
         self._session.receive(octets)
         if self._waiting or self._stalled:
             self._pause_reading()
@@ -127,6 +129,15 @@ class Shell(Protocol):
 
     def stopProducing(self) -> None:
         """The transport is gone; connectionLost says so as well."""
+
+    def readConnectionLost(self) -> None:
+        """The peer sends no more. It may still read: what it asked for is answered first."""
+        self._heard_all = True
+        if not (self._waiting or self._stalled):
+            self._leave()
+
+    def writeConnectionLost(self) -> None:
+        """We have said our last word."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The peer is gone."""
@@ -154,6 +165,8 @@ class Shell(Protocol):
         else:
             self._write(replies[0] if len(replies) == 1 else b"".join(replies))
         self._turning = False
+        if self._heard_all and not (self._waiting or self._stalled):
+            self._leave()
         if self._closed:
             return
         self._set_deadline(replied=replied)
@@ -221,8 +234,7 @@ class Shell(Protocol):
 
     def _taken(self, result: None) -> None:
         """The disk has caught up with this message; the time it took is not the peer's."""
-        if self._content_since is not None:
-            self._content_since += self._wheel.seconds() - self._waiting_since
+        self._pace.forgive(self._wheel.seconds() - self._waiting_since)
         if self._leaving is not None:
             self._say_last(codes.SHUTDOWN)
 
@@ -272,22 +284,13 @@ class Shell(Protocol):
             if replied:
                 self._wheel.set(self._deadline, timeouts.command)
             return
-        now = self._wheel.seconds()
-        if self._content_since is None:
-            self._content_since, self._content_octets = now, 0
         phase = self._session.phase
-        seconds = timeouts.command if phase is Phase.CHUNKS else timeouts.content
-        if timeouts.minimum_rate:
-            # Chunks have commands between them, and the time of one of these for all.
-            start = timeouts.content + (timeouts.command if phase is not Phase.DATA else 0.0)
-            until = self._content_since + start + self._content_octets / timeouts.minimum_rate
-            seconds = min(seconds, until - now)
-        self._wheel.set(self._deadline, seconds)
+        self._wheel.set(self._deadline, self._pace.seconds_left(self._wheel.seconds(), phase))
 
     def _begin_anew(self) -> None:
         """We have replied: what comes now is another message, unless it is the next chunk of the same."""
         if self._session.phase is not Phase.CHUNKS:
-            self._content_since = None
+            self._pace.begin_anew()
 
     def _expired(self) -> None:
         if self._closed or self._stalled or self._in_handshake():
@@ -331,11 +334,16 @@ class Shell(Protocol):
             transport.resumeProducing()
         linger = self._factory.timeouts.linger
         plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
-        if words is codes.CLOSING or not plain or not linger:
+        if words is codes.CLOSING or self._heard_all or not plain or not linger:
             transport.loseConnection()
         else:
             transport.loseWriteConnection()
             self._wheel.set(self._deadline, linger)
+
+    def _leave(self) -> None:
+        """The peer has gone, and has heard what there was to hear."""
+        self._end(None)
+        self.transport.loseConnection()
 
     def _end(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         if self._closed:

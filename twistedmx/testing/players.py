@@ -253,8 +253,10 @@ async def _turns(reactor: Any) -> None:
 
 
 async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
-    """The client goes away, and both sides notice."""
-    client.transport.loseConnection()
+    """The client goes away, as one that has crashed: it will read no more answers. Both sides notice."""
+    await _turns(reactor)  # what is on its way to it still arrives
+    if not client.closed:
+        client.transport.abortConnection()
     while stage.factory.connections or not client.closed:
         await _turns(reactor)
 
