@@ -6,7 +6,8 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 
 # ContentType handshake of TLSPlaintext (RFC 8446 5.1): the peer took a port that begins in plain text for another.
-_TLS_HANDSHAKE: Final = b"\x16"
+_TLS_HANDSHAKE: Final = 0x16
+_CR: Final = 0x0D
 
 
 class Heard:
@@ -48,19 +49,24 @@ class Heard:
     def take_line(self) -> bytes | Reply | None:
         """The next command line without its CRLF; the reply to what is no line; None while it is unfinished."""
         octets, at = self._octets, self._at
-        if octets[at : at + 1] == _TLS_HANDSHAKE and not self._overlong:
-            self.drop()
-            return codes.NOT_SMTP
         end = octets.find(b"\n", at)
         if end < 0:
-            if len(octets) - at >= self._limit:
-                self.drop()
-                self._overlong = True
-            return None
+            return self._unfinished(octets, at)
         self._at = end + 1
         if self._overlong or end + 1 - at > self._limit:
             self._overlong = False
             return codes.LINE_TOO_LONG
-        if end == at or octets[end - 1] != 13:
+        if octets[at] == _TLS_HANDSHAKE:
+            return codes.NOT_SMTP
+        if end == at or octets[end - 1] != _CR:
             return codes.BARE_LF_IN_COMMAND
         return octets[at : end - 1]
+
+    def _unfinished(self, octets: bytes, at: int) -> Reply | None:
+        if at < len(octets) and octets[at] == _TLS_HANDSHAKE and not self._overlong:
+            self.drop()
+            return codes.NOT_SMTP
+        if len(octets) - at >= self._limit:
+            self.drop()
+            self._overlong = True
+        return None

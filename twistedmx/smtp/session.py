@@ -146,7 +146,7 @@ class Session:
             return _NEED_REPLY
         if self.phase in CONTENT:
             return self._next_of_chunk() if self.phase is Phase.CHUNK else self._next_of_data()
-        line = self._heard.take_line() if self._heard else None
+        line = self._heard.take_line()
         if line is None:
             return _NEED_OCTETS
         self.commands += 1
@@ -218,14 +218,14 @@ class Session:
         """What the order of commands or a limit says to it, or None."""
         kind = type(command)
         limits = self._limits
-        if kind in _IDLE_COMMANDS or (isinstance(command, Bdat) and not command.octets):
+        if kind in _IDLE_COMMANDS or (type(command) is Bdat and not command.octets):
             self._idle_commands += 1
         if kind is not Quit:
             if self.errors >= limits.errors:
                 return codes.TOO_MANY_ERRORS
             if self._idle_commands > limits.idle_commands:
                 return codes.TOO_MANY_IDLE_COMMANDS
-        if isinstance(command, Refusal):
+        if type(command) is Refusal:
             return command.reply
         if kind not in TABLE[self.phase]:
             return out_of_order(self.phase, kind)
