@@ -1,15 +1,16 @@
 """How many messages a second become safe: N of 4 KiB from K sessions, through the writer thread, into one Maildir.
 
-    python benchmarks/commit.py DIRECTORY [N] [K] [COPIES] [OCTETS]
+    python -m benchmarks.commit DIRECTORY [--messages N] [--sessions K] [--copies C] [--octets O] [--named] [--json]
 
 Each session commits its next message when it hears the outcome of the last. Prints the rate, the CPU time of the process
 a message (both threads, kernel included) and the average batch. Nothing is deleted: ext4 is several times slower for some
 seconds after many files were; remove DIRECTORY afterwards, and wait before the next run.
 """
 
+import argparse
+import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable
 from random import Random
@@ -27,7 +28,8 @@ def cpu() -> tuple[float, float]:
     return used.ru_utime, used.ru_stime
 
 
-def main(directory: str, messages: int, sessions: int, copies: int, octets: int) -> None:
+def measure(directory: str, *, messages: int, sessions: int, copies: int, octets: int, named: bool) -> dict[str, float]:
+    """One run."""
     batches = 0
 
     def call_in_reactor(function: Callable[..., object], *arguments: object) -> None:
@@ -37,7 +39,7 @@ def main(directory: str, messages: int, sessions: int, copies: int, octets: int)
 
     acceptance = MaildirAcceptance(
         writing=Writing(),
-        disk=PosixDisk(now=time.time, nameless="NAMED" not in os.environ),
+        disk=PosixDisk(now=time.time, nameless=not named),
         clock=reactor,
         now=time.time,
         chance=Random(),
@@ -75,12 +77,32 @@ def main(directory: str, messages: int, sessions: int, copies: int, octets: int)
     reactor.run()
     seconds = time.perf_counter() - began
     own, kernel = ((after - before) / messages * 1e6 for before, after in zip(used, cpu(), strict=True))
-    print(
-        f"{messages / seconds:.0f} msgs/s, {own + kernel:.0f} us CPU/msg ({kernel:.0f} of it in the kernel), "
-        f"average batch {messages / batches:.1f} ({messages} of {octets} octets, {copies} copies, {sessions} sessions)"
+    return {
+        "messages a second": messages / seconds,
+        "CPU us a message": own + kernel,
+        "of it in the kernel": kernel,
+        "average batch": messages / batches,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.commit",
+        description="How many messages a second become safe in Maildirs, through the one writer thread.",
+        epilog="Example: python -m benchmarks.commit /var/tmp/bench --messages 10000 --sessions 100",
     )
+    parser.add_argument("directory", help="where the Maildirs are made; on the disk that is to be measured")
+    parser.add_argument("--messages", type=int, default=10_000, help="how many (default 10000)")
+    parser.add_argument("--sessions", type=int, default=20, help="that commit at a time (default 20)")
+    parser.add_argument("--copies", type=int, default=1, help="of each message (default 1)")
+    parser.add_argument("--octets", type=int, default=4096, help="of each message (default 4096)")
+    parser.add_argument("--named", action="store_true", help="begin each file with a name in tmp, as without O_TMPFILE")
+    parser.add_argument("--json", action="store_true", help="print an object instead of a table")
+    chosen = vars(parser.parse_args())
+    as_json = chosen.pop("json")
+    rows = measure(os.path.abspath(chosen.pop("directory")), **chosen)
+    print(json.dumps(rows, indent=2) if as_json else "\n".join(f"{cost:10.1f}  {name}" for name, cost in rows.items()))
 
 
 if __name__ == "__main__":
-    numbers = [int(number) for number in sys.argv[2:]]
-    main(os.path.abspath(sys.argv[1]), *numbers, *(10_000, 20, 1, 4096)[len(numbers) :])
+    main()
