@@ -28,7 +28,7 @@ Values = tuple[bytes, ...]
 _FOUND = Outcome.FOUND
 _SHOWN_LOOP = 10  # addresses
 # What nearly every local part is: needs no parse_path, no normal form and no quotes, and is a safe name.
-_is_plain = re.compile(rb"[a-z0-9_+=-]++(?:\.[a-z0-9_+=-]++)*+").fullmatch
+_is_plain = re.compile(rb"[a-z0-9_+=-]+(?:\.[a-z0-9_+=-]+)*").fullmatch
 
 
 class Draft:

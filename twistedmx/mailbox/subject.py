@@ -10,8 +10,8 @@ from twistedmx.smtp.path import POSTMASTER, BadPath, check_domain, parse_path
 
 # What parse_path would take as it stands, and key_of too: nearly every address (benchmarks/load_tables.py).
 _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_WORD = rb"[A-Za-z0-9_+=-]++"
-_plain = re.compile(_WORD + rb"(?:\." + _WORD + rb")*+@(" + _LABEL + rb"(?:\." + _LABEL + rb")*)").fullmatch
+_WORD = rb"[A-Za-z0-9_+=-]+"
+_plain = re.compile(_WORD + rb"(?:\." + _WORD + rb")*@(" + _LABEL + rb"(?:\." + _LABEL + rb")*)").fullmatch
 _DOMAIN_OCTETS = 255
 
 

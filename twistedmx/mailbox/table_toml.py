@@ -16,8 +16,9 @@ from twistedmx.mailbox.faults import shown
 
 # Lines that hold a list, or a part of one, of strings without escapes. tomllib finds the end of '...' at C speed and walks
 # through "..." octet by octet: benchmarks/load_tables.py.
+_STRING = r"\x22[^\x22\\'\x00-\x1f\x7f]*\x22"  # \x22 is the quote
 _plain_lists = re.compile(
-    r"""^(?:[a-z_]+[ \t]*=[ \t]*\[)?+(?:[ \t]*+"[^"\\'\x00-\x1f\x7f]*+"[ \t]*+,?+)++(?=[ \t]*+\]?+[ \t\r]*+$)""",
+    rf"^(?:[a-z_]+[ \t]*=[ \t]*\[)?[ \t]*{_STRING}(?:[ \t]*,[ \t]*{_STRING})*[ \t]*+,?(?=[ \t]*+\]?[ \t\r]*+$)",
     re.MULTILINE,
 ).sub
 _MANY_LINES = ('"""', "'''")

@@ -113,7 +113,7 @@ _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), He
 _plain_path = re.compile(b"(?i:RCPT TO|MAIL FROM): ?<(" + DOT_STRING + b"@(" + DOMAIN + rb"))>[ \t]*", re.ASCII)
 _SHORT_DOMAIN = 63  # a domain no longer than one label may be needs no check of its labels
 
-_keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*+\")*)>(?:[ \t]+(.*))?", re.DOTALL)
+_keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*\")*)>(?:[ \t]+(.*))?", re.DOTALL)
 # esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 4.1.2)
 _parameter = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
 _printable = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
