@@ -16,8 +16,8 @@ from collections.abc import Callable
 from random import Random
 
 from twistedmx.model.mailbox import UNKNOWN
+from twistedmx.net.eager import EagerWriter
 from twistedmx.net.server import ServerFactory
-from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
@@ -135,7 +135,7 @@ def _serve(eager: bool) -> tuple[int, int]:
         ports=ports,
     )
     if not eager:
-        Shell._write = lambda shell, octets: shell.transport.write(octets)
+        EagerWriter.write = lambda writer, octets: writer._transport.write(octets)
     factory = ServerFactory(site=site, timeouts=Timeouts(), wheel=Wheel(reactor))
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     told.send(str(port.getHost().port).encode())

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Final
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort
 
 from twistedmx.net.tls import TlsSettings, make_demo_certificate
@@ -45,13 +46,16 @@ def settings(data: str, now: float) -> Settings:
 def words(settings: Settings, port: IListeningPort) -> list[str]:
     """What a newcomer wants to know, in lines."""
     address = port.getHost()
-    host, number = getattr(address, "host", "127.0.0.1"), getattr(address, "port", 25)
     mail = os.path.join(settings.data, "mail", _HOST)
-    return [
+    lines = [
         f"demo: mail for {' and '.join(f'{name}@{_HOST}' for name in _MAILBOXES)} goes to {mail}/",
         f"demo: the mailboxes are listed in {settings.mailboxes.table}",
-        "demo: send a first message with",
-        f"    {sys.executable} -c \"import smtplib; smtplib.SMTP('{host}', {number}).sendmail("
-        "'me@example.org', 'demo@localhost', 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n')\"",
-        f"demo: and read it with: cat {mail}/demo/new/*",
     ]
+    if isinstance(address, IPv4Address | IPv6Address) and settings.listen[0].startswith("tcp"):
+        lines += [
+            "demo: send a first message with",
+            f"    {sys.executable} -c \"import smtplib; smtplib.SMTP('{address.host}', {address.port}).sendmail("
+            "'me@example.org', 'demo@localhost', 'Subject: hello\\r\\n\\r\\nIt works.\\r\\n')\"",
+            f"demo: and read it with: cat {mail}/demo/new/*",
+        ]
+    return lines

@@ -6,6 +6,7 @@ connections, 421 to the sessions, what is being written is finished.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from random import Random
@@ -40,6 +41,13 @@ from twistedmx.settings.networks import networks
 from twistedmx.smtp.path import BadPath, check_domain
 
 _log = Logger(namespace="twistedmx")
+
+_NOTHING_TO_RELOAD = (
+    "SIGHUP: the table of mailboxes needs none, an edit is live at once; "
+    "settings and certificate are read at the start: restart to change them"
+)
+# Endpoints of Twisted that say how many connections may wait to be accepted; its own default is 50.
+_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 # What else is said when the server listens: of its settings and its first port, lines.
 FirstWords = Callable[[Settings, IListeningPort], list[str]]
@@ -125,6 +133,10 @@ def makeService(options: Options) -> MultiService:
         words = None
     if options["ports"]:
         settings = attrs.evolve(settings, listen=tuple(options["ports"]), listen_tls=())
+    # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
+    signal.signal(
+        signal.SIGHUP, lambda *_: world.reactor.callFromThread(_log.info, "{words}", words=_NOTHING_TO_RELOAD)
+    )
     return build(settings, world, source=options["config"] or "", first_words=words)
 
 
@@ -184,8 +196,8 @@ def build(settings: Settings, world: World, *, source: str = "", first_words: Fi
         directory=settings.data,
         call_in_reactor=world.reactor.callFromThread,
     )
-    plain = [(text, _endpoint(world.reactor, text, faults)) for text in settings.listen]
-    secure = [(text, _endpoint(world.reactor, text, faults)) for text in settings.listen_tls]
+    plain = [(text, _endpoint(world.reactor, text, settings.backlog, faults)) for text in settings.listen]
+    secure = [(text, _endpoint(world.reactor, text, settings.backlog, faults)) for text in settings.listen_tls]
     if faults or mailboxes is None:
         raise CannotStart(*_named(source, faults))
     site = Site(
@@ -223,7 +235,9 @@ def _mailboxes(settings: Settings, world: World, events: Stream, faults: list[st
         mailboxes = TableMailboxes(
             path=settings.mailboxes.table,
             maildirs=os.path.join(settings.data, settings.mailboxes.maildir),
-            run_in_thread=threads.deferToThread,
+            run_in_thread=lambda reading: threads.deferToThreadPool(
+                world.reactor, world.reactor.getThreadPool(), reading
+            ),
             now=world.now,
             events=events,
         )
@@ -239,9 +253,13 @@ def _mailboxes(settings: Settings, world: World, events: Stream, faults: list[st
     return mailboxes
 
 
-def _endpoint(reactor: Any, text: str, faults: list[str]) -> IStreamServerEndpoint | None:
+def _endpoint(reactor: Any, text: str, backlog: int, faults: list[str]) -> IStreamServerEndpoint | None:
+    words = text.split(":")
+    queued = words[0] in _WITH_BACKLOG and not any(word.startswith("backlog=") for word in words)
     try:
-        endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, text)
+        endpoint: IStreamServerEndpoint = endpoints.serverFromString(
+            reactor, f"{text}:backlog={backlog}" if queued else text
+        )
     except Exception as error:  # each kind of endpoint has its own way to refuse its words
         faults.append(f"listen: {text!r} is no Twisted endpoint: {error}; write for example tcp:25")
         return None

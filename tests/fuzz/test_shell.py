@@ -70,6 +70,7 @@ class Play:
                 if not transport.disconnecting:
                     self.heard += action
                     self.shell.dataReceived(action)
+                    self.stage.settle()
             case "look-ups are late":
                 stage.mailboxes.late = True
             case "look-ups are quick":

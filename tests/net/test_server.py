@@ -81,6 +81,7 @@ class Base(SynchronousTestCase):
         """What is written to it, write by write."""
         del self.transport.writes[:]
         self.shell.dataReceived(octets)
+        self.stage.settle()
         return self.transport.writes
 
     def said(self):
@@ -734,6 +735,7 @@ class TestOverTcp(TestCase):
     async def until(self, done):
         while not done():
             await deferLater(reactor, 0)
+            self.stage.settle()
 
     async def gone(self, client):
         client.transport.abortConnection()

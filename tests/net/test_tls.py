@@ -91,7 +91,7 @@ class TestBadCertificate(SynchronousTestCase):
 
     def test_a_file_without_a_key(self):
         """The same slip the other way round."""
-        self.assertIn("no unencrypted private key", self.fault(self.certificate))
+        self.assertIn("has no private key", self.fault(self.certificate))
 
     def test_the_key_of_another(self):
         """A renewed certificate beside the old key."""
@@ -99,7 +99,7 @@ class TestBadCertificate(SynchronousTestCase):
         make_demo_certificate(other, "mx.example.org", AT)
         with open(other, "rb") as file:
             self.assertIn(
-                "not the key of its first certificate", self.fault(self.key + file.read().split(b"KEY-----\n")[2])
+                "not that of its first certificate", self.fault(self.key + file.read().split(b"KEY-----\n")[2])
             )
 
     def test_an_encrypted_key(self):
@@ -108,7 +108,7 @@ class TestBadCertificate(SynchronousTestCase):
         encrypted = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
         )
-        self.assertIn("no unencrypted private key", self.fault(encrypted + self.certificate))
+        self.assertIn("private key is encrypted", self.fault(encrypted + self.certificate))
 
     def test_broken_base64(self):
         """A file that was cut or edited."""

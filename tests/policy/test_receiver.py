@@ -328,7 +328,7 @@ class TestContent(Base):
         """RFC 3030 2."""
         self.begin()
         self.receiver.take(Block(b"a"))
-        self.assertEqual(self.receiver.answer(EndOfChunk(octets=1, size=1, fault=None)), codes.chunk_received(1))
+        self.assertEqual(self.receiver.answer(EndOfChunk(octets=1, size=1, fault=None)), codes.CHUNK_RECEIVED)
         self.receiver.take(Block(b"b"))
         self.successResultOf(self.receiver.answer(EndOfData(size=2, fault=None)))
         self.assertEqual(len(self.stage.acceptance.messages), 1)

@@ -32,3 +32,15 @@ class TestLines(SynchronousTestCase):
         lines("kept")
         with open(os.path.join(folder, "log"), encoding="utf-8") as file:
             self.assertEqual(file.read(), "kept\n")
+
+    def test_a_log_that_was_moved_away_is_begun_anew(self):
+        """As logrotate does it, without a signal."""
+        path = self.mktemp()
+        lines = Lines(path)
+        lines("old")
+        os.rename(path, path + ".1")
+        lines("new")
+        os.remove(path)
+        lines("newer")
+        with open(path, encoding="utf-8") as file, open(path + ".1", encoding="utf-8") as moved:
+            self.assertEqual((file.read(), moved.read()), ("newer\n", "old\n"))

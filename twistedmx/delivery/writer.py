@@ -4,14 +4,16 @@ There is no waiting for more: while one batch is being synced the next one gathe
 batch of its own at once. One thread, because the hand-over costs as much as the disk (benchmarks/commit.py), and
 because the order of a message's jobs is then simply the order of the queue. What is done to a batch is `commit`'s.
 
-BUGS: `stop` waits for a disk that hangs, as long as it hangs. A thread that was never started takes jobs and answers
-none until `start` or `stop`.
+BUGS: one thread: a Maildir on a disk that hangs (NFS without its server) holds up the mail for all others, and `stop`. A
+message of many megabytes to a hundred mailboxes holds the others up while its copies are written. A thread that was never
+started takes jobs and answers none until `start` or `stop`.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Final
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -54,6 +56,20 @@ class Measure:
 
 
 Job = Spill | Commit | Discard | Measure
+
+
+# A batch is full with these: who waits for a small message should not wait for many large ones. benchmarks/commit.py
+_MOST_OCTETS: Final = 4_194_304
+
+
+def _octets_to_write(job: Job) -> int:
+    """How much of it is not on the disk yet, copies counted."""
+    if isinstance(job, Spill):
+        return sum(map(len, job.blocks))
+    if isinstance(job, Commit):
+        draft, rest = job.draft, sum(map(len, job.blocks))
+        return rest + (draft.octets + rest) * (len(draft.copies) - 1)
+    return 0
 
 
 class Writer:
@@ -141,10 +157,12 @@ class Writer:
         going = True
         while going:
             jobs: list[Job] = []
+            octets = 0
             job = self._jobs.get()
             while job is not None:
                 jobs.append(job)
-                if len(jobs) >= self._most:
+                octets += _octets_to_write(job)
+                if len(jobs) >= self._most or octets > _MOST_OCTETS:
                     break
                 try:
                     job = self._jobs.get_nowait()

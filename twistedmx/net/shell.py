@@ -16,14 +16,15 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Server as TcpServer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.verdict import Reason
+from twistedmx.net.eager import EagerWriter
 from twistedmx.net.pace import Pace
+from twistedmx.net.peers import peer_at
+from twistedmx.net.tls import agreed
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.waiting import deferred_of
@@ -35,16 +36,8 @@ if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
 _MESSAGE: Final = frozenset((Phase.DATA, Phase.CHUNK, Phase.CHUNKS))
-_MAPPED: Final = "::ffff:"  # RFC 4291 2.5.5.2
-
-
-def _peer(address: Any) -> Peer:
-    """Whoever is at `address`, an IAddress. An IPv4 client of an IPv6 socket is an IPv4 client; a zone names no host."""
-    host = str(getattr(address, "host", "0.0.0.0"))  # noqa: S104  # a Unix socket has no address: from nowhere
-    host = host.partition("%")[0]
-    if host.startswith(_MAPPED) and "." in host:
-        host = host[len(_MAPPED) :]
-    return Peer(address=host, port=getattr(address, "port", 0))
+# Commands, or blocks of content, in one turn: a pipelined message with all its recipients, and under a millisecond or two.
+_MOST_INPUTS: Final = 110
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -62,12 +55,12 @@ class Shell(Protocol):
         self._waiting = False  # for an answer, or for the disk to take content
         self._waiting_since = 0.0
         self._stalled = False  # the peer does not read what we write
+        self._resting = False  # it is the turn of the others
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
         self._leaving: Deferred[None] | None = None  # we shut down, and this tells when the session has ended
         self._pace = Pace(factory.timeouts)
-        self._send: Callable[[bytes], int] | None = None
 
     # -- the transport's calls ---------------------------------------------------------------------------------------
 
@@ -76,7 +69,7 @@ class Shell(Protocol):
         factory = self._factory
         factory.connections.add(self)
         transport = self.transport
-        peer = _peer(transport.getPeer())
+        peer = peer_at(transport.getPeer())
         secure = ISSLTransport.providedBy(transport)
         self._session = Session(
             limits=factory.site.limits,
@@ -85,21 +78,16 @@ class Shell(Protocol):
             tolerant=factory.tolerates(peer.address),
         )
         self._receiver = Receiver(factory.site, self._session, peer)
+        self._out = EagerWriter(transport)
         transport.registerProducer(self, True)
         if secure:
             self._wheel.set(self._deadline, factory.timeouts.handshake)
             return
-        if isinstance(transport, TcpServer):
-            transport.setTcpNoDelay(True)  # a late answer must not wait for the peer to acknowledge an earlier one
-            self._send = transport.getHandle().send
         self._greet()
 
     def handshakeCompleted(self) -> None:
         """TLS is there, after STARTTLS or from the beginning."""
-        connection = self.transport.getHandle()
-        self._receiver.secured(
-            Tls(protocol=connection.get_protocol_version_name(), cipher=connection.get_cipher_name() or "?")
-        )
+        self._receiver.secured(agreed(self.transport.getHandle()))
         if self._session.phase is Phase.SECURING:
             self._session.secured()
             self._wheel.set(self._deadline, self._factory.timeouts.command)
@@ -112,7 +100,7 @@ class Shell(Protocol):
             return
         self._pace.heard(len(octets))
         self._session.receive(octets)
-        if self._waiting or self._stalled:
+        if self._holding_off():
             self._pause_reading()
         else:
             self._turn()
@@ -133,7 +121,9 @@ class Shell(Protocol):
     def readConnectionLost(self) -> None:
         """The peer sends no more. It may still read: what it asked for is answered first."""
         self._heard_all = True
-        if not (self._waiting or self._stalled):
+        if self._closed:
+            self.transport.loseConnection()  # this is what we lingered for
+        elif not self._holding_off():
             self._leave()
 
     def writeConnectionLost(self) -> None:
@@ -148,7 +138,7 @@ class Shell(Protocol):
     # -- octets to inputs to replies ---------------------------------------------------------------------------------
 
     def _greet(self) -> None:
-        self._write(self._session.reply(self._receiver.greeting()))
+        self._out.write(self._session.reply(self._receiver.greeting()))
         self._wheel.set(self._deadline, self._factory.timeouts.command)
         self._turn()
 
@@ -160,17 +150,17 @@ class Shell(Protocol):
         try:
             replied = self._answer(replies)
         except Exception:
-            self._write(b"".join(replies))
+            self._out.write(b"".join(replies))
             self._broken(Failure())
         else:
-            self._write(replies[0] if len(replies) == 1 else b"".join(replies))
+            self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
         self._turning = False
-        if self._heard_all and not (self._waiting or self._stalled):
+        if self._heard_all and not (self._closed or self._holding_off()):
             self._leave()
         if self._closed:
             return
         self._set_deadline(replied=replied)
-        if self._paused and not (self._waiting or self._stalled):
+        if self._paused and not self._holding_off():
             self._paused = False
             self.transport.resumeProducing()
 
@@ -178,10 +168,14 @@ class Shell(Protocol):
         """Put the replies of what was heard into `replies`, as far as they need no waiting. Whether there were any."""
         session, receiver = self._session, self._receiver
         replied = False
-        while not (self._waiting or self._stalled or self._closed):
+        left = _MOST_INPUTS
+        while not (self._holding_off() or self._closed):
             input_ = session.next_input()
             if type(input_) is Need:
                 break
+            left -= 1
+            if not left:
+                self._rest()
             if type(input_) is Block:
                 taking = receiver.take(input_)
                 if taking is not None:
@@ -196,18 +190,29 @@ class Shell(Protocol):
             replies.append(session.reply(answer))
             if answer.closes or session.phase is Phase.SECURING:
                 self._send_off(replies)
-                self._after(answer)
+                if answer.closes:
+                    self._hang_up(answer)
+                else:
+                    self._start_tls()
         return replied
 
-    def _send_off(self, replies: list[bytes]) -> None:
-        self._write(b"".join(replies))
-        replies.clear()
+    def _holding_off(self) -> bool:
+        """Whether the next input has to wait, and with it all that the peer sends."""
+        return self._waiting or self._stalled or self._resting
 
-    def _after(self, reply: Reply) -> None:
-        if reply.closes:
-            self._hang_up(reply)
-        else:
-            self._start_tls()
+    def _rest(self) -> None:
+        """Let the other sessions have their turn: a packet may hold ten thousand commands."""
+        self._resting = True
+        self._factory.site.ports.clock.callLater(0, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if not (self._turning or self._closed):
+            self._turn()
+
+    def _send_off(self, replies: list[bytes]) -> None:
+        self._out.write(b"".join(replies))
+        replies.clear()
 
     def _wait(self, awaitable: Awaitable[Any], then: Callable[[Any], None]) -> None:
         """Hear nothing until `awaitable` has fired; then go on with `then`, unless the session has ended meanwhile."""
@@ -224,7 +229,7 @@ class Shell(Protocol):
                 self._turn()
 
     def _answered(self, answer: Reply) -> None:
-        self._write(self._session.reply(answer))
+        self._out.write(self._session.reply(answer))
         self._begin_anew()
         self._wheel.set(self._deadline, self._factory.timeouts.command)
         if answer.closes:
@@ -249,25 +254,8 @@ class Shell(Protocol):
             self._paused = True
             self.transport.pauseProducing()
 
-    def _write(self, octets: bytes) -> None:
-        """Send at once where the socket takes it: transport.write would wait for another turn of the reactor, which costs
-        a third of a command (benchmarks/session.py). After the first short or refused send, for ever through the transport.
-        """
-        if not octets:
-            return
-        if self._send is not None:
-            try:
-                sent = self._send(octets)
-            except OSError:
-                sent = 0
-            if sent == len(octets):
-                return
-            self._send = None
-            octets = octets[sent:]
-        self.transport.write(octets)
-
     def _start_tls(self) -> None:
-        self._send = None
+        self._out.be_patient()
         self._wheel.set(self._deadline, self._factory.timeouts.handshake)
         self.transport.startTLS(self._factory.tls)
 
@@ -321,7 +309,7 @@ class Shell(Protocol):
 
     def _say_last(self, words: Reply) -> None:
         self._session.close()
-        self._write(words.octets)
+        self._out.write(words.octets)
         self._hang_up(words)
 
     def _hang_up(self, words: Reply) -> None:
@@ -335,15 +323,20 @@ class Shell(Protocol):
         linger = self._factory.timeouts.linger
         plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
         if words is codes.CLOSING or self._heard_all or not plain or not linger:
-            transport.loseConnection()
+            self._close()
         else:
             transport.loseWriteConnection()
             self._wheel.set(self._deadline, linger)
 
+    def _close(self) -> None:
+        """Close once the peer has read what was written, and under TLS has said so; but not wait for that for ever."""
+        self._wheel.set(self._deadline, self._factory.timeouts.closing)
+        self.transport.loseConnection()
+
     def _leave(self) -> None:
         """The peer has gone, and has heard what there was to hear."""
         self._end(None)
-        self.transport.loseConnection()
+        self._close()
 
     def _end(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         if self._closed:

@@ -37,6 +37,13 @@ class Timeouts:
         precedent="Postfix smtpd_starttls_timeout 300 s, 10 s under stress",
         validator=at_least(1),
     )
+    closing: float = setting(
+        30.0,
+        unit="seconds",
+        why="For a connection that we have closed to be gone: the peer reads our last words, or ends TLS; then it is cut.",
+        precedent="nginx lingering_time 30 s",
+        validator=at_least(1),
+    )
     linger: float = setting(
         5.0,
         unit="seconds",

@@ -1,4 +1,4 @@
-"""Our certificate: one PEM file with the private key, the certificate and its chain, in any order."""
+"""Our certificate: one PEM file with the private key anywhere in it, and our certificate before those of its chain."""
 
 import contextlib
 import datetime
@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
+from twistedmx.model.peer import Tls
 from twistedmx.setting import setting
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -46,9 +47,19 @@ def read_certificate(path: str) -> CertificateOptions:
     chain = _CERTIFICATE.findall(pem)
     if not chain:
         raise BadCertificate(f"{path}: has no certificate; put key, certificate and chain into this one PEM file")
+    if b" PRIVATE KEY-----" not in pem:
+        raise BadCertificate(f"{path}: has no private key; put key, certificate and chain into this one PEM file")
+    if b"ENCRYPTED" in pem:
+        raise BadCertificate(f"{path}: its private key is encrypted; a server starts without a pass phrase: decrypt it")
     try:
         key = crypto.load_privatekey(crypto.FILETYPE_PEM, pem, b"")
+    except (crypto.Error, ValueError):
+        raise BadCertificate(f"{path}: its private key cannot be read") from None
+    try:
         certificates = [crypto.load_certificate(crypto.FILETYPE_PEM, part) for part in chain]
+    except (crypto.Error, ValueError):
+        raise BadCertificate(f"{path}: one of its certificates cannot be read") from None
+    try:
         options = CertificateOptions(
             privateKey=key,
             certificate=certificates[0],
@@ -56,10 +67,15 @@ def read_certificate(path: str) -> CertificateOptions:
             raiseMinimumTo=TLSVersion.TLSv1_2,
         )
         options.getContext().check_privatekey()
-    except (crypto.Error, SSL.Error, ValueError) as error:
-        reason = "no unencrypted private key, or not the key of its first certificate"
-        raise BadCertificate(f"{path}: {reason} ({type(error).__name__})") from None
+    except (crypto.Error, SSL.Error, ValueError):
+        reason = "its private key is not that of its first certificate; our own certificate goes before its chain"
+        raise BadCertificate(f"{path}: {reason}") from None
     return options
+
+
+def agreed(connection: SSL.Connection) -> Tls:
+    """What a completed handshake agreed on."""
+    return Tls(protocol=connection.get_protocol_version_name(), cipher=connection.get_cipher_name() or "?")
 
 
 def make_demo_certificate(path: str, host: str, at: float) -> None:

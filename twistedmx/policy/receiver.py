@@ -42,6 +42,7 @@ _FAULTS: Final[dict[Reply, Reason]] = {
 }
 _BLANK: Final = (b" ", b"\t")
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
+_NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 # Why a session ends, by the last words in it; any other means that the peer left.
 _ENDINGS: Final[dict[Reply, Reason]] = {
     codes.CLOSING: Reason.QUIT,
@@ -89,13 +90,16 @@ class Receiver:
         return self._site.greeting
 
     def answer(self, input_: Input) -> Reply | Deferred[Reply]:
-        """The reply to an input that is owed one. The Deferred never fires after `ended`, and never fails."""
+        """The reply to an input that is owed one. The Deferred never fails; after `ended` it need not fire, and whoever hears
+        it then has nobody to tell."""
         return _ANSWERS[type(input_)](self, input_)
 
     def take(self, block: Block) -> Awaitable[None] | None:
         """Content. An awaitable asks to stop reading until it fires."""
         transaction = self._open_transaction()
-        incoming = self._incoming(transaction)
+        incoming = self._begun(transaction)
+        if incoming is None:
+            return None
         if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
             # No header begins so: it would fold into our Received field, and say there what it likes.
             incoming.write(b"\n")
@@ -208,15 +212,19 @@ class Receiver:
 
     def _data(self, command: Data) -> Reply:
         transaction = self._open_transaction()
-        if self._disk_is_full(transaction.mail.parameters.size):
+        if self._begun(transaction) is None:
+            transaction.no_room = False  # the next DATA asks anew
             return codes.NO_SPACE
-        self._incoming(transaction)
         return codes.START_CONTENT
 
-    def _incoming(self, transaction: Transaction) -> Incoming:
-        """The message on its way to the disk: begun by DATA, or by the first chunk of BDAT."""
-        if transaction.incoming is None:
-            transaction.incoming = self._site.ports.acceptance.open(transaction.copies(self._received(transaction)))
+    def _begun(self, transaction: Transaction) -> Incoming | None:
+        """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
+        if transaction.incoming is None and not transaction.no_room:
+            copies = transaction.copies(self._received(transaction))
+            if self._disk_is_full(transaction.mail.parameters.size * len(copies)):
+                transaction.no_room = True
+            else:
+                transaction.incoming = self._site.ports.acceptance.open(copies)
         return transaction.incoming
 
     def _received(self, transaction: Transaction) -> bytes:
@@ -235,15 +243,20 @@ class Receiver:
         )
 
     def _end_of_chunk(self, end: EndOfChunk) -> Reply:
+        transaction = self._open_transaction()
         if end.fault is not None:
-            return self._finish(self._open_transaction(), verdict(end.fault, _FAULTS[end.fault]), end.size)
-        return codes.chunk_received(end.octets)
+            return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
+        if self._begun(transaction) is None:
+            return self._finish(transaction, _NO_ROOM, end.size)
+        return codes.CHUNK_RECEIVED
 
     def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
         transaction = self._open_transaction()
         if end.fault is not None:
             return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
-        incoming = self._incoming(transaction)
+        incoming = self._begun(transaction)
+        if incoming is None:
+            return self._finish(transaction, _NO_ROOM, end.size)
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
         self._committing = True

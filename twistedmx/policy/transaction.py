@@ -19,10 +19,11 @@ class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
     `queue_id`: its name in replies, trace fields and log. `since`: monotonic seconds. `refused_count`: recipients that were
-    not accepted. `incoming`: the message on its way to the disk, once DATA or BDAT came. `scan`: what its header tells.
+    not accepted. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there
+    was `no_room`. `scan`: what its header tells.
     """
 
-    __slots__ = ("_accepted", "_refused", "incoming", "mail", "queue_id", "refused_count", "scan", "since")
+    __slots__ = ("_accepted", "_refused", "incoming", "mail", "no_room", "queue_id", "refused_count", "scan", "since")
 
     def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
         self.queue_id = queue_id
@@ -32,6 +33,7 @@ class Transaction:
         self._refused: list[tuple[Rcpt, Decision]] = []
         self.refused_count = 0
         self.incoming: Incoming | None = None
+        self.no_room = False
         self.scan = TraceScan()
 
     @property

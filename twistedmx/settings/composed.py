@@ -45,7 +45,7 @@ class Settings:
     listen: tuple[str, ...] = setting(
         ("tcp:2525:interface=127.0.0.1",),
         unit="Twisted endpoint strings",
-        why="Where we listen in plain text, with STARTTLS: tcp:25, tcp6:25, systemd:domain=INET:index=0.",
+        why="Where we listen in plain text, with STARTTLS: tcp:25; tcp6:25 takes IPv4 as well, on Linux as it comes.",
         precedent="Haraka listen",
     )
     listen_tls: tuple[str, ...] = setting(
@@ -53,6 +53,13 @@ class Settings:
         unit="Twisted endpoint strings",
         why="Where TLS comes first (implicit TLS, RFC 8314 3.3), with the certificate of [tls].",
         precedent="Postfix smtpd_tls_wrappermode",
+    )
+    backlog: int = setting(
+        1024,
+        unit="connections",
+        why="So many may wait to be accepted, unless an endpoint says backlog=; the kernel has a limit too (somaxconn).",
+        precedent="nginx 511; Twisted 50",
+        validator=at_least(1),
     )
     bare_newline_from: tuple[str, ...] = setting(
         (),

@@ -12,6 +12,7 @@ from twistedmx.smtp.reply import Reply, reply
 CLOSING: Final = reply(221, "2.0.0", "Closing, good-bye")
 RESET: Final = reply(250, "2.0.0", "Reset")
 NOOP: Final = reply(250, "2.0.0", "Ok")
+CHUNK_RECEIVED: Final = reply(250, "2.0.0", "Chunk received")
 SENDER_OK: Final = reply(250, "2.1.0", "Sender ok")
 RECIPIENT_OK: Final = reply(250, "2.1.5", "Recipient ok")
 NOT_VERIFIED: Final = reply(252, "2.0.0", "Not verified here; send the mail and its RCPT is answered")  # RFC 5321 3.5.3
@@ -91,8 +92,3 @@ def greeting(host: str) -> Reply:
 def accepted(queue_id: str) -> Reply:
     """The message is ours now. `queue_id`: what both logs will call it."""
     return reply(250, "2.0.0", f"Ok: queued as {queue_id}")
-
-
-def chunk_received(octets: int) -> Reply:
-    """A chunk of BDAT that is not the last (RFC 3030 2)."""
-    return reply(250, "2.0.0", f"{octets} octets received")

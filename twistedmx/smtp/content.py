@@ -15,7 +15,14 @@ from typing import Final
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 
-_END: Final = b"\r\n"
+_CRLF: Final = b"\r\n"
+_STUFFED: Final = b"\r\n."
+_END_OF_DATA: Final = b"\r\n.\r\n"
+
+
+def _begun_end(buffer: bytes) -> int:
+    """How many octets at the end of `buffer` may be the beginning of an end of data."""
+    return next((count for count in (4, 3, 2, 1) if buffer.endswith(_END_OF_DATA[:count])), 0)
 
 
 class Content:
@@ -63,25 +70,19 @@ class Content:
         not come.
         """
         buffer = self._held + octets if self._held else octets
-        start = self._skip
-        pieces: list[bytes] = []
-        at = buffer.find(b"\r\n.")
-        while at >= 0:
-            behind = buffer[at + 3 : at + 5]
-            if behind == _END:
-                pieces.append(buffer[start : at + 2])
-                return self._give(b"".join(pieces)), buffer[at + 5 :]
-            if _END.startswith(behind):  # b"" or b"\r": it may become the end
-                break
-            pieces.append(buffer[start : at + 2])
-            start = at + 3
-            at = buffer.find(b"\r\n.", start)
+        end = buffer.find(_END_OF_DATA)
+        if end >= 0:
+            cut, rest = end + 2, buffer[end + 5 :]
         else:
-            at = len(buffer) - (2 if buffer.endswith(_END) else 1 if buffer.endswith(b"\r") else 0)
-        pieces.append(buffer[start:at])
-        self._held = buffer[at:]
-        self._skip = max(0, self._skip - at)
-        return self._give(b"".join(pieces) if len(pieces) > 1 else pieces[0]), None
+            cut, rest = len(buffer) - _begun_end(buffer), None
+            self._held = buffer[cut:]
+        block = buffer[:cut]
+        if _STUFFED in block:
+            # Nothing that begins with CR can begin within this, so that each dot is found whatever stands around it.
+            block = block.replace(_STUFFED, _CRLF)
+        block = block[self._skip :]
+        self._skip = max(0, self._skip - cut)
+        return self._give(block), rest
 
     def feed_chunk(self, octets: bytes, *, last: bool) -> bytes:
         """Take octets of a BDAT chunk (RFC 3030): no transparency. `last`: the message ends with them."""
@@ -98,7 +99,7 @@ class Content:
         self.octets += len(block)
         if self._bare or not block:
             return b""
-        whole = block.endswith(_END)
+        whole = block.endswith(_CRLF)
         lines = block.splitlines()
         if whole:
             lines.append(b"")
@@ -108,7 +109,7 @@ class Content:
             if not self._tolerant:
                 self._bare = True
                 return b""
-            body = block.replace(_END, b"\n")
+            body = block.replace(_CRLF, b"\n")
         if self._text_line and not self._line_too_long:
             self._line_too_long = self._too_long(body)
         return body if self.fault is None else b""

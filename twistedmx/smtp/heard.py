@@ -63,7 +63,10 @@ class Heard:
         return octets[at : end - 1]
 
     def _unfinished(self, octets: bytes, at: int) -> Reply | None:
-        if at < len(octets) and octets[at] == _TLS_HANDSHAKE and not self._overlong:
+        if at == len(octets):
+            self.drop()  # an idle session holds no packet that it has read
+            return None
+        if octets[at] == _TLS_HANDSHAKE and not self._overlong:
             self.drop()
             return codes.NOT_SMTP
         if len(octets) - at >= self._limit:

@@ -68,7 +68,7 @@ class Limits:
     idle_commands: int = setting(
         100,
         unit="commands",
-        why="More of NOOP, RSET, VRFY, HELP, EHLO, HELO, empty chunks and 4yz replies than this since the last message: 421.",
+        why="More NOOP, RSET, VRFY, HELP, EHLO, HELO, chunks under 512 octets and 4yz replies since the last message: 421.",
         precedent="Postfix smtpd_junk_command_limit 100",
         validator=at_least(1),
     )

@@ -66,6 +66,7 @@ class Need(enum.Enum):
 _NEED_OCTETS: Final = Need.OCTETS
 _NEED_REPLY: Final = Need.REPLY
 _CONNECTION: Final = Connection()
+_SMALL_CHUNK: Final = 512
 _IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo))
 
 
@@ -118,6 +119,9 @@ class Session:
         "phase",
     )
 
+    _transaction: _Transaction  # from the first MAIL on
+    _chunk: _Chunk  # from the first BDAT on
+
     def __init__(self, *, limits: Limits, starttls: bool, secure: bool, tolerant: bool = False) -> None:
         self._limits = limits
         self._starttls = starttls
@@ -127,8 +131,6 @@ class Session:
         self._owed: Input | None = _CONNECTION
         self._heard = Heard(limits.command_line)
         self._esmtp = False
-        self._transaction = self._new_transaction(0, smtputf8=False)
-        self._chunk = _Chunk(Bdat(octets=0, last=True), Phase.CONNECTED, None)
         self._idle_commands = 0
         self.commands = 0
         self.messages = 0
@@ -218,7 +220,7 @@ class Session:
         """What the order of commands or a limit says to it, or None."""
         kind = type(command)
         limits = self._limits
-        if kind in _IDLE_COMMANDS or (type(command) is Bdat and not command.octets):
+        if kind in _IDLE_COMMANDS or (type(command) is Bdat and command.octets < _SMALL_CHUNK and not command.last):
             self._idle_commands += 1
         if kind is not Quit:
             if self.errors >= limits.errors:

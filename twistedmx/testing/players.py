@@ -172,6 +172,7 @@ def play_shell(dialogue: Dialogue, *, whole: bool) -> Played:
                 for piece in _pieces(octets, whole=whole):
                     if not transport.disconnecting:
                         shell.dataReceived(piece)
+                        stage.settle()
             case Act(kind="T"):
                 shell.handshakeCompleted()
             case Act(kind="W", words=words):
@@ -246,19 +247,20 @@ class _Only(Factory):
         return self._client
 
 
-async def _turns(reactor: Any) -> None:
+async def _turns(reactor: Any, stage: Stage) -> None:
     """The reactor turns until what is on its way over loopback has arrived."""
     for _ in range(10):
         await deferLater(reactor, 0)
+        stage.settle()
 
 
 async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
     """The client goes away, as one that has crashed: it will read no more answers. Both sides notice."""
-    await _turns(reactor)  # what is on its way to it still arrives
+    await _turns(reactor, stage)  # what is on its way to it still arrives
     if not client.closed:
         client.transport.abortConnection()
     while stage.factory.connections or not client.closed:
-        await _turns(reactor)
+        await _turns(reactor, stage)
 
 
 async def play_socket(
@@ -288,17 +290,22 @@ async def play_socket(
                 case Act(kind="T"):
                     await client.start_tls()
                 case Act(kind="W", words=words):
-                    await _turns(reactor)
+                    await _turns(reactor, stage)
                     stage.wait(float(words))
                 case Act(kind="A", words=words):
-                    await _turns(reactor)
+                    await _turns(reactor, stage)
                     stage.act(words)
                 case Act(kind="L"):
                     gone = True
                     await _left(reactor, stage, client)
                 case Hear(lines=lines, closed=closed):
                     lines -= dialogue.replies[:lines].count(_STARTTLS) if secure else 0
-                    await client.hear(lines, closed).addTimeout(patience, reactor)
+                    hearing = client.hear(lines, closed)
+                    until = reactor.seconds() + patience
+                    while not hearing.called and reactor.seconds() < until:
+                        await _turns(reactor, stage)
+                    if not hearing.called:
+                        raise AssertionError(f"{dialogue.name}: {lines} lines were to come: {client.heard!r}")
         closed_by_server = client.closed and not gone
         await _left(reactor, stage, client)
     finally:

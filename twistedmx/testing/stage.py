@@ -97,6 +97,11 @@ class Stage:
             self.clock.advance(min(1.0, seconds))
             seconds -= 1.0
 
+    def settle(self) -> None:
+        """The turns that the server has put off."""
+        while any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()):
+            self.clock.advance(0)
+
     def act(self, words: str) -> None:
         """The world acts: an A: line. Raises KeyError for unknown words."""
         {
