@@ -59,6 +59,18 @@ class TestTurns(Base):
         self.stage.settle()
         self.assertEqual(its.value().count(b"\r\n"), 1000)
 
+    def test_greedy_peers_share_a_part_of_each_turn(self):
+        """However many they are, a turn of the reactor is not longer for it."""
+        peers = [self.connect() for _ in range(50)]
+        for shell, _ in peers:
+            shell.dataReceived(b"NOOP\r\n" * 300)
+        before = [len(transport.value()) for _, transport in peers]
+        self.stage.clock.advance(0)
+        went_on = sum(len(transport.value()) > size for (_, transport), size in zip(peers, before, strict=True))
+        self.assertTrue(0 < went_on < 10, went_on)
+        self.stage.settle()
+        self.assertEqual({transport.value().count(b"\r\n") for _, transport in peers}, {300})
+
     def test_what_comes_while_it_is_the_turn_of_others_is_heard_after_it_and_not_read_before(self):
         """Nothing is lost, and memory holds one packet more at the most."""
         shell, transport = self.connect()

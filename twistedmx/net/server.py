@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory
 
 from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
 
@@ -38,6 +39,7 @@ class ServerFactory(Factory):
         self.wheel = wheel
         self.tls = tls
         self._tolerant = tuple(tolerant)
+        self.turns = Turns(site.ports.clock)
         self.connections: set[Shell] = set()
 
     def buildProtocol(self, address: IAddress | None) -> Shell:

@@ -203,7 +203,7 @@ class Shell(Protocol):
     def _rest(self) -> None:
         """Let the other sessions have their turn: a packet may hold ten thousand commands."""
         self._resting = True
-        self._factory.site.ports.clock.callLater(0, self._rested)
+        self._factory.turns.wait(self._rested)
 
     def _rested(self) -> None:
         self._resting = False
