@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import make_demo_certificate, read_certificate
+from twistedmx.net.turns import Turns
 from twistedmx.settings import Settings
 from twistedmx.smtp.limits import Limits
 from twistedmx.testing.stage import Stage
@@ -59,18 +60,6 @@ class TestTurns(Base):
         self.stage.settle()
         self.assertEqual(its.value().count(b"\r\n"), 1000)
 
-    def test_greedy_peers_share_a_part_of_each_turn(self):
-        """However many they are, a turn of the reactor is not longer for it."""
-        peers = [self.connect() for _ in range(50)]
-        for shell, _ in peers:
-            shell.dataReceived(b"NOOP\r\n" * 300)
-        before = [len(transport.value()) for _, transport in peers]
-        self.stage.clock.advance(0)
-        went_on = sum(len(transport.value()) > size for (_, transport), size in zip(peers, before, strict=True))
-        self.assertTrue(0 < went_on < 10, went_on)
-        self.stage.settle()
-        self.assertEqual({transport.value().count(b"\r\n") for _, transport in peers}, {300})
-
     def test_what_comes_while_it_is_the_turn_of_others_is_heard_after_it_and_not_read_before(self):
         """Nothing is lost, and memory holds one packet more at the most."""
         shell, transport = self.connect()
@@ -101,6 +90,54 @@ class TestTurns(Base):
         shell.dataReceived(b"BDAT 1\r\na" * 500)
         stage.settle()
         self.assertIn(b"\r\n421 4.7.0 ", transport.value())
+
+
+class Reactor:
+    """Its turns are made by the test: task.Clock makes all that are asked for at once."""
+
+    def __init__(self):
+        self.calls = []
+
+    def callLater(self, seconds, function):
+        assert seconds == 0
+        self.calls.append(function)
+
+    def turn(self):
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+class TestTheLine(SynchronousTestCase):
+    def test_greedy_peers_share_a_part_of_each_turn(self):
+        """However many they are, a turn of the reactor is not longer for it; and none is forgotten."""
+        reactor, served = Reactor(), []
+        turns = Turns(reactor)
+        for number in range(50):
+            turns.wait(lambda number=number: served.append(number))
+        reactor.turn()
+        self.assertTrue(0 < len(served) < 10, served)
+        for _ in range(50):
+            reactor.turn()
+        self.assertEqual(served, list(range(50)))
+        self.assertEqual(reactor.calls, [])
+
+    def test_who_waits_again_goes_to_the_end(self):
+        """One peer with ten thousand commands is served as often as one with a hundred and eleven."""
+        reactor, served = Reactor(), []
+        turns = Turns(reactor)
+
+        def greedy():
+            served.append("greedy")
+            if served.count("greedy") < 3:
+                turns.wait(greedy)
+
+        turns.wait(greedy)
+        turns.wait(lambda: served.append("other"))
+        for _ in range(5):
+            reactor.turn()
+        self.assertEqual(served, ["greedy", "other", "greedy", "greedy"])
+        self.assertEqual(reactor.calls, [])
 
 
 class TestEnds(Base):
