@@ -42,12 +42,14 @@ class Writing:
         1_048_576,
         unit="octets",
         why="More of one message waiting for the disk than this stops reading from its peer until it is written.",
+        precedent="Twisted transports stop their producer at 64 KiB",
         validator=at_least(1),
     )
     batch: int = setting(
         64,
         unit="jobs",
         why="So many messages, or pieces of long ones, are made safe together; more raises the wait of each, hardly the rate.",
+        precedent="group commit as in PostgreSQL; benchmarks/commit.py for the number",
         validator=at_least(1),
     )
 
