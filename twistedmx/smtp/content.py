@@ -70,14 +70,15 @@ class Content:
         not come.
         """
         buffer = self._held + octets if self._held else octets
-        end = buffer.find(_END_OF_DATA)
+        dot = buffer.find(_STUFFED)  # most blocks have none: one search for stuffing and end (benchmarks/session.py)
+        end = buffer.find(_END_OF_DATA, dot) if dot >= 0 else -1
         if end >= 0:
             cut, rest = end + 2, buffer[end + 5 :]
         else:
             cut, rest = len(buffer) - _begun_end(buffer), None
             self._held = buffer[cut:]
         block = buffer[:cut]
-        if _STUFFED in block:
+        if 0 <= dot < cut:
             # Nothing that begins with CR can begin within this, so that each dot is found whatever stands around it.
             block = block.replace(_STUFFED, _CRLF)
         block = block[self._skip :]
