@@ -6,6 +6,7 @@ connections, 421 to the sessions, what is being written is finished.
 """
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -133,6 +134,9 @@ def makeService(options: Options) -> MultiService:
         words = None
     if options["ports"]:
         settings = attrs.evolve(settings, listen=tuple(options["ports"]), listen_tls=())
+    # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(
         signal.SIGHUP, lambda *_: world.reactor.callFromThread(_log.info, "{words}", words=_NOTHING_TO_RELOAD)

@@ -9,9 +9,11 @@
 
 A message's failure is its own: its files go, and the names it has. No threads here, no waiting, no retries.
 
-BUGS: a reader of the Maildir sees a message some milliseconds before its outcome is decided, and may take one that then
-fails; its sender tries again and it comes twice. So it does when the power is cut after Failed was told for a directory
-that could not be synced, or when a name cannot be taken back (it is in the outcome's detail then).
+BUGS: every copy of a message is an open file until all are safe: one to more mailboxes than the process may open
+files (RLIMIT_NOFILE) fails each time. A reader of the Maildir sees a message some milliseconds before its outcome is
+decided, and may take one that then fails; its sender tries again and it comes twice. So it does when the power is cut
+after Failed was told for a directory that could not be synced, or when a name cannot be taken back (it is in the
+outcome's detail then).
 """
 
 import errno

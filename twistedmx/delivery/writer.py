@@ -60,12 +60,15 @@ Job = Spill | Commit | Discard | Measure
 
 # A batch is full with these: who waits for a small message should not wait for many large ones. benchmarks/commit.py
 _MOST_OCTETS: Final = 4_194_304
+_MOST_COPIES: Final = 256  # each is an open file until the batch is done
 
 
 def _octets_to_write(job: Job) -> int:
     """How much of it is not on the disk yet, copies counted."""
     if isinstance(job, Spill):
-        return sum(map(len, job.blocks))
+        return sum(map(len, job.blocks)) * len(
+            job.draft.copies
+        )  # the others are made at the commit, often in this batch
     if isinstance(job, Commit):
         draft, rest = job.draft, sum(map(len, job.blocks))
         return rest + (draft.octets + rest) * (len(draft.copies) - 1)
@@ -157,12 +160,13 @@ class Writer:
         going = True
         while going:
             jobs: list[Job] = []
-            octets = 0
+            octets = copies = 0
             job = self._jobs.get()
             while job is not None:
                 jobs.append(job)
                 octets += _octets_to_write(job)
-                if len(jobs) >= self._most or octets > _MOST_OCTETS:
+                copies += len(job.draft.copies) if isinstance(job, Commit) else 0
+                if len(jobs) >= self._most or octets > _MOST_OCTETS or copies > _MOST_COPIES:
                     break
                 try:
                     job = self._jobs.get_nowait()

@@ -8,11 +8,13 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory
 
+from twistedmx.model.peer import Peer
 from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
+from twistedmx.smtp.session import Session
 
 Network = IPv4Network | IPv6Network
 
@@ -44,6 +46,12 @@ class ServerFactory(Factory):
 
     def buildProtocol(self, address: IAddress | None) -> Shell:
         return Shell(self)
+
+    def session(self, peer: Peer, *, secure: bool) -> Session:
+        """A new session with `peer`. `secure`: under TLS from the beginning."""
+        site = self.site
+        tolerant = self.tolerates(peer.address)
+        return Session(limits=site.limits, starttls=site.starttls, secure=secure, tolerant=tolerant)
 
     def tolerates(self, host: str) -> bool:
         """Whether bare CR and LF are taken from this address."""

@@ -2,6 +2,8 @@
 
 Octets go into the session, its inputs to the receiver, the replies of one packet back in one write. While an answer is
 waited for there is no next input; octets that come meanwhile are kept, and reading stops until the answer is there.
+
+BUGS: under TLS a peer that ends its side in the packet of its commands may hear no reply; Twisted has no half close there.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +15,6 @@ from twisted.internet.interfaces import (
     IHandshakeListener,
     IPushProducer,
     ISSLTransport,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -21,23 +22,25 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistedmx.model.verdict import Reason
+from twistedmx.net.closing import close
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.pace import Pace
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
+from twistedmx.net.turns import inputs_in
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need, Phase, Session
+from twistedmx.smtp.session import Block, Need, Phase
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
 _MESSAGE: Final = frozenset((Phase.DATA, Phase.CHUNK, Phase.CHUNKS))
-# Commands, or blocks of content, in one turn: a pipelined message with all its recipients, and under a millisecond or two.
-_MOST_INPUTS: Final = 110
+# A read of more octets than this waits when the turn's budget is spent (net.turns).
+_MUCH: Final = 8192
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -56,6 +59,7 @@ class Shell(Protocol):
         self._waiting_since = 0.0
         self._stalled = False  # the peer does not read what we write
         self._resting = False  # it is the turn of the others
+        self._much = False  # was heard at once
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
@@ -71,12 +75,7 @@ class Shell(Protocol):
         transport = self.transport
         peer = peer_at(transport.getPeer())
         secure = ISSLTransport.providedBy(transport)
-        self._session = Session(
-            limits=factory.site.limits,
-            starttls=factory.site.starttls,
-            secure=secure,
-            tolerant=factory.tolerates(peer.address),
-        )
+        self._session = factory.session(peer, secure=secure)
         self._receiver = Receiver(factory.site, self._session, peer)
         self._out = EagerWriter(transport)
         transport.registerProducer(self, True)
@@ -99,6 +98,7 @@ class Shell(Protocol):
         if self._closed:
             return
         self._pace.heard(len(octets))
+        self._much = len(octets) > _MUCH
         self._session.receive(octets)
         if self._holding_off():
             self._pause_reading()
@@ -166,19 +166,23 @@ class Shell(Protocol):
 
     def _answer(self, replies: list[bytes]) -> bool:
         """Put the replies of what was heard into `replies`, as far as they need no waiting. Whether there were any."""
-        session, receiver = self._session, self._receiver
+        session, receiver, turns = self._session, self._receiver, self._factory.turns
         replied = False
-        left = _MOST_INPUTS
+        if self._much and turns.spent:
+            self._rest()
+        share = left = turns.share()
         while not (self._holding_off() or self._closed):
+            if left <= 0:
+                self._rest()
+                break
             input_ = session.next_input()
             if type(input_) is Need:
                 break
-            left -= 1
-            if not left:
-                self._rest()
+            left -= inputs_in(len(input_.octets)) if type(input_) is Block else 1
             if type(input_) is Block:
                 taking = receiver.take(input_)
                 if taking is not None:
+                    self._send_off(replies)
                     self._wait(taking, self._taken)
                 continue
             answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
@@ -194,6 +198,7 @@ class Shell(Protocol):
                     self._hang_up(answer)
                 else:
                     self._start_tls()
+        turns.spend(share - left)
         return replied
 
     def _holding_off(self) -> bool:
@@ -201,12 +206,15 @@ class Shell(Protocol):
         return self._waiting or self._stalled or self._resting
 
     def _rest(self) -> None:
-        """Let the other sessions have their turn: a packet may hold ten thousand commands."""
-        self._resting = True
+        """Let the other sessions have their turn, and hear no more before ours."""
+        self._resting, self._much = True, False
+        self._waiting_since = self._wheel.seconds()
+        self._pause_reading()
         self._factory.turns.wait(self._rested)
 
     def _rested(self) -> None:
         self._resting = False
+        self._pace.forgive(self._wheel.seconds() - self._waiting_since)
         if not (self._turning or self._closed):
             self._turn()
 
@@ -256,6 +264,7 @@ class Shell(Protocol):
 
     def _start_tls(self) -> None:
         self._out.be_patient()
+        self._stalled = False  # startTLS registers us anew as a producer, and forgets that it has stopped us
         self._wheel.set(self._deadline, self._factory.timeouts.handshake)
         self.transport.startTLS(self._factory.tls)
 
@@ -263,17 +272,15 @@ class Shell(Protocol):
 
     def _set_deadline(self, *, replied: bool) -> None:
         """A command has its time from our last reply on, however it trickles in; content has to flow."""
-        if self._waiting or self._session.phase is Phase.SECURING:
+        phase = self._session.phase
+        if self._waiting or phase is Phase.SECURING:
             return
-        timeouts = self._factory.timeouts
         if replied:
             self._begin_anew()
-        if self._session.phase not in _MESSAGE:
-            if replied:
-                self._wheel.set(self._deadline, timeouts.command)
-            return
-        phase = self._session.phase
-        self._wheel.set(self._deadline, self._pace.seconds_left(self._wheel.seconds(), phase))
+        if phase in _MESSAGE:
+            self._wheel.set(self._deadline, self._pace.seconds_left(self._wheel.seconds(), phase))
+        elif replied:
+            self._wheel.set(self._deadline, self._factory.timeouts.command)
 
     def _begin_anew(self) -> None:
         """We have replied: what comes now is another message, unless it is the next chunk of the same."""
@@ -281,6 +288,9 @@ class Shell(Protocol):
             self._pace.begin_anew()
 
     def _expired(self) -> None:
+        if self._resting and not self._closed:
+            self._wheel.set(self._deadline, self._factory.timeouts.command)  # it is us who did not listen
+            return
         if self._closed or self._stalled or self._in_handshake():
             self._end(None, Reason.TLS_FAILED if self._in_handshake() else Reason.IDLE)
             self.transport.abortConnection()
@@ -313,30 +323,21 @@ class Shell(Protocol):
         self._hang_up(words)
 
     def _hang_up(self, words: Reply) -> None:
-        """Close, after `words`. A peer that is still sending is given time to read them: closing a socket with unread octets
-        in it makes the kernel take them back."""
+        """Close, after `words`."""
         self._end(words)
-        transport = self.transport
-        transport.unregisterProducer()
+        self.transport.unregisterProducer()
         if self._paused:
-            transport.resumeProducing()
-        linger = self._factory.timeouts.linger
-        plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
-        if words is codes.CLOSING or self._heard_all or not plain or not linger:
-            self._close()
-        else:
-            transport.loseWriteConnection()
-            self._wheel.set(self._deadline, linger)
+            self.transport.resumeProducing()
+        self._close(linger=words is not codes.CLOSING and not self._heard_all)
 
-    def _close(self) -> None:
-        """Close once the peer has read what was written, and under TLS has said so; but not wait for that for ever."""
-        self._wheel.set(self._deadline, self._factory.timeouts.closing)
-        self.transport.loseConnection()
+    def _close(self, *, linger: bool) -> None:
+        timeouts = self._factory.timeouts
+        close(self.transport, linger=linger, wheel=self._wheel, deadline=self._deadline, timeouts=timeouts)
 
     def _leave(self) -> None:
         """The peer has gone, and has heard what there was to hear."""
         self._end(None)
-        self._close()
+        self._close(linger=False)
 
     def _end(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         if self._closed:

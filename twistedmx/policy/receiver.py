@@ -220,10 +220,10 @@ class Receiver:
     def _begun(self, transaction: Transaction) -> Incoming | None:
         """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
         if transaction.incoming is None and not transaction.no_room:
-            copies = transaction.copies(self._received(transaction))
-            if self._disk_is_full(transaction.mail.parameters.size * len(copies)):
+            if self._disk_is_full(transaction.mail.parameters.size * len(transaction.destinations())):
                 transaction.no_room = True
             else:
+                copies = transaction.copies(self._received(transaction))
                 transaction.incoming = self._site.ports.acceptance.open(copies)
         return transaction.incoming
 

@@ -45,6 +45,6 @@ class Lines:
         ours = os.fstat(file.fileno())
         try:
             there = os.stat(self._path)
-        except FileNotFoundError:
-            return True
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)  # else we may not look: the file that we have is good
         return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
