@@ -15,6 +15,7 @@ from tests.fuzz.grammar import HELLO, transactions
 from tests.fuzz.grammar import octets as smtp
 from twistedmx.model.event import SessionEnded, SessionOpened, TransactionEnded
 from twistedmx.model.storage import Failed
+from twistedmx.net.turns import Turns
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
 from twistedmx.smtp.limits import Limits
@@ -55,6 +56,8 @@ class Play:
 
     def __init__(self, *, starttls: bool) -> None:
         self.stage = Stage(SETTINGS, starttls=starttls)
+        # So small that hardly a packet is answered in one turn.
+        self.stage.factory.turns = Turns(self.stage.clock, budget=7, most=3, least=2)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))
         self.shell = self.stage.factory.buildProtocol(None)
         self.lost = False

@@ -325,12 +325,13 @@ class Shell(Protocol):
     def _hang_up(self, words: Reply) -> None:
         """Close, after `words`."""
         self._end(words)
-        self.transport.unregisterProducer()
-        if self._paused:
-            self.transport.resumeProducing()
         self._close(linger=words is not codes.CLOSING and not self._heard_all)
 
     def _close(self, *, linger: bool) -> None:
+        self.transport.unregisterProducer()
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
         timeouts = self._factory.timeouts
         close(self.transport, linger=linger, wheel=self._wheel, deadline=self._deadline, timeouts=timeouts)
 

@@ -28,14 +28,15 @@ def inputs_in(octets: int) -> int:
 
 
 class Turns:
-    """The turns of one server. `clock`: whose callLater(0) is the next turn of the reactor."""
+    """The turns of one server. `clock`: whose callLater(0) is the next turn of the reactor. The rest are inputs."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, *, budget: int = _BUDGET, most: int = _MOST, least: int = _LEAST) -> None:
         self._clock = clock
+        self._budget, self._most, self._least = budget, most, least
         self._line: deque[Callable[[], None]] = deque()
-        self._left = _BUDGET
+        self._left = budget
         self._asked = False
 
     @property
@@ -45,11 +46,11 @@ class Turns:
 
     def share(self) -> int:
         """Inputs that a session may answer now."""
-        return max(_LEAST, min(_MOST, self._left))
+        return max(self._least, min(self._most, self._left))
 
     def spend(self, inputs: int) -> None:
         """So many were answered. A few are not worth counting."""
-        if inputs >= _LEAST:
+        if inputs >= self._least:
             self._left -= inputs
             self._ask()
 
@@ -65,7 +66,7 @@ class Turns:
 
     def _serve(self) -> None:
         self._asked = False
-        self._left = _BUDGET
+        self._left = self._budget
         if len(self._line) > _SERVED:
             self._ask()  # before anything can go wrong: the line is everybody's
         for _ in range(min(_SERVED, len(self._line))):
