@@ -73,7 +73,8 @@ class Play:
                 if not transport.disconnecting:
                     self.heard += action
                     self.shell.dataReceived(action)
-                    self.stage.settle()
+            case "turn":
+                stage.settle()
             case "look-ups are late":
                 stage.mailboxes.late = True
             case "look-ups are quick":
@@ -121,7 +122,7 @@ class Play:
         self.act("look-ups are quick")
         for _ in range(200):
             before = self.transport.value(), len(self.stage.events)
-            for action in ("answer", "release", "drain", "read"):
+            for action in ("answer", "release", "drain", "read", "turn"):
                 self.act(action)
             if before == (self.transport.value(), len(self.stage.events)):
                 return
@@ -155,6 +156,7 @@ _gentle = st.sampled_from(
         "drain",
         "stall",
         "read",
+        "turn",
         "wait a little",
     ]
 )
@@ -195,6 +197,7 @@ class TestShell(SynchronousTestCase):
         for action in actions:
             if isinstance(action, bytes):
                 prompt.act(action)
+                prompt.act("turn")
         self.assertEqual(late.transport.value(), prompt.transport.value())
         self.assertEqual(late.transport.disconnecting, prompt.transport.disconnecting)
         commands = late.shell._session.commands
@@ -224,6 +227,8 @@ class TestShell(SynchronousTestCase):
             length = lengths[number % len(lengths)]
             cut.act(octets[at : at + length])
             at, number = at + length, number + 1
+        cut.act("turn")
+        prompt.act("turn")
         self.assertEqual(cut.transport.value(), prompt.transport.value())
         for play in (cut, prompt):
             play.act("lose")
