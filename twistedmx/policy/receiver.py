@@ -259,9 +259,9 @@ class Receiver:
             return self._finish(transaction, _NO_ROOM, end.size)
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
-        self._committing = True
-        committing = deferred_of(incoming.commit()).addErrback(self._commit_failed)
-        return committing.addCallback(self._committed, transaction, end.size)
+        committing = deferred_of(incoming.commit())
+        self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
+        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, end.size)
 
     def _commit_failed(self, failure: Failure) -> Outcome:
         """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""
