@@ -9,10 +9,14 @@ from twistedmx.smtp.reply import Reply
 
 @attrs.frozen(kw_only=True)
 class Destination:
-    """A mailbox that gets a copy. `address`: its own address, after aliases. `maildir`: absolute path of its Maildir."""
+    """A mailbox that gets a copy. `address`: its own address, after aliases. `maildir`: absolute path of its Maildir.
+
+    `owner`: the system user whose file the copy becomes; "" for the server's own.
+    """
 
     address: bytes
     maildir: str
+    owner: str = ""
 
 
 class Outcome(enum.Enum):

@@ -18,7 +18,13 @@ class Peer:
 
 @attrs.frozen(kw_only=True)
 class Tls:
-    """What a handshake agreed on. `protocol`: "TLSv1.3". `cipher`: OpenSSL's name of it."""
+    """What a handshake agreed on. `protocol`: "TLSv1.3". `cipher`: OpenSSL's name of it.
+
+    `server_name`: the name that the peer asked for (SNI, RFC 6066 3), or "". `client`: the name that its certificate was
+    verified for, or "".
+    """
 
     protocol: str
     cipher: str
+    server_name: str = ""
+    client: str = ""

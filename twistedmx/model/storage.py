@@ -5,10 +5,14 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Copy:
-    """One copy to be written. `maildir`: absolute path. `trace`: all that stands above the content in this copy, LF ends."""
+    """One copy to be written. `maildir`: absolute path. `trace`: all that stands above the content in this copy, LF ends.
+
+    `owner`: the system user whose file it becomes; "" for the server's own.
+    """
 
     maildir: str
     trace: bytes
+    owner: str = ""
 
 
 @attrs.frozen(kw_only=True)

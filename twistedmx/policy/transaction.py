@@ -75,7 +75,7 @@ class Transaction:
         """Each with the trace fields above it: whose bounce, whose copy, and `received`: which way."""
         above = trace.return_path(self.mail.reverse_path)
         return [
-            Copy(maildir=to.maildir, trace=above + trace.delivered_to(to.address) + received)
+            Copy(maildir=to.maildir, trace=above + trace.delivered_to(to.address) + received, owner=to.owner)
             for to in self.destinations()
         ]
 
