@@ -30,7 +30,7 @@ NOW = 1_800_000_000.0
 def memory_world():
     reactor = MemoryReactorClock()
     reactor.callFromThread = lambda call, *arguments: call(*arguments)
-    return World(reactor=reactor, disk=FakeDisk(), now=lambda: NOW, pid=lambda: 1, chance=lambda: Random(1))
+    return World(reactor=reactor, disk=FakeDisk(), now=lambda: NOW, pid=lambda: 1, chance=lambda: Random(1), uid=lambda: 1000, environment={})
 
 
 class TestOptions(SynchronousTestCase):
@@ -199,7 +199,7 @@ class TestMakeService(SynchronousTestCase):
         told = self.told("--config", path).splitlines()
         self.assertEqual(len(told), 2)
         for line in told:
-            self.assertTrue(line.startswith(f"twistedmx: {path}: "), line)
+            self.assertTrue(line.startswith(f"twistedmx: {os.path.abspath(path)}: "), line)
 
     def test_a_missing_file_is_told(self):
         """Not replaced by a demo."""
@@ -212,7 +212,7 @@ class TestMakeService(SynchronousTestCase):
             file.write("ann@example.org\n")
         service = self.made("--config", path)
         self.assertEqual(
-            service._settings.mailboxes.table, os.path.abspath(os.path.join(os.path.dirname(path), "boxes"))
+            service.parts.settings.mailboxes.table, os.path.abspath(os.path.join(os.path.dirname(path), "boxes"))
         )
 
     def test_a_demo_in_a_folder_that_cannot_be_made_is_told_in_words(self):
@@ -345,7 +345,7 @@ class TestRunning(TestCase):
         service = await self.started()
         client = await self.talk(service, b"GET / HTTP/1.1\r\n")
         client.transport.pauseProducing()
-        while not any(connection._closed for connection in service._factory.connections):
+        while not any(connection._closed for connection in service.factory.connections):
             await self.turn()
         stopped = service.stopService()
         client.transport.resumeProducing()

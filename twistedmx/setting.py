@@ -17,17 +17,17 @@ def setting(
     unit: str,
     why: str,
     precedent: str = "",
+    restart: bool = False,
     validator: Callable[[Any, "attrs.Attribute[Any]", Any], Any] | None = None,
 ) -> Any:
     """A field with its manual entry.
 
     `default`: the value when nothing is written, or an `attrs.Factory`. `unit`: what one of it is ("octets",
     "seconds", "recipients", "" for a word or a path). `why`: one sentence for the manual. `precedent`: who else
-    uses this value, and under which name.
+    uses this value, and under which name. `restart`: a running server cannot change it.
     """
-    return attrs.field(
-        default=default, validator=validator, metadata={"unit": unit, "why": why, "precedent": precedent}
-    )
+    about = {"unit": unit, "why": why, "precedent": precedent, "restart": restart}
+    return attrs.field(default=default, validator=validator, metadata=about)
 
 
 def at_least(least: float) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:

@@ -92,4 +92,22 @@ class MailboxesKept:
     fault: str
 
 
-Event = SessionOpened | TlsEstablished | TransactionEnded | SessionEnded | MailboxesLoaded | MailboxesKept
+@attrs.frozen(kw_only=True)
+class SettingsReloaded:
+    """A running server took up its settings, tables and certificates anew. `changed`: keys that differ from before."""
+
+    at: float
+    source: str
+    changed: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class SettingsKept:
+    """A reload found what cannot be used: everything stays as it was. `faults`: each with its place and its remedy."""
+
+    at: float
+    source: str
+    faults: tuple[str, ...]
+
+
+Event = SessionOpened | TlsEstablished | TransactionEnded | SessionEnded | MailboxesLoaded | MailboxesKept | SettingsReloaded | SettingsKept

@@ -17,6 +17,10 @@ class Stream:
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
         self._subscribers = list(subscribers)
 
+    def replace(self, subscribers: Iterable[Subscriber]) -> None:
+        """From now on these are told, and no others."""
+        self._subscribers = list(subscribers)
+
     def tell(self, event: Event) -> None:
         for subscriber in tuple(self._subscribers):
             try:

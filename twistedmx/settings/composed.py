@@ -3,6 +3,7 @@
 import attrs
 
 from twistedmx.delivery.acceptance import Writing
+from twistedmx.net.control import ControlSettings
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
 from twistedmx.policy.recipient import RecipientSettings
@@ -40,7 +41,18 @@ class Settings:
         precedent="qmail control/me, Postfix myhostname",
     )
     data: str = setting(
-        "twistedmx-data", unit="", why="Folder of all that the server writes.", precedent="Postfix data_directory"
+        "twistedmx-data",
+        unit="",
+        why="Folder of all that the server writes.",
+        precedent="Postfix data_directory",
+        restart=True,
+    )
+    user: str = setting(
+        "",
+        unit="",
+        why="System user that a server started as root becomes once its ports are bound; twistd --uid says otherwise.",
+        precedent="Postfix mail_owner, OpenSMTPD _smtpd",
+        restart=True,
     )
     listen: tuple[str, ...] = setting(
         ("tcp:2525:interface=127.0.0.1",),
@@ -80,4 +92,5 @@ class Settings:
     tls: TlsSettings = attrs.Factory(TlsSettings)
     recipients: RecipientSettings = attrs.Factory(RecipientSettings)
     writing: Writing = attrs.Factory(Writing)
+    control: ControlSettings = attrs.Factory(ControlSettings)
     log: LogSettings = attrs.Factory(LogSettings)

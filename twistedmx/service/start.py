@@ -1,0 +1,121 @@
+"""From the command line to a server that is ready to be started."""
+
+import os
+import pwd
+import resource
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import attrs
+
+from twistedmx import demo
+from twistedmx.delivery.disk import PosixDisk
+from twistedmx.service.options import Options
+from twistedmx.service.parts import CannotStart, Faults, World, lasting, parts_of
+from twistedmx.service.server import FirstWords, Server
+from twistedmx.settings import BadSettings, Settings, read_settings
+
+# Gives the settings as they are written now. Raises BadSettings.
+Read = Callable[[], Settings]
+
+
+def makeService(options: Options) -> Server:
+    """What twistd calls. Raises CannotStart."""
+    from twisted.internet import reactor
+
+    world = World(reactor=reactor, disk=PosixDisk(now=time.time))
+    read, words = _reading(options, world)
+    try:
+        settings = read()
+    except BadSettings as error:
+        raise CannotStart(*error.faults) from None
+    # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    becomes = _becomes(settings, options.parent if options.parent is not None else {})
+    return build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+
+
+def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
+    """How the settings are read, now and at each reload, and what else is said when the server listens."""
+    config, data, ports = options["config"], options["data"], tuple(options["ports"])
+
+    def overruled(settings: Settings) -> Settings:
+        return attrs.evolve(settings, listen=ports, listen_tls=()) if ports else settings
+
+    if config is None:
+        try:
+            settings = demo.settings(data or Settings().data, now=world.now())
+        except OSError as error:
+            raise CannotStart(f"--data: {error.filename or data}: {error.strerror}; name another folder") from None
+        return lambda: overruled(settings), demo.words
+    path = os.path.abspath(config)  # twistd may change its folder after the start
+    data = os.path.abspath(data) if data is not None else None
+
+    def read() -> Settings:
+        settings = in_folder(read_settings(path), os.path.dirname(path))
+        return overruled(settings if data is None else attrs.evolve(settings, data=data))
+
+    return read, None
+
+
+def _becomes(settings: Settings, twistd: MutableMapping[str, Any]) -> str:
+    """The user that the server becomes once its ports are bound, "" for none. `twistd`: its options, which do it.
+
+    Raises CannotStart.
+    """
+    uid = twistd.get("uid")
+    if uid is None and settings.user:
+        if os.geteuid() != 0:
+            return ""  # we are nobody who could become another
+        try:
+            entry = pwd.getpwnam(settings.user)
+        except KeyError:
+            raise CannotStart(f"user: {settings.user!r} is no user of this system; add it: useradd --system") from None
+        uid = twistd["uid"] = entry.pw_uid
+        if twistd.get("gid") is None:
+            twistd["gid"] = entry.pw_gid
+    if not uid:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def in_folder(settings: Settings, folder: str) -> Settings:
+    """The settings with every path absolute: relative ones start in `folder`, where the settings file is."""
+
+    def absolute(path: str) -> str:
+        return os.path.join(folder, path) if path not in ("", "-") else path
+
+    return attrs.evolve(
+        settings,
+        data=absolute(settings.data),
+        mailboxes=attrs.evolve(settings.mailboxes, table=absolute(settings.mailboxes.table)),
+        tls=attrs.evolve(settings.tls, certificate=absolute(settings.tls.certificate)),
+        log=attrs.evolve(settings.log, file=absolute(settings.log.file)),
+    )
+
+
+def build(
+    settings: Settings,
+    world: World,
+    *,
+    source: str = "",
+    first_words: FirstWords | None = None,
+    read: Read | None = None,
+    becomes: str = "",
+) -> Server:
+    """The whole server, not yet started. Raises CannotStart with all faults.
+
+    `source`: the file of the settings, named in each fault. `first_words`: what to say when it listens. `read`: how a
+    reload gets the settings. `becomes`: the user that it becomes once its ports are bound, "" for none.
+    """
+    core = lasting(settings, world)
+    try:
+        parts = parts_of(settings, source, core, core.events)
+    except Faults as error:
+        raise CannotStart(*(f"{source}: {fault}" if source else fault for fault in error.faults)) from None
+    return Server(core, parts, first_words=first_words, read=read or (lambda: settings), becomes=becomes)
