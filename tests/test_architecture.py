@@ -22,7 +22,9 @@ LEVELS = (
     {"store", "net", "web"},
     {"settings"},
     {"demo"},
-    {"service", "cli", "drill", "testing"},
+    {"service", "drill", "testing"},
+    {"cli"},
+    {"__main__"},
 )
 LINES = 350
 # Asked through the arguments of Ports and World, so that a test can give others.

@@ -12,8 +12,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.delivery.agents import InThread, quiet_agent, users
 from twistedmx.delivery.acceptance import MaildirAcceptance, Writing
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.delivery.owner_disks import nobody_else
+from twistedmx.delivery.paths import Paths
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
 from twistedmx.ports import Disk
 from twistedmx.testing.acceptance import AcceptanceSuite, FakeAcceptance
@@ -23,7 +26,9 @@ from twistedmx.testing.disk import FakeDisk
 class Hosted:
     """An acceptance on a disk, with the reactor's own way back from the thread."""
 
-    def build(self, disk: Disk, root: str, **writing: int) -> MaildirAcceptance:
+    def build(
+        self, disk: Disk, root: str, disk_of: Callable[[str], Disk] = nobody_else, **writing: int
+    ) -> MaildirAcceptance:
         self.clock = Clock()
         self.told = 0
 
@@ -41,6 +46,7 @@ class Hosted:
             pid=os.getpid,
             directory=root,
             call_in_reactor=call_in_reactor,
+            disk_of=disk_of,
         )
 
 
@@ -94,6 +100,34 @@ class NamedAcceptanceTests(RealAcceptanceTests):
     """The same, where every file has a name from the start."""
 
     nameless = False
+
+
+class OwnedAcceptanceTests(Hosted, AcceptanceSuite, TestCase):
+    """The suite, with an agent between the thread and the files."""
+
+    owner = "ann"
+
+    def setUp(self) -> None:
+        self.root = os.path.abspath(self.mktemp())
+        os.makedirs(self.root)
+        maildirs = ("a/Maildir", "bb/Maildir")
+        agent = InThread(quiet_agent(users("ann", home=lambda name: self.root), Paths(now=time.time), maildirs))
+        self.addCleanup(agent.end)
+        self.acceptance = self.build(
+            PosixDisk(now=time.time), f"{self.root}/own", disk_of=agent.asks.disk, spill=100_000
+        )
+        self.acceptance.start()
+        self.addCleanup(self.acceptance.stop)
+
+    maildir = RealAcceptanceTests.maildir
+    read = RealAcceptanceTests.read
+    delivered = RealAcceptanceTests.delivered
+
+    async def test_a_user_that_is_none_defers_and_the_log_has_the_reason(self) -> None:
+        """451, not 550: it may be the directory of users that is away."""
+        outcome = await self.accept([Copy(maildir=f"{self.root}/b/Maildir", trace=b"", owner="bob")], b"content")
+        self.assertIsInstance(outcome, Failed)
+        self.assertIn("as bob: no system user of this name", outcome.detail)
 
 
 class FakeAcceptanceTests(AcceptanceSuite, TestCase):

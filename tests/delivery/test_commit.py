@@ -10,11 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.delivery.commit import Draft, GroupCommit
 from twistedmx.delivery.maildir import Layout, Names
+from twistedmx.delivery.tally import Tally
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
 from twistedmx.testing.disk import FakeDisk, PowerCut
 
 ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-MAILDIRS = ("/mail/a", "/mail/b", "/home/c/Maildir")
+MAILDIRS = ("/mail/a", "/mail/b", "/home/c/Maildir", "/home/d/Maildir")
+OWNERS = {"/home/c/Maildir": "c", "/home/d/Maildir": "d"}
 
 
 class Message:
@@ -22,7 +24,7 @@ class Message:
 
     def __init__(self, number: int, maildirs: Sequence[str], *, spilt: int = 0, length: int = 20) -> None:
         self.copies = [
-            Copy(maildir=maildir, trace=b"Message: %d, copy %d\n" % (number, place))
+            Copy(maildir=maildir, trace=b"Message: %d, copy %d\n" % (number, place), owner=OWNERS.get(maildir, ""))
             for place, maildir in enumerate(maildirs)
         ]
         self.content = b"content of %d " % number + b"x" * length
@@ -35,16 +37,25 @@ class Message:
 
 
 class Host:
-    """A disk and a group commit on it."""
+    """A disk, in the hands of the server and of two users, and a group commit on it. `without`: users nobody can write for."""
 
     def __init__(self, *, nameless: bool = True) -> None:
         self.time = 1e9
         self.disk = FakeDisk(now=lambda: self.time, nameless=nameless)
+        self.disks = {owner: self.disk.as_seen_by(owner) for owner in OWNERS.values()}
+        self.without: set[str] = set()
         self.commit = GroupCommit(
             disk=self.disk,
-            layout=Layout(disk=self.disk, now=lambda: self.time),
+            disk_of=self.disk_of,
+            layout=Layout(now=lambda: self.time),
+            tally=Tally(now=lambda: self.time),
             names=Names(now=lambda: self.time, chance=Random(1), host="mx.example", pid=lambda: 1),
         )
+
+    def disk_of(self, owner: str) -> FakeDisk:
+        if owner in self.without:
+            raise OSError(errno.EPERM, "nobody can write for this user")
+        return self.disks[owner]
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
         for message in batch:
@@ -89,8 +100,8 @@ class CommitTests(SynchronousTestCase):
             for message, outcome in zip(messages, outcomes, strict=True):
                 assert isinstance(outcome, Stored), outcome
                 self.assertEqual([host.disk.read(path) for path in outcome.paths], message.wholes)
-            self.assertEqual(len(in_new(host.disk)), 5)
-            self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[], [], []])
+            self.assertEqual(len(in_new(host.disk)), 6)
+            self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[]] * len(MAILDIRS))
             self.assertEqual(host.disk.open_files, 0)
 
     def test_the_size_in_the_name_is_the_size_of_the_file(self) -> None:
@@ -116,6 +127,26 @@ class CommitTests(SynchronousTestCase):
             + ["sync_directory"]
             + ["close"] * 3,
         )
+
+    def test_each_copy_is_a_file_of_its_owner(self) -> None:
+        """A user can neither read nor remove mail that is not hers; and the server must not touch hers as itself."""
+        for nameless in (True, False):
+            host = Host(nameless=nameless)
+            message = Message(1, MAILDIRS, spilt=1)
+            (outcome,) = host.deliver([message])
+            assert isinstance(outcome, Stored), outcome
+            self.assertEqual([host.disk.owner(path) for path in outcome.paths], ["", "", "c", "d"])
+            self.assertEqual([host.disk.read(path) for path in outcome.paths], message.wholes)
+
+    def test_a_user_nobody_can_write_for_fails_that_message_alone(self) -> None:
+        """The mail of all others goes on; what was begun of this one is taken away."""
+        host = Host(nameless=False)
+        host.without = {"c"}
+        batch = [Message(1, ("/mail/a", "/home/c/Maildir")), Message(2, ("/mail/a",)), Message(3, ("/home/d/Maildir",))]
+        outcomes = host.deliver(batch)
+        self.assertEqual([type(outcome) for outcome in outcomes], [Failed, Stored, Stored])
+        self.assertEqual(in_new(host.disk), batch[1].wholes + batch[2].wholes)
+        self.assertEqual((host.disk.open_files, host.disk.names("/mail/a/tmp")), (0, []))
 
     def test_a_message_given_up_before_its_batch_leaves_nothing(self) -> None:
         """Its peer is gone and will send it again."""
@@ -212,6 +243,9 @@ class PowerCutTests(SynchronousTestCase):
                 self.assertLessEqual(set(in_new(found)), wholes)
 
 
+_HARMLESS = ("start_writeback", "list_stale", "remove", "discard", "close", "add_to_maildirsize")
+
+
 class FaultTests(SynchronousTestCase):
     """Every call may fail, and does."""
 
@@ -220,6 +254,7 @@ class FaultTests(SynchronousTestCase):
             Message(1, ("/mail/a",)),
             Message(2, ("/mail/b", "/mail/a", "/mail/b"), spilt=2),
             Message(3, ("/home/c/Maildir",)),
+            Message(4, ("/home/d/Maildir", "/home/c/Maildir"), spilt=1),
         ]
 
     def check(self, host: Host, batch: Sequence[Message], outcomes: Sequence[Outcome], number: int) -> list[Message]:
@@ -233,7 +268,7 @@ class FaultTests(SynchronousTestCase):
                 failed.append(message)
         self.assertEqual(sorted(in_new(host.disk)), sorted(wholes))
         self.assertEqual(host.disk.open_files, 0)
-        self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[], [], []])
+        self.assertEqual([host.disk.names(f"{maildir}/tmp") for maildir in MAILDIRS], [[]] * len(MAILDIRS))
         found = host.disk.power_cut(names=False, octets=False)
         self.assertLessEqual(set(wholes), set(in_new(found)))
         return failed
@@ -249,10 +284,10 @@ class FaultTests(SynchronousTestCase):
                         host, batch = Host(nameless=nameless), self.batch()
                         host.disk.fail(call, number, done=done)
                         failed = self.check(host, batch, host.deliver(batch), number)
-                        if method in ("start_writeback", "list_stale", "remove", "discard", "close"):
+                        if method in _HARMLESS:
                             self.assertEqual(failed, [], f"{method} {call}")
                         elif method == "sync_directory" and failed:
-                            self.assertLessEqual(len(failed), 2)  # both in /mail/a
+                            self.assertLessEqual(len(failed), 2)  # both in one folder
                         else:
                             self.assertEqual(len(failed), 1, f"{method} {call}")
 
@@ -293,3 +328,72 @@ class FaultTests(SynchronousTestCase):
         (outcome,) = host.commit.commit([(message.draft, (b"rest",))])
         self.assertIsInstance(outcome, NoSpace)
         self.assertEqual(len(host.disk.calls), calls)
+
+
+class QuotaTests(SynchronousTestCase):
+    """Maildir++ quotas are kept up, and never in the way."""
+
+    def host(self) -> Host:
+        """With a quota in a Maildir of the server's and in one of a user's."""
+        host = Host()
+        host.deliver([Message(0, MAILDIRS)])
+        host.time += 60
+        host.disk.put("/mail/a/maildirsize", b"1000000S\n")
+        host.disks["c"].put("/home/c/Maildir/maildirsize", b"2000000S\n")
+        return host
+
+    def test_every_copy_that_is_safe_is_a_line_in_its_maildirsize(self) -> None:
+        """The octets of the file, trace included: what `ls` says, and the name."""
+        host = self.host()
+        message = Message(1, ("/mail/a", "/home/c/Maildir", "/mail/b", "/mail/a"))
+        (outcome,) = host.deliver([message])
+        self.assertIsInstance(outcome, Stored)
+        sizes = [len(whole) for whole in message.wholes]
+        self.assertEqual(host.disk.read("/mail/a/maildirsize"), b"1000000S\n%d 1\n%d 1\n" % (sizes[0], sizes[3]))
+        self.assertEqual(host.disk.read("/home/c/Maildir/maildirsize"), b"2000000S\n%d 1\n" % sizes[1])
+        self.assertNotIn("maildirsize", host.disk.names("/mail/b"))
+
+    def test_a_message_that_failed_is_no_line(self) -> None:
+        """A quota that counts what is not there refuses mail for nothing."""
+        host, rehearsal = self.host(), self.host()
+        begun = len(host.disk.calls)
+        rehearsal.deliver([Message(1, ("/mail/a",))])
+        call = rehearsal.disk.calls.index(("sync_directory", "/mail/a/new"), begun)
+        host.disk.fail(call, errno.EIO)
+        (outcome,) = host.deliver([Message(1, ("/mail/a",))])
+        self.assertIsInstance(outcome, Failed)
+        self.assertEqual(host.disk.read("/mail/a/maildirsize"), b"1000000S\n")
+
+    def test_a_line_that_cannot_be_written_fails_no_message(self) -> None:
+        """The message is safe; to say otherwise would bring it twice."""
+        host = self.host()
+        rehearsal = self.host()
+        rehearsal.deliver([Message(1, ("/mail/a",))])
+        call = len(rehearsal.disk.calls) - 1
+        self.assertEqual(rehearsal.disk.calls[call][0], "add_to_maildirsize")
+        host.disk.fail(call, errno.EDQUOT)
+        (outcome,) = host.deliver([Message(1, ("/mail/a",))])
+        self.assertIsInstance(outcome, Stored)
+
+    def test_a_maildir_without_quota_is_asked_twice_a_minute(self) -> None:
+        """Most have none, and must not pay for those that do."""
+        host = Host()
+        for _ in range(5):
+            host.deliver([Message(1, ("/mail/a",))])
+        self.assertEqual(host.disk.calls.count(("add_to_maildirsize", "/mail/a")), 1)
+        host.time += 31
+        host.deliver([Message(1, ("/mail/a",))])
+        self.assertEqual(host.disk.calls.count(("add_to_maildirsize", "/mail/a")), 2)
+
+    def test_a_disk_that_knows_no_maildirsize_is_not_asked(self) -> None:
+        """The port does not demand it."""
+        tally = Tally(now=lambda: 0.0)
+        tally.add(object(), "/mail/a", 1)
+
+    def test_the_memory_of_maildirs_without_quota_is_bounded(self) -> None:
+        """A million users are no leak."""
+        self.patch(__import__("twistedmx.delivery.tally", fromlist=["x"]), "_REMEMBERED", 2)
+        tally = Tally(now=lambda: 0.0)
+        for name in "abc":
+            tally.add(FakeDisk(), f"/mail/{name}", 1)
+        self.assertEqual(list(tally._without), ["/mail/c"])

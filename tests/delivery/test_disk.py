@@ -11,17 +11,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import File
 from twistedmx.testing.disk import FakeDisk, PowerCut
-from twistedmx.testing.disk_suite import DiskSuite
+from twistedmx.testing.disk_suite import MaildirsizeSuite
 
 
-class RealFiles(DiskSuite):
+class RealFiles(MaildirsizeSuite):
     """The suite on real files, in trial's own directory."""
 
     nameless = True
 
     def setUp(self) -> None:
-        self.root = os.path.abspath(self.mktemp())
-        os.makedirs(self.root)
+        self.home = os.path.abspath(self.mktemp())
+        self.root = f"{self.home}/Maildir"
+        os.makedirs(self.home)
         self.waited = 0.0
         self.disk = PosixDisk(now=lambda: time.time() + self.waited, nameless=self.nameless)
 
@@ -32,19 +33,26 @@ class RealFiles(DiskSuite):
     def names(self, directory: str) -> Sequence[str]:
         return os.listdir(directory)
 
+    def put(self, path: str, octets: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(octets)
+
+    def put_directory(self, path: str) -> None:
+        os.mkdir(path)
+
     def wait(self, seconds: float) -> None:
         self.waited += seconds
 
-    def copied(self) -> bytes:
+    def copied(self, number: int = 2) -> bytes:
         self.make()
-        first = self.disk.create(f"{self.root}/begun", "one")
-        self.disk.write(first, (b"trace\n", b"content" * 100_000))
-        second = self.disk.create(f"{self.root}/begun", "two")
+        first = self.begin(1, b"trace\n", b"content" * 100_000)
+        second = self.disk.create(f"{self.root}/tmp", self.name(number))
         self.disk.copy(first, 6, second)
-        self.disk.publish(second, f"{self.root}/new/two")
+        path = f"{self.root}/new/{self.name(number)}"
+        self.disk.publish(second, path)
         self.disk.close(second)
         self.disk.discard(first)
-        return self.read(f"{self.root}/new/two")
+        return self.read(path)
 
     def test_a_refused_copy_goes_through_memory(self) -> None:
         """The two Maildirs may be on different file systems, the kernel may be old."""
@@ -54,8 +62,7 @@ class RealFiles(DiskSuite):
                 raise OSError(number, "refused")
 
             self.patch(os, "copy_file_range", refuse)
-            self.root += "x"
-            self.assertEqual(self.copied(), b"content" * 100_000)
+            self.assertEqual(self.copied(number), b"content" * 100_000)
 
     def test_a_copy_that_stops_early_is_ended_through_memory(self) -> None:
         """Some kernels answer 0, or less than asked."""
@@ -78,7 +85,37 @@ class RealFiles(DiskSuite):
         self.make()
         real = os.writev
         self.patch(os, "writev", lambda descriptor, blocks: real(descriptor, [b"".join(blocks)[:5]]))
-        self.assertEqual(self.read(self.publish("one", b"abc", b"def", b"ghi")), b"abcdefghi")
+        self.assertEqual(self.read(self.publish(1, b"abc", b"def", b"ghi")), b"abcdefghi")
+
+    def test_a_maildirsize_that_is_no_file_is_not_written(self) -> None:
+        """A link would lead elsewhere, a pipe would hold up all mail until somebody reads it."""
+        self.make()
+        os.mkfifo(f"{self.root}/maildirsize")
+        self.assertRaises(OSError, self.keeps().add_to_maildirsize, self.root, 1)
+        os.unlink(f"{self.root}/maildirsize")
+        self.put(f"{self.home}/other", b"")
+        os.symlink(f"{self.home}/other", f"{self.root}/maildirsize")
+        self.assertRaises(OSError, self.keeps().add_to_maildirsize, self.root, 1)
+        self.assertEqual(self.read(f"{self.home}/other"), b"")
+
+    def test_a_file_in_the_way_is_an_error(self) -> None:
+        """The operator hears of it; it is not replaced."""
+        self.make()
+        self.put(f"{self.root}/file", b"")
+        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file/tmp")
+        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file")
+
+    @skipUnless(os.path.isdir("/proc/self/fd"), "needs /proc")
+    def test_no_descriptor_is_left(self) -> None:
+        """A leak of one a message ends the service within the hour."""
+        before = len(os.listdir("/proc/self/fd"))
+        self.make()
+        self.publish(1, b"content")
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class OwnFiles(RealFiles):
+    """What can be tried where the calls are made in this process."""
 
     def test_a_directory_whose_parent_could_not_be_synced_is_taken_away(self) -> None:
         """Left there it would pass for a safe one, and the next mail would be lost with it."""
@@ -89,25 +126,10 @@ class RealFiles(DiskSuite):
 
         disk.sync_directory = broken
         self.assertRaises(OSError, disk.make_directories, f"{self.root}/a/b")
-        self.assertEqual(self.names(self.root), [])
-
-    def test_a_file_in_the_way_is_an_error(self) -> None:
-        """The operator hears of it; it is not replaced."""
-        with open(f"{self.root}/file", "wb"):
-            pass
-        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file/tmp")
-        self.assertRaises(OSError, self.disk.make_directories, f"{self.root}/file")
-
-    @skipUnless(os.path.isdir("/proc/self/fd"), "needs /proc")
-    def test_no_descriptor_is_left(self) -> None:
-        """A leak of one a message ends the service within the hour."""
-        before = len(os.listdir("/proc/self/fd"))
-        self.make()
-        self.publish("one", b"content")
-        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(self.names(self.home), [])
 
 
-class NamelessFilesTests(RealFiles, SynchronousTestCase):
+class NamelessFilesTests(OwnFiles, SynchronousTestCase):
     """Where O_TMPFILE is to be had and trusted."""
 
     def test_a_file_system_that_is_not_known_to_keep_nameless_files_gets_names(self) -> None:
@@ -118,8 +140,8 @@ class NamelessFilesTests(RealFiles, SynchronousTestCase):
         """Ten thousand users must not become a leak."""
         self.make()
         for _ in range(2):
-            self.disk.discard(self.disk.create(f"{self.root}/begun", "x"))
-        self.assertEqual(list(self.disk._nameless), [f"{self.root}/begun"])
+            self.disk.discard(self.disk.create(f"{self.root}/tmp", "x"))
+        self.assertEqual(list(self.disk._nameless), [f"{self.root}/tmp"])
         self.disk._nameless.update((str(number), True) for number in range(5000))
         self.disk.discard(self.disk.create(f"{self.root}/new", "x"))
         self.assertEqual(list(self.disk._nameless), [f"{self.root}/new"])
@@ -127,16 +149,16 @@ class NamelessFilesTests(RealFiles, SynchronousTestCase):
     def test_a_refused_link_means_names_from_then_on(self) -> None:
         """Some security modules let us make a nameless file and will not link it: one message waits, not all."""
         self.make()
-        file = self.disk.create(f"{self.root}/begun", "one")
+        file = self.disk.create(f"{self.root}/tmp", self.name(1))
         if file.temporary:
             self.skipTest("no nameless files here")
         self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "refused")))
         self.assertRaises(OSError, self.disk.publish, file, f"{self.root}/new/one")
         self.disk.discard(file)
-        self.assertEqual(self.read(self.publish("two", b"content")), b"content")
+        self.assertEqual(self.read(self.publish(2, b"content")), b"content")
 
 
-class NamedFilesTests(RealFiles, SynchronousTestCase):
+class NamedFilesTests(OwnFiles, SynchronousTestCase):
     """Where every file has a name from the start."""
 
     nameless = False
@@ -145,47 +167,53 @@ class NamedFilesTests(RealFiles, SynchronousTestCase):
         """FAT, and some network file systems, know no links."""
         self.make()
         self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "no links here")))
-        path = self.publish("one", b"content")
+        path = self.publish(1, b"content")
         self.assertEqual(self.read(path), b"content")
-        self.assertEqual(self.names(f"{self.root}/begun"), [])
-        file = self.disk.create(f"{self.root}/begun", "two")
+        self.assertEqual(self.names(f"{self.root}/tmp"), [])
+        file = self.disk.create(f"{self.root}/tmp", self.name(2))
         self.assertRaises(FileExistsError, self.disk.publish, file, path)
         self.disk.discard(file)
 
     def test_a_link_whose_answer_was_lost_counts(self) -> None:
         """NFS repeats the call and hears that the name is taken: by us. Another name would be a second delivery."""
         self.make()
-        file = self.disk.create(f"{self.root}/begun", "one")
+        file = self.disk.create(f"{self.root}/tmp", self.name(1))
         os.link(file.temporary, f"{self.root}/new/one")
         self.disk.publish(file, f"{self.root}/new/one")
         self.disk.close(file)
-        self.assertEqual(self.names(f"{self.root}/begun"), [])
+        self.assertEqual(self.names(f"{self.root}/tmp"), [])
 
     def test_a_name_of_its_own_that_is_taken_is_said(self) -> None:
         """Two writers in one file would mix two messages."""
         self.make()
-        self.disk.discard(self.disk.create(f"{self.root}/begun", "one"))
-        file = self.disk.create(f"{self.root}/begun", "one")
-        self.assertRaises(FileExistsError, self.disk.create, f"{self.root}/begun", "one")
+        self.disk.discard(self.disk.create(f"{self.root}/tmp", self.name(1)))
+        file = self.disk.create(f"{self.root}/tmp", self.name(1))
+        self.assertRaises(FileExistsError, self.disk.create, f"{self.root}/tmp", self.name(1))
         self.disk.discard(file)
 
 
-class MemorySuiteTests(DiskSuite, SynchronousTestCase):
+class MemorySuiteTests(MaildirsizeSuite, SynchronousTestCase):
     """The disk in memory keeps the same suite, so that what is tested on it holds for the real one."""
 
     nameless = True
 
     def setUp(self) -> None:
         self.time = 1000.0
-        self.root = "/mail"
+        self.root = "/mail/a"
         self.disk: FakeDisk = FakeDisk(now=lambda: self.time, nameless=self.nameless)
-        self.disk.make_directories(self.root)
+        self.disk.make_directories("/mail")
 
     def read(self, path: str) -> bytes:
         return self.disk.read(path)
 
     def names(self, directory: str) -> Sequence[str]:
         return self.disk.names(directory)
+
+    def put(self, path: str, octets: bytes) -> None:
+        self.disk.put(path, octets)
+
+    def put_directory(self, path: str) -> None:
+        self.disk.make_directories(path)
 
     def wait(self, seconds: float) -> None:
         self.time += seconds
@@ -195,6 +223,48 @@ class NamedMemorySuiteTests(MemorySuiteTests):
     """The same, with names from the start."""
 
     nameless = False
+
+
+class OwnersTests(SynchronousTestCase):
+    """The disk in memory in the hands of two users: what is tested of delivery as a user is worth what these are."""
+
+    def setUp(self) -> None:
+        self.own = FakeDisk(nameless=False)
+        self.anns = self.own.as_seen_by("ann")
+        self.anns.make_directories("/home/ann/Maildir/tmp")
+        self.anns.make_directories("/home/ann/Maildir/new")
+
+    def test_what_one_makes_is_its_own(self) -> None:
+        """It is what the reader of the mail needs."""
+        file = self.anns.create("/home/ann/Maildir/tmp", "one")
+        self.anns.publish(file, "/home/ann/Maildir/new/one")
+        self.assertEqual(self.own.owner("/home/ann/Maildir/new/one"), "ann")
+
+    def test_another_user_can_neither_make_nor_name_nor_remove_there(self) -> None:
+        """Whoever takes the wrong disk for a copy is found out."""
+        file = self.anns.create("/home/ann/Maildir/tmp", "one")
+        self.assertRaises(PermissionError, self.own.make_directories, "/home/ann/Maildir/cur")
+        self.assertRaises(PermissionError, self.own.create, "/home/ann/Maildir/tmp", "two")
+        self.assertRaises(PermissionError, self.own.publish, file, "/home/ann/Maildir/new/one")
+        self.assertRaises(PermissionError, self.own.remove, "/home/ann/Maildir/tmp/one")
+        self.own.discard(file)
+        self.assertEqual(self.own.names("/home/ann/Maildir/tmp"), ["one"])
+
+    def test_an_open_file_takes_octets_from_both_and_a_copy_crosses_over(self) -> None:
+        """A descriptor that was handed over is as good as one's own."""
+        theirs = self.anns.create("/home/ann/Maildir/tmp", "one")
+        self.own.make_directories("/mail/a/tmp")
+        ours = self.own.create("/mail/a/tmp", "one")
+        self.own.write(ours, (b"trace", b"content"))
+        self.own.write(theirs, (b"hers, ",))
+        self.anns.copy(ours, 5, theirs)
+        self.anns.sync(theirs)
+        self.assertEqual(self.own.read("/home/ann/Maildir/tmp/one"), b"hers, content")
+
+    def test_both_have_one_list_of_calls_and_one_power(self) -> None:
+        """A test counts and cuts over both."""
+        self.own.cut_at(len(self.own.calls))
+        self.assertRaises(PowerCut, self.anns.sync_directory, "/home/ann")
 
 
 class PowerCutTests(SynchronousTestCase):

@@ -10,6 +10,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from twistedmx.delivery.commit import Draft, GroupCommit
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.delivery.maildir import Layout, Names
+from twistedmx.delivery.owner_disks import nobody_else
+from twistedmx.delivery.tally import Tally
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
 
 
@@ -33,7 +35,9 @@ class FullDiskTests(SynchronousTestCase):
         disk = PosixDisk(now=time.time, nameless=self.nameless)
         self.commit = GroupCommit(
             disk=disk,
-            layout=Layout(disk=disk, now=time.time),
+            disk_of=nobody_else,
+            layout=Layout(now=time.time),
+            tally=Tally(now=time.time),
             names=Names(now=time.time, chance=Random(1), host="mx.example", pid=os.getpid),
         )
 

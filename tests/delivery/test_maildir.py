@@ -44,7 +44,7 @@ class LayoutTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.time = 1e9
         self.disk = FakeDisk(now=lambda: self.time, nameless=False)
-        self.layout = Layout(disk=self.disk, now=lambda: self.time)
+        self.layout = Layout(now=lambda: self.time)
 
     def leave(self, name: str) -> None:
         """A file in tmp that nobody will finish."""
@@ -52,21 +52,21 @@ class LayoutTests(SynchronousTestCase):
 
     def test_a_missing_maildir_survives_a_power_cut_once_prepared(self) -> None:
         """Else the first mail of each user is lost with the directory it is in."""
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.assertEqual(self.disk.power_cut(names=False, octets=False).names("/mail/a"), ["cur", "new", "tmp"])
 
     def test_a_maildir_made_by_somebody_else_is_synced_before_it_is_trusted(self) -> None:
         """A tool that adds a user does not wait for the disk."""
         self.disk.make_directories("/mail/a")
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.assertIn(("sync_directory", "/mail"), self.disk.calls)
         self.assertIn(("sync_directory", "/mail/a"), self.disk.calls)
 
     def test_a_known_maildir_costs_nothing(self) -> None:
         """The second mail, and the millionth."""
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         calls = len(self.disk.calls)
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.assertEqual(len(self.disk.calls), calls)
 
     def test_what_is_36_hours_old_in_tmp_goes_at_the_first_delivery(self) -> None:
@@ -76,17 +76,17 @@ class LayoutTests(SynchronousTestCase):
         self.time += 36 * 3600
         self.leave("young")
         self.time += 1
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.assertEqual(self.disk.names("/mail/a/tmp"), ["young"])
 
     def test_tmp_is_swept_again_a_day_later(self) -> None:
         """The process lives for months."""
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.leave("old")
         self.time += 86_399
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.time += 86_400
-        self.layout.prepare("/mail/a")
+        self.layout.prepare(self.disk, "/mail/a")
         self.assertEqual(self.disk.names("/mail/a/tmp"), [])
 
     def test_what_cannot_be_swept_delays_no_mail(self) -> None:
@@ -100,7 +100,7 @@ class LayoutTests(SynchronousTestCase):
             begun = len(self.disk.calls)
             self.disk.fail(begun + call, errno.EACCES)
             try:
-                self.layout.prepare("/mail/a")
+                self.layout.prepare(self.disk, "/mail/a")
             except PermissionError:
                 self.assertIn(self.disk.calls[begun + call][0], ("make_directories",))
 
@@ -108,5 +108,5 @@ class LayoutTests(SynchronousTestCase):
         """The oldest is forgotten, and looked at again when it comes back."""
         self.patch(__import__("twistedmx.delivery.maildir", fromlist=["x"]), "_KNOWN", 2)
         for name in "abcabc":
-            self.layout.prepare(f"/mail/{name}")
+            self.layout.prepare(self.disk, f"/mail/{name}")
         self.assertEqual(list(self.layout._swept), ["/mail/b", "/mail/c"])

@@ -13,10 +13,12 @@ from twistedmx.smtp.command import Bdat, Ehlo, Helo, Mail, Rcpt, Refusal, parse_
 
 _COMMANDS = (
     Ehlo | Helo | Mail | Rcpt | Bdat | command.Data | command.Rset | command.Vrfy | command.Help | command.Noop
-    | command.Quit | command.StartTls
+    | command.Quit | command.StartTls | command.XClient
 )  # fmt: skip
 _verbs = st.sampled_from(
-    b"EHLO|helo|MAIL FROM:|RCPT TO:|rCpT tO: |DATA|BDAT|RSET|VRFY|NOOP|QUIT|STARTTLS|HELP|GET|MAIL|RCPT".split(b"|")
+    b"EHLO|helo|MAIL FROM:|RCPT TO:|rCpT tO: |DATA|BDAT|RSET|VRFY|NOOP|QUIT|STARTTLS|XCLIENT|HELP|GET|MAIL|RCPT".split(
+        b"|"
+    )
 )
 _addresses = st.sampled_from(ADDRESSES).map(lambda address: b"<" + address + b">") | st.binary(max_size=12)
 _lines = st.builds(

@@ -40,7 +40,7 @@ class Peer:
         self._chance = Random(seed)
         self._tolerant = tolerant
         self._content = b""
-        self.session = Session(limits=limits, starttls=True, secure=False, tolerant=tolerant)
+        self.session = Session(limits=limits, starttls=True, secure=False, tolerant=tolerant, xclient=seed % 2 == 0)
         self.story: list[object] = []  # inputs and replies, in order
         test.assertIs(self.session.next_input(), Need.REPLY)
         self._reply(GREETING)

@@ -15,6 +15,7 @@ from tests.fuzz.grammar import HELLO, transactions
 from tests.fuzz.grammar import octets as smtp
 from twistedmx.model.event import SessionEnded, SessionOpened, TransactionEnded
 from twistedmx.model.storage import Failed
+from twistedmx.net.balancer import BalancerSettings
 from twistedmx.net.turns import Turns
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
@@ -27,6 +28,7 @@ with attrs.validators.disabled():
     SETTINGS = Settings(
         host="mx.example.org",
         limits=Limits(command_line=512, text_line=60, recipients=3, size=300, errors=8, idle_commands=20, messages=8),
+        balancer=BalancerSettings(xclient_from=("192.0.2.7",)),
     )
 CLOSING = tuple(words.octets for words in vars(codes).values() if isinstance(words, Reply) and words.closes)
 
@@ -110,6 +112,10 @@ class Play:
                 stage.wait(60.0)
             case "shut down":
                 stage.factory.shut_down()
+            case "stop":
+                stage.factory.shut_down(5.0)
+            case "handshakes":
+                stage.handshakes.admitting = not stage.handshakes.admitting
             case "lose":
                 self.lost = True
                 self.shell.connectionLost(connectionDone)
@@ -163,7 +169,9 @@ _gentle = st.sampled_from(
 _gently = st.lists(
     st.one_of(_packets.map(lambda octets: [octets]), _halves, _gentle.map(lambda action: [action])), max_size=12
 )
-_rough = st.sampled_from(["look-ups fail", "disk is broken", b"STARTTLS\r\n", "handshake", "wait", "shut down", "lose"])
+_rough = st.sampled_from(
+    ["look-ups fail", "disk is broken", b"STARTTLS\r\n", "handshake", "wait", "shut down", "lose", "stop", "handshakes"]
+)
 
 
 class TestShell(SynchronousTestCase):
@@ -182,6 +190,7 @@ class TestShell(SynchronousTestCase):
         for number, words in enumerate(replies[:-1]):
             self.assertNotIn(words + b"\r\n", CLOSING, f"{len(replies) - 1 - number} replies after the last words")
         self.assertEqual(play.stage.factory.connections, set())
+        self.assertEqual(play.stage.handshakes.under_way, 0)
         self.flushLoggedErrors(NoTable)
         self.assertEqual(self.flushLoggedErrors(), [])
 

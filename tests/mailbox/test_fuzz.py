@@ -6,8 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.mailbox.case import CaseRules
 from twistedmx.mailbox.faults import BadTable
 from twistedmx.mailbox.keys import domain_key, key_of
+from twistedmx.mailbox.obligatory import parse_postmaster
+from twistedmx.mailbox.rules import Rules
 from twistedmx.mailbox.snapshot import Snapshot
 from twistedmx.mailbox.subject import parse_subject
 from twistedmx.mailbox.table_toml import quicker
@@ -39,6 +42,7 @@ _lines = st.builds(
     _values,
     st.sampled_from(["", " # comment", "\r", "#"]),
 )
+_READERS = ["", "ann@example.org", "POSTMASTER@x", "abuse@x", "ANN@x", "abuse@example.org"]
 _plain_pattern = rb"[A-Za-z0-9_+=.-]{1,20}@[A-Za-z0-9.-]{1,70}"
 _tables = st.lists(_lines, max_size=8).map("\n".join)
 
@@ -56,9 +60,9 @@ _toml = st.lists(_toml_lists | _toml_tables, max_size=6, unique_by=lambda part: 
 
 
 class TestAnyTable(SynchronousTestCase):
-    def check(self, source: str, octets: bytes) -> None:
+    def check(self, source: str, octets: bytes, rules: Rules | None = None) -> None:
         try:
-            table = read_table(source, octets, TEMPLATE)
+            table = read_table(source, octets, TEMPLATE, rules or Rules())
         except BadTable as bad:
             self.assertTrue(bad.faults)
             self.assertTrue(str(bad).replace("\n", "").isprintable())
@@ -99,6 +103,13 @@ class TestAnyTable(SynchronousTestCase):
     def test_any_keys_as_toml(self, text: str) -> None:
         """So do keys."""
         self.check("boxes.toml", text.encode())
+
+    @given(_tables, st.sets(st.sampled_from([b"example.org", b"x"])), st.sampled_from(_READERS))
+    def test_any_lines_beside_other_backends(self, text: str, sensitive: set[bytes], reader: str) -> None:
+        """What the table says of others' domains ends in an answer too, whatever the settings say beside it."""
+        elsewhere = {b"x": "others", b"xn--bcher-kva.example": "others"}
+        rules = Rules(case=CaseRules(sensitive=sensitive), elsewhere=elsewhere, postmaster=parse_postmaster(reader))
+        self.check("boxes", text.encode(), rules)
 
     @given(_toml | st.text(alphabet="ax=[]\"',\n\\ #"))
     @example("x = [\n\"a\", \"b'c\",\n]\ny = '''\n\"a\",\n'''")

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.mailbox.case import CaseRules
 from twistedmx.mailbox.faults import BadTable
+from twistedmx.mailbox.rules import Rules
 from twistedmx.mailbox.snapshot import Snapshot
 from twistedmx.mailbox.tables import read_table
 from twistedmx.mailbox.template import MaildirTemplate
@@ -364,3 +366,89 @@ class TestOddEntries(RulesTestCase):
         table = text("[192.0.2.1] domain\nann@[IPv6:2001:DB8::1]")
         self.assertIs(table.find(parse_path(b"postmaster@[192.0.2.1]")).outcome, Outcome.FOUND)
         self.assertIs(table.find(parse_path(b"ann@[IPv6:2001:db8::1]")).outcome, Outcome.FOUND)
+
+
+class TestElsewhere(RulesTestCase):
+    """Domains that another backend serves: the table may speak of addresses there, and no more."""
+
+    RULES = Rules(elsewhere={b"example.com": "mailboxes.passwd[0]"}, postmaster=parse_path(b"ann@example.com"))
+
+    def faults(self, written: str) -> list[str]:
+        with self.assertRaises(BadTable) as caught:
+            read_table("boxes", written.encode(), TEMPLATE, self.RULES)
+        return [str(fault) for fault in caught.exception.faults]
+
+    def test_a_domain_that_another_backend_serves_is_not_the_tables(self) -> None:
+        """Its unknown names are for the other to know."""
+        table = read_table("boxes", b"root@example.com alias ann@example.com\n", TEMPLATE, self.RULES)
+        self.assertEqual(table.find(parse_path(b"nobody@example.com")), NOT_OURS)
+        self.assertEqual(table.find(parse_path(b"postmaster")), NOT_OURS)
+        self.assertEqual(table.addresses, 1)
+        (path,) = table.find(parse_path(b"root@example.com")).parts
+        self.assertEqual(path, parse_path(b"ann@example.com"))
+
+    def test_the_whole_of_such_a_domain_is_a_fault(self) -> None:
+        """Who has it: the operator said two things."""
+        for line in ("example.com domain", "@example.com alias x@example.org"):
+            (fault,) = self.faults(f"x@example.org\n{line}\n")
+            self.assertIn("a domain that mailboxes.passwd[0] serves; expected addresses of it at most", fault)
+
+    def test_postmaster_in_a_table_without_a_domain_is_a_fault(self) -> None:
+        """It speaks of own domains, and the setting speaks of all."""
+        (fault,) = self.faults("postmaster alias ann@example.com\n")
+        self.assertIn("boxes:1: 'postmaster' in a table without a domain", fault)
+        self.assertIn("set [mailboxes] postmaster instead", fault)
+
+    def test_an_emptied_table_is_a_fault_still(self) -> None:
+        """An editor empties a file before it fills it, and root's alias would be gone meanwhile."""
+        (fault,) = self.faults("# nothing\n")
+        self.assertIn("no own domain", fault)
+
+    def test_a_setting_that_cannot_be_followed_is_told_once(self) -> None:
+        """With the words of an alias, and the name of the setting."""
+        for written, words in (("old@example.org disabled\n", "disabled"), ("x@example.org\n", "no entry")):
+            rules = Rules(postmaster=parse_path(b"old@example.org"))
+            with self.assertRaises(BadTable) as caught:
+                read_table("boxes", f"{written}x@example.net\n".encode(), TEMPLATE, rules)
+            (fault,) = caught.exception.faults
+            self.assertRegex(
+                str(fault), rf"^boxes: \[mailboxes\] postmaster: alias to 'old@example.org', which .*{words}"
+            )
+
+    def test_a_setting_that_names_an_obligatory_address_makes_its_mailbox(self) -> None:
+        """All postmasters are one, who has a Maildir."""
+        rules = Rules(postmaster=parse_path(b"postmaster@example.net"))
+        table = read_table("boxes", b"x@example.org\ny@example.net\n", TEMPLATE, rules)
+        self.assertEqual(table.find(parse_path(b"postmaster")), goes_to("postmaster@example.net"))
+        self.assertEqual(table.find(parse_path(b"abuse@example.org")), goes_to("postmaster@example.net"))
+
+
+class TestCase(RulesTestCase):
+    """[mailboxes] case_sensitive: RFC 5321 2.4 leaves it to the domain."""
+
+    RULES = Rules(case=CaseRules(sensitive={b"example.net"}))
+
+    def test_case_matters_where_it_is_said_to_and_nowhere_else(self) -> None:
+        """Entries, aliases, targets, Maildirs and look-ups agree on it."""
+        written = b"Ann@example.net\nann@Example.net\nBob@example.org\nall@example.org alias Ann@example.net\n"
+        table = read_table("boxes", written, TEMPLATE, self.RULES)
+        self.assertEqual(table.find(parse_path(b"Ann@EXAMPLE.net")), goes_to("Ann@example.net"))
+        self.assertEqual(
+            table.find(parse_path(b"ann@example.net")).destinations[0].maildir, "/srv/mail/example.net/ann"
+        )
+        self.assertIs(table.find(parse_path(b"ANN@example.net")), UNKNOWN)
+        self.assertIs(table.find(parse_path(b"BOB@example.org")).outcome, Outcome.FOUND)
+        self.assertEqual(table.find(parse_path(b"ALL@example.org")), goes_to("Ann@example.net"))
+
+    def test_postmaster_and_abuse_have_no_case_anywhere(self) -> None:
+        """RFC 5321 2.4 says so of the one, RFC 2142 4 of the other."""
+        table = read_table("boxes", b"Ann@example.net\nPostMaster@example.net\n", TEMPLATE, self.RULES)
+        for address in (b"postmaster@example.net", b"POSTMASTER@example.net", b"Abuse@example.net"):
+            (destination,) = table.find(parse_path(address)).destinations
+            self.assertEqual(destination.address, b"PostMaster@example.net")
+
+    def test_names_beyond_ascii_are_compared_as_written_too(self) -> None:
+        """There is one rule for all letters."""
+        table = read_table("boxes", "Jörg@example.net\n".encode(), TEMPLATE, self.RULES)
+        self.assertIs(table.find(parse_path("Jörg@example.net".encode())).outcome, Outcome.FOUND)
+        self.assertIs(table.find(parse_path("jörg@example.net".encode())), UNKNOWN)

@@ -13,7 +13,7 @@ from twistedmx.mailbox.faults import BadTable
 from twistedmx.mailbox.snapshot import Snapshot
 from twistedmx.mailbox.tables import TableMailboxes
 from twistedmx.model.event import Event, MailboxesKept, MailboxesLoaded
-from twistedmx.model.mailbox import DISABLED, UNKNOWN, Lookup, Outcome
+from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, UNKNOWN, Lookup, Outcome
 from twistedmx.smtp.path import parse_path
 from twistedmx.testing.mailboxes import FakeMailboxes, Household, MailboxesSuite, found
 
@@ -321,10 +321,11 @@ class TestFakeMailboxes(MailboxesSuite, TestCase):
         answers = {f"@{domain}": UNKNOWN for domain in household.domains}
         answers |= {address: found(address) for address in household.mailboxes}
         answers |= dict.fromkeys(household.disabled, DISABLED)
-        answers |= dict.fromkeys(household.over_quota, Lookup(outcome=Outcome.OVER_QUOTA))
+        answers |= dict.fromkeys(household.over_quota, OVER_QUOTA)
         for alias, targets in household.aliases.items():
             flat = [each for target in targets for each in household.aliases.get(target, [target])]
-            answers[alias] = found(*dict.fromkeys(flat))
+            full = set(flat) & set(household.over_quota)
+            answers[alias] = OVER_QUOTA if full else found(*dict.fromkeys(flat))
         return FakeMailboxes(answers)
 
     def test_it_answers_late_and_fails_when_told_to(self) -> None:

@@ -13,6 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from twistedmx.net.server import ImplicitTls
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import make_demo_certificate, read_certificate
 from twistedmx.net.turns import Turns
@@ -198,11 +199,10 @@ class TestEndsUnderTls(TestCase):
         """Closing under TLS waits for the peer to say so as well; a silent one would hold its 55 KB for ever."""
         path = self.mktemp()
         make_demo_certificate(path, "mx.example.org", 1_800_000_000.0)
-        stage = Stage(SETTINGS)
+        stage = Stage(SETTINGS, read_certificate(path))
         self.addCleanup(stage.wheel.stop)
         self.addCleanup(os.remove, path)
-        secured = TLSMemoryBIOFactory(read_certificate(path), False, stage.factory)
-        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(secured)
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(ImplicitTls(stage.factory))
         self.addCleanup(port.stopListening)
         client = Silent()
         clients = TLSMemoryBIOFactory(CertificateOptions(), True, Factory.forProtocol(lambda: client))

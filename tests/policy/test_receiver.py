@@ -1,12 +1,15 @@
 """What each input is answered, what is kept of it, and which facts are told: on fakes, without a wire."""
 
+from ipaddress import ip_network
+
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.storage import Failed, NoSpace
-from twistedmx.model.verdict import Reason
+from twistedmx.model.verdict import Action, Reason
 from twistedmx.policy.receiver import Receiver
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
@@ -188,6 +191,8 @@ class TestTransaction(Base):
         self.send(b"x\n")
         told = self.ended()[0]
         self.assertEqual((len(told.refused), told.refused_count), (100, 250))
+        (others,) = told.refused_others
+        self.assertEqual(others, (Action.REJECT, Reason.UNKNOWN_MAILBOX, 150))
         self.assertEqual(told.refused[0].path.address, b"guess0@example.org")
         self.assertIs(told.refused[0].verdict.reason, Reason.UNKNOWN_MAILBOX)
 
@@ -265,6 +270,68 @@ class TestCopies(Base):
             b"\n\t(using TLSv1.3 cipher TLS_AES_256_GCM_SHA384)\n\tby mx.example.org with UTF8SMTPS id",
             self.message.copies[0].trace,
         )
+
+
+class TestBehindAProxy(Base):
+    def make(self):
+        peer = Peer(address="192.0.2.7", port=1024)
+        site = attrs.evolve(
+            self.stage.site, tolerant=(ip_network("198.51.100.0/24"),), xclient_from=(ip_network("192.0.2.7"),)
+        )
+        self.stage.factory.site = site
+        session = self.stage.factory.session(peer, secure=False)
+        return Receiver(site, session, peer), session
+
+    def test_it_is_offered_to_who_is_listed(self):
+        """Behind all else, so that nobody else sees a difference."""
+        lines = self.receiver.answer(Ehlo(domain="x")).lines
+        self.assertEqual(lines[-1], "XCLIENT NAME ADDR PORT PROTO HELO LOGIN")
+
+    def test_the_client_is_in_received_and_in_every_event(self):
+        """A log that names the proxy says nothing."""
+        words = self.receiver.answer(parse_command(b"XCLIENT NAME=mail.example.net ADDR=IPV6:2001:db8::9 PORT=4711"))
+        self.assertEqual(words, codes.greeting("mx.example.org"))
+        self.receiver.answer(Ehlo(domain="client.example"))
+        self.begin()
+        self.send(b"x\n")
+        self.assertIn(
+            b"Received: from client.example (mail.example.net [IPv6:2001:db8::9])\n", self.message.copies[0].trace
+        )
+        self.receiver.ended(codes.CLOSING)
+        client = Peer(address="2001:db8::9", port=4711, name="mail.example.net", via="192.0.2.7")
+        self.assertEqual([event.peer for event in self.stage.events[-2:]], [client, client])
+
+    def test_what_is_not_said_stays_unless_it_was_of_another_address(self):
+        """The attributes may come in several commands; the name of one client is not that of the next."""
+        for line, client in (
+            (b"NAME=a.example", ("192.0.2.7", 1024, "a.example")),
+            (b"ADDR=198.51.100.9", ("198.51.100.9", 0, "")),
+            (b"PORT=5", ("198.51.100.9", 5, "")),
+            (b"NAME=b.example", ("198.51.100.9", 5, "b.example")),
+            (b"ADDR=::ffff:203.0.113.9 PORT=7", ("203.0.113.9", 7, "")),
+            (b"ADDR=[UNAVAILABLE]", ("0.0.0.0", 0, "")),
+        ):
+            self.receiver.answer(parse_command(b"XCLIENT " + line))
+            self.receiver.ended(codes.CLOSING)
+            peer = self.stage.events[-1].peer
+            self.assertEqual((peer.address, peer.port, peer.name), client, line)
+            self.assertEqual(peer.via, "192.0.2.7")
+
+    def test_who_is_tolerated_and_who_may_begin_a_handshake_is_asked_anew(self):
+        """By the client: its exception is not the proxy's, nor the proxy's its own."""
+        self.assertFalse(self.session.tolerant)
+        self.receiver.answer(parse_command(b"XCLIENT ADDR=198.51.100.9"))
+        self.assertTrue(self.session.tolerant)
+        self.receiver.answer(parse_command(b"STARTTLS"))
+        self.assertEqual(self.stage.handshakes.asked, ["198.51.100.9"])
+        self.receiver.ended(None)
+        self.assertEqual(self.stage.handshakes.under_way, 0)
+
+    def test_helo_that_the_proxy_tells_is_known_until_the_client_says_its_own(self):
+        """A client that is lost before has said something all the same."""
+        self.receiver.answer(parse_command(b"XCLIENT HELO=told.example"))
+        self.receiver.ended(None)
+        self.assertEqual(self.stage.events[-1].helo, "told.example")
 
 
 class TestContent(Base):

@@ -1,10 +1,11 @@
-"""Where the lines of the log go."""
+"""Lines in a file or on standard output: whole or not at all, and never waited for."""
 
 import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.report.lines import Lines
+from twistedmx.report.losses import Losses
 
 
 class TestLines(SynchronousTestCase):
@@ -25,11 +26,13 @@ class TestLines(SynchronousTestCase):
     def test_a_line_that_cannot_be_written_is_told_once_and_the_next_one_tries_anew(self):
         """A full disk must neither stop the mail nor silence the log for ever."""
         folder = self.mktemp()
-        lines = Lines(os.path.join(folder, "log"))
+        losses = Losses()
+        lines = Lines(os.path.join(folder, "log"), losses)
         lines("lost")
         lines("lost too")
         os.mkdir(folder)
         lines("kept")
+        self.assertEqual(losses.lines, 2)
         with open(os.path.join(folder, "log"), encoding="utf-8") as file:
             self.assertEqual(file.read(), "kept\n")
 
@@ -44,3 +47,61 @@ class TestLines(SynchronousTestCase):
         lines("newer")
         with open(path, encoding="utf-8") as file, open(path + ".1", encoding="utf-8") as moved:
             self.assertEqual((file.read(), moved.read()), ("newer\n", "old\n"))
+
+    def test_nobody_else_on_the_machine_may_read_it(self):
+        """Who writes to whom is nobody's affair."""
+        path = self.mktemp()
+        Lines(path)("x")
+        self.assertEqual(os.stat(path).st_mode & 0o007, 0)
+
+    def test_a_pipe_without_a_reader_is_not_waited_for(self):
+        """Opening one would hold up the mail until somebody reads."""
+        path = self.mktemp()
+        os.mkfifo(path)
+        losses = Losses()
+        Lines(path, losses)("lost")
+        self.assertEqual(losses.lines, 1)
+
+
+class TestStandardOutput(SynchronousTestCase):
+    def setUp(self):
+        self.read, self.write = os.pipe()
+        self.addCleanup(os.close, self.read)
+        self.addCleanup(os.close, self.write)
+        self.losses = Losses()
+        self.lines = Lines("-", self.losses, standard_output=self.write)
+
+    def fill(self):
+        """Write until the pipe takes no more."""
+        while not self.losses.lines:
+            self.lines("x" * 1000)
+
+    def test_lines_come_through(self):
+        """Whoever runs us in a container reads them there."""
+        self.lines("one")
+        self.lines("ü")
+        self.assertEqual(os.read(self.read, 100), "one\nü\n".encode())
+
+    def test_a_reader_that_hangs_is_not_waited_for(self):
+        """A container's log that is not read would stop the mail."""
+        self.fill()
+        self.lines("lost as well")
+        self.assertEqual(self.losses.lines, 2)
+        os.read(self.read, 1 << 20)
+        self.lines("again")
+        self.assertEqual(os.read(self.read, 100), b"again\n")
+
+    def test_a_line_that_was_cut_off_does_not_spoil_the_next(self):
+        """Half an object and a whole one are no object."""
+        self.lines("y" * (1 << 20))
+        self.assertEqual(self.losses.lines, 1)
+        half = os.read(self.read, 1 << 20)
+        self.assertEqual(half, b"y" * len(half))
+        self.lines("next")
+        self.lines("and next")
+        self.assertEqual(os.read(self.read, 100), b"\nnext\nand next\n")
+
+    def test_what_we_share_stays_as_it_was(self):
+        """The shell that started us shares it: it must not become non-blocking for all."""
+        self.fill()
+        self.assertTrue(os.get_blocking(self.write))

@@ -6,71 +6,47 @@ import re
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.report.facts import (
+    DROPPED,
+    FAILED,
+    GIVEN_UP,
+    KEPT,
+    LOADED,
+    OPENED,
+    PEER,
+    RECOVERED,
+    REFUSED,
+    RELOADED,
+    SESSION,
+    SETTINGS_KEPT,
+    TLS,
+    TRANSACTION,
+)
 from twistedmx.model.envelope import Envelope, Recipient
-from twistedmx.model.event import MailboxesKept, MailboxesLoaded, SessionEnded, SessionOpened, TransactionEnded
-from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.recipient import ACCEPTED
 from twistedmx.report.log import Log, LogSettings
-from twistedmx.smtp import codes
-from twistedmx.smtp.path import Path, parse_path
-
-PEER = Peer(address="192.0.2.7", port=1024)
-TLS = Tls(protocol="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384")
-REFUSED = Recipient(
-    path=parse_path(b"nobody@example.org"), verdict=verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
-)
-TRANSACTION = TransactionEnded(
-    at=1_800_000_000.125,
-    session="0123456789",
-    queue_id="0123456789.1",
-    peer=PEER,
-    helo="client.example",
-    tls=TLS,
-    envelope=Envelope(
-        reverse_path=parse_path(b"a@client.example"),
-        recipients=tuple(
-            Recipient(path=parse_path(each), verdict=ACCEPTED) for each in (b"demo@example.org", b"ann@example.org")
-        ),
-    ),
-    refused=(REFUSED,),
-    refused_count=1,
-    verdict=verdict(codes.accepted("0123456789.1"), Reason.ACCEPTED),
-    reason=Reason.ACCEPTED,
-    octets=1234,
-    seconds=0.12345,
-    detail="/mail/x/new/1",
-)
-SESSION = SessionEnded(
-    at=1_800_000_000.125,
-    session="0123456789",
-    peer=PEER,
-    helo="client.example",
-    tls=None,
-    reason=Reason.QUIT,
-    seconds=1.5,
-    commands=6,
-    transactions=1,
-    messages=1,
-    refused_recipients=1,
-    errors=1,
-)
-LOADED = MailboxesLoaded(at=1_800_000_000.125, source="/etc/boxes", addresses=3, seconds=0.0124)
-KEPT = MailboxesKept(at=1_800_000_000.125, source="/etc/boxes", fault="/etc/boxes: 3: what is this?")
+from twistedmx.smtp.path import Path
 
 TEXT = {
     TRANSACTION: (
-        "transaction session=0123456789 queue_id=0123456789.1 peer=192.0.2.7 helo=client.example "
-        "tls=TLSv1.3:TLS_AES_256_GCM_SHA384 verdict=accept reason=accepted from=a@client.example "
+        'transaction session=0123456789 queue_id=0123456789.1 peer=192.0.2.7 via="" helo=client.example '
+        'tls=TLSv1.3:TLS_AES_256_GCM_SHA384 tls_name=mx.example.org tls_client="" '
+        "verdict=accept reason=accepted from=a@client.example "
         "to=demo@example.org,ann@example.org refused=1 refused_to=nobody@example.org:unknown-mailbox octets=1234 "
         'seconds=0.123 reply="250 2.0.0 Ok: queued as 0123456789.1" detail=/mail/x/new/1'
     ),
     SESSION: (
-        "session session=0123456789 peer=192.0.2.7 port=1024 helo=client.example tls=- reason=quit commands=6 "
+        'session session=0123456789 peer=192.0.2.7 port=1024 via="" helo=client.example tls=- tls_name="" tls_client="" '
+        "reason=quit commands=6 "
         "transactions=1 messages=1 refused=1 errors=1 seconds=1.5"
     ),
     LOADED: "mailboxes-loaded source=/etc/boxes addresses=3 seconds=0.012",
     KEPT: 'mailboxes-kept source=/etc/boxes fault="/etc/boxes: 3: what is this?"',
+    FAILED: 'backend-failed source=people fault="connection refused"',
+    RECOVERED: "backend-recovered source=people seconds=61.0",
+    RELOADED: "settings-reloaded source=/etc/mx.toml changed=limits.size,log.format",
+    SETTINGS_KEPT: 'settings-kept source=/etc/mx.toml faults="host: is no name,listen: in use"',
+    DROPPED: 'subscriber-dropped subscriber=Counters fault="KeyError: 1"',
 }
 
 
@@ -98,9 +74,7 @@ class TestText(SynchronousTestCase):
 
     def test_a_transaction_that_was_given_up(self):
         """Every field is there, also without a value: a column does not move."""
-        (line,) = lines(
-            attrs.evolve(TRANSACTION, verdict=None, reason=Reason.LOST, refused=(), refused_count=0, detail="")
-        )
+        (line,) = lines(GIVEN_UP)
         self.assertIn(" verdict=none reason=lost ", line)
         self.assertTrue(line.endswith(' reply="" detail=""'))
         self.assertIn(' refused=0 refused_to="" ', line)
@@ -111,7 +85,7 @@ class TestText(SynchronousTestCase):
 
     def test_what_is_no_line_is_not_written(self):
         """A session that opens is told when it ends."""
-        self.assertEqual(lines(SessionOpened(at=0.0, session="x", peer=PEER)), [])
+        self.assertEqual(lines(OPENED), [])
 
     def test_ten_refused_are_named_and_all_are_counted(self):
         """A line has an end."""
@@ -139,8 +113,9 @@ class TestJson(SynchronousTestCase):
             lines(TRANSACTION, format="json"),
             [
                 '{"time": "2027-01-15T08:00:00.125Z", "event": "transaction", "session": "0123456789", '
-                '"queue_id": "0123456789.1", "peer": "192.0.2.7", "helo": "client.example", '
-                '"tls": "TLSv1.3:TLS_AES_256_GCM_SHA384", "verdict": "accept", "reason": "accepted", '
+                '"queue_id": "0123456789.1", "peer": "192.0.2.7", "via": "", "helo": "client.example", '
+                '"tls": "TLSv1.3:TLS_AES_256_GCM_SHA384", "tls_name": "mx.example.org", "tls_client": "", '
+                '"verdict": "accept", "reason": "accepted", '
                 '"from": "a@client.example", "to": ["demo@example.org", "ann@example.org"], "refused": 1, '
                 '"refused_to": ["nobody@example.org:unknown-mailbox"], "octets": 1234, "seconds": 0.123, '
                 '"reply": "250 2.0.0 Ok: queued as 0123456789.1", "detail": "/mail/x/new/1"}'
@@ -179,7 +154,9 @@ class TestInjection(SynchronousTestCase):
             path = Path(address=octets, domain=b"")
             event = attrs.evolve(
                 TRANSACTION,
+                peer=attrs.evolve(PEER, via=evil),
                 helo=evil,
+                tls=attrs.evolve(TLS, server_name=evil, client=evil),
                 detail=evil,
                 envelope=Envelope(reverse_path=path, recipients=(Recipient(path=path, verdict=ACCEPTED),) * 2),
                 refused=(attrs.evolve(REFUSED, path=path),),
@@ -189,7 +166,8 @@ class TestInjection(SynchronousTestCase):
             read = fields(line)
             self.assertEqual([name for name, _, _ in read], names, line)
             values = {name: value for name, _, value in read}
-            for name, expected in (("helo", evil), ("detail", evil), ("from", evil), ("to", f"{evil},{evil}")):
+            said = dict.fromkeys(("via", "helo", "tls_name", "tls_client", "detail", "from"), evil)
+            for name, expected in (*said.items(), ("to", f"{evil},{evil}")):
                 value = values[name]
                 self.assertEqual(json.loads(value) if value.startswith('"') else value, expected)
             self.assertEqual(values["reason"], "accepted")
@@ -201,3 +179,40 @@ class TestInjection(SynchronousTestCase):
         """A typing error must not become a third format."""
         error = self.assertRaises(ValueError, LogSettings, format="xml")
         self.assertIn("text, json", str(error))
+
+
+class TestSettings(SynchronousTestCase):
+    def test_where_lines_go_follows_from_what_is_written(self):
+        """A path alone is enough, and so is the name of a destination."""
+        for settings, destination in (
+            (LogSettings(), "twistd"),
+            (LogSettings(file="-"), "stdout"),
+            (LogSettings(file="/var/log/mx"), "file"),
+            (LogSettings(to="file", file="/var/log/mx"), "file"),
+            (LogSettings(to="journald"), "journald"),
+            (LogSettings(to="syslog", file="/var/log/mx"), "syslog"),
+        ):
+            self.assertEqual(settings.destination, destination)
+
+    def test_a_file_without_a_name_is_a_fault(self):
+        """Said at the start, and not at the first line."""
+        for file in ("", "-"):
+            (fault,) = LogSettings(to="file", file=file).faults()
+            self.assertTrue(fault.startswith("log.file: name the file"))
+        self.assertEqual(LogSettings(to="file", file="/var/log/mx").faults(), [])
+
+    def test_what_is_written_and_does_nothing_is_a_warning(self):
+        """Somebody believes in it."""
+        for settings, key in (
+            (LogSettings(to="syslog", file="/var/log/mx"), "log.file"),
+            (LogSettings(socket="/run/log"), "log.socket"),
+            (LogSettings(to="journald", format="json"), "log.format"),
+        ):
+            (warning,) = settings.warnings()
+            self.assertTrue(warning.startswith(key + ": "), warning)
+        self.assertEqual(LogSettings(to="syslog", socket="/run/log", format="json").warnings(), [])
+
+    def test_a_destination_is_one_of_those_there_are(self):
+        """A typing error must not send the log into nowhere."""
+        error = self.assertRaises(ValueError, LogSettings, to="journal")
+        self.assertIn("journald", str(error))

@@ -5,12 +5,14 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.settings.sample import Sample
 from twistedmx.settings import BadSettings, Settings, read_settings, settings_from
+from twistedmx.settings.toml_file import read_as
 
 
-def faults(document):
+def faults(document, kind=Settings):
     try:
-        settings_from(document, "mx.toml")
+        read_as(kind, document, "mx.toml")
     except BadSettings as bad:
         return list(bad.faults)
     return []
@@ -59,13 +61,43 @@ class TestFaults(SynchronousTestCase):
 
     def test_an_unknown_key_is_told_with_what_may_have_been_meant(self):
         """Most faults are typing errors."""
-        self.assertEqual(faults({"hots": "x"}), ["mx.toml: hots: no such setting; did you mean 'host'?"])
+        self.assertEqual(faults({"hots": "x"}), ["mx.toml: hots: no such setting here; did you mean 'host'?"])
         self.assertEqual(
             faults({"limits": {"recipient": 1}}),
-            ["mx.toml: limits.recipient: no such setting; did you mean 'recipients'?"],
+            ["mx.toml: limits.recipient: no such setting here; did you mean 'recipients'?"],
         )
-        (told,) = faults({"log": {"zzz": 1}})
-        self.assertEqual(told, "mx.toml: log.zzz: no such setting; known here: format, file")
+        (told,) = faults({"one": {"zzz": 1}}, Sample)
+        self.assertEqual(told, "mx.toml: one.zzz: no such setting here; known here: size, word")
+
+    def test_a_key_of_another_section_is_told_with_its_section(self):
+        """What comes below [mailboxes] belongs to it, however far to the left it is written."""
+        for document, meant in (
+            ({"size": 1}, "size: no such setting here; did you mean [limits] size?"),
+            (
+                {"limits": {"host": "x"}},
+                "limits.host: no such setting here; did you mean host above the first [section]?",
+            ),
+            ({"tls": {"mailboxes": {}}}, "tls.mailboxes: no such setting here; did you mean [mailboxes]?"),
+            ({"comand": 1}, "comand: no such setting here; did you mean [timeouts] command?"),
+            (
+                {"timeouts": {"command_line": 1}},
+                "timeouts.command_line: no such setting here; did you mean [limits] command_line?",
+            ),
+        ):
+            self.assertEqual(faults(document), [f"mx.toml: {meant}"])
+        (told,) = faults({"url": "x"}, Sample)
+        self.assertEqual(told, "mx.toml: url: no such setting here; did you mean [[many]] url?")
+        (told,) = faults({"one": {"many": []}}, Sample)
+        self.assertEqual(told, "mx.toml: one.many: no such setting here; did you mean [[many]]?")
+
+    def test_a_key_that_is_no_word_is_told_in_quotes(self):
+        """And one line stays one line, whatever the key."""
+        (told,) = faults(
+            {
+                "a\nb": 1,
+            }
+        )
+        self.assertTrue(told.startswith('mx.toml: "a\\nb": no such setting here'), told)
 
     def test_a_wrong_type_is_told_with_the_right_one(self):
         """ "25" is not 25: what looks alike is where mistakes hide."""
@@ -110,6 +142,68 @@ class TestFaults(SynchronousTestCase):
             self.assertEqual(len(faults({"timeouts": {"command": value}})), 1, value)
 
 
+class TestTables(SynchronousTestCase):
+    """Arrays of tables: [[many]]."""
+
+    def test_each_is_read_with_its_own_defaults(self):
+        """As many as are written, in their order."""
+        sample = read_as(Sample, {"many": [{"url": "a", "least": 2}, {"url": "b"}]}, "mx.toml")
+        self.assertEqual([(one.url, one.least, one.most) for one in sample.many], [("a", 2, 9), ("b", 1, 9)])
+        self.assertEqual(read_as(Sample, {}, "mx.toml").many, ())
+
+    def test_a_fault_says_which_of_them(self):
+        """All of them at once, the first is [0]."""
+        told = faults({"many": [{"url": "a"}, {"url": 1}, {"least": 0, "ulr": "x"}, 7]}, Sample)
+        self.assertEqual(
+            told,
+            [
+                "mx.toml: many[1].url: must be a string, is 1",
+                "mx.toml: many[2].least: must be 1 or more, is 0",
+                "mx.toml: many[2].ulr: no such setting here; did you mean 'url'?",
+                "mx.toml: many[2].url: is missing, and has no default: Where to ask.",
+                "mx.toml: many[3]: must be a table, is 7; write [[many]] and its settings",
+            ],
+        )
+
+    def test_one_pair_of_brackets_is_told_to_be_two(self):
+        """[many] and [[many]] look alike, and so do [one] and [[one]]."""
+        (told,) = faults({"many": {"url": "a"}}, Sample)
+        self.assertEqual(told, "mx.toml: many: may be there several times; write [[many]] above the settings of each")
+        (told,) = faults({"one": [{"size": 1}]}, Sample)
+        self.assertEqual(told, "mx.toml: one: is a section; write [one] and its settings below it")
+
+    def test_what_several_settings_together_must_be_is_told_with_their_section(self):
+        """The class says it when all its settings are good, and not before."""
+        self.assertEqual(
+            faults({"many": [{"url": "a"}, {"url": "a", "least": 5, "most": 4}]}, Sample),
+            ["mx.toml: many[1]: least is more than most"],
+        )
+        self.assertEqual(len(faults({"many": [{"url": 1, "least": 5, "most": 4}]}, Sample)), 1)
+        self.assertEqual(faults({"one": {"size": 7, "word": "seven"}}, Sample), ["mx.toml: one: the size is the word"])
+        self.assertEqual(faults({"pin": "0000", "top": 1}, Sample), ["mx.toml: top needs another pin"])
+
+    def test_no_fault_has_a_secret(self):
+        """Faults of a reload go to the log."""
+        told = faults({"pin": "hunter2", "many": [{"url": "http://u:hunter2@h/", "least": "token=hunter2"}]}, Sample)
+        self.assertEqual(len(told), 3, told)
+        self.assertNotIn("hunter2", "".join(told))
+        (told,) = faults({"pin": 4711}, Sample)
+        self.assertEqual(told, "mx.toml: pin: must be a string, is '(secret)'")
+
+    def test_what_was_found_is_shown_in_part_when_it_is_long(self):
+        """A fault is to be read."""
+        for found in ("x" * 10_000, 16**5_000, [16**5_000], nested(20_000)):
+            (told,) = faults({"one": {"word": [found]}}, Sample)
+            self.assertLess(len(told), 700)
+
+
+def nested(depth):
+    table = {}
+    for _ in range(depth):
+        table = {"a": table}
+    return table
+
+
 class TestFile(SynchronousTestCase):
     def write(self, octets):
         path = self.mktemp()
@@ -139,7 +233,15 @@ class TestFile(SynchronousTestCase):
             path = self.write(octets)
             (told,) = self.told(path)
             self.assertTrue(told.startswith(f"{path}: is not TOML: "), told)
-        self.assertIn("line 1, column", self.told(self.write(b"host = \n"))[0])
+        for octets, place in (
+            (b"host = \n", "line 1, column 8"),
+            (b"host = 'x'\n[limits\n", "line 2, column 8"),
+            ("host = 'x'\n# ü".encode() + b"\xff", "octet 0xff is not UTF-8 (at line 2, column 4)"),
+            (b"host = 'x'\nbacklog = " + b"1" * 5000, "(at line 2, column 11)"),
+            (b'host = "x', "Unterminated string (at the end, line 1)"),
+            (b"\xef\xbb\xbfhost = 'x'\n", "byte order mark (at line 1, column 1)"),
+        ):
+            self.assertIn(place, self.told(self.write(octets))[0])
 
     def test_a_file_nested_without_end_is_no_toml_either(self):
         """tomllib raises RecursionError, which is no TOMLDecodeError; the tables of mailboxes know it."""

@@ -16,6 +16,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from twistedmx.delivery.commit import Draft, GroupCommit
 from twistedmx.delivery.maildir import Layout, Names
+from twistedmx.delivery.owner_disks import nobody_else
+from twistedmx.delivery.tally import Tally
 from twistedmx.delivery.writer import SHUTTING_DOWN, Commit, Discard, Measure, Spill, Writer
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome
 from twistedmx.ports import Disk, Incoming
@@ -150,10 +152,10 @@ class Arrival:
 
 
 class MaildirAcceptance:
-    """`disk`: for the writer thread alone. `clock`: `IReactorTime`. `now`: seconds since the epoch. `pid`: `os.getpid`.
-
-    `host`: for file names. `directory`: whose file system `free_octets` tells of; it need not be there yet.
-    `call_in_reactor`: `reactor.callFromThread`.
+    """`disk`: for the server's own files, in the writer thread alone. `disk_of`: the disk of a system user, the same;
+    `OwnerDisks.disk_of`. `clock`: `IReactorTime`. `now`: seconds since the epoch. `pid`: `os.getpid`. `host`: for file
+    names. `directory`: whose file system `free_octets` tells of; it need not be there yet. `call_in_reactor`:
+    `reactor.callFromThread`.
     """
 
     def __init__(
@@ -168,6 +170,7 @@ class MaildirAcceptance:
         pid: Callable[[], int],
         directory: str,
         call_in_reactor: Callable[..., None],
+        disk_of: Callable[[str], Disk] = nobody_else,
     ) -> None:
         self._writing = writing
         self._clock = clock
@@ -175,7 +178,9 @@ class MaildirAcceptance:
         self._writer = Writer(
             commit=GroupCommit(
                 disk=disk,
-                layout=Layout(disk=disk, now=now),
+                disk_of=disk_of,
+                layout=Layout(now=now),
+                tally=Tally(now=now),
                 names=Names(now=now, chance=chance, host=host, pid=pid),
             ),
             measure=lambda: disk.free_octets(directory),

@@ -7,7 +7,8 @@
 | publish              | names in `new`, perhaps            | whole messages, or nothing, copy by copy         |
 | sync of directories  | all of it                          | every copy: now the outcome is Stored            |
 
-A message's failure is its own: its files go, and the names it has. No threads here, no waiting, no retries.
+A message's failure is its own: its files go, and the names it has. Each copy is written with the disk of its owner. What
+is safe is added to the Maildir's quota, if it keeps one. No threads here, no waiting, no retries.
 
 BUGS: every copy of a message is an open file until all are safe: one to more mailboxes than the process may open
 files (RLIMIT_NOFILE) fails each time. A reader of the Maildir sees a message some milliseconds before its outcome is
@@ -17,11 +18,12 @@ outcome's detail then).
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.logger import Logger
 
 from twistedmx.delivery.maildir import NEW, TMP, Layout, Names
+from twistedmx.delivery.tally import Tally
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
 from twistedmx.ports import Disk, File
 
@@ -32,8 +34,9 @@ _NAMES_TRIED = 3  # a second one is a wonder; a third says that the disk, not ch
 class Draft:
     """One message as the writer's side knows it: what it is on the disk so far.
 
-    `octets`: of content written. `files`: open, in the order of the copies. `paths`: published. `failure`: why it will
-    not be. `aborted`: set from the other side at any time; heeded until the message is in a batch.
+    `octets`: of content written. `files`: open, each with its disk, in the order of the copies. `paths`: published, in the
+    same order. `failure`: why it will not be. `aborted`: set from the other side at any time; heeded until the message is
+    in a batch.
     """
 
     __slots__ = ("aborted", "copies", "failure", "files", "octets", "paths")
@@ -41,21 +44,32 @@ class Draft:
     def __init__(self, copies: Sequence[Copy]) -> None:
         self.copies = copies
         self.octets = 0
-        self.files: list[File] = []
+        self.files: list[tuple[Disk, File]] = []
         self.paths: list[str] = []
         self.failure: NoSpace | Failed | None = None
         self.aborted = False
 
 
+# What a batch was published in: with whose disk, and the messages, once for each copy.
+Maildirs = dict[str, tuple[Disk, list[Draft]]]
+
+
 class GroupCommit:
-    """`disk` and the rest are used by one thread at a time."""
+    """Used by one thread at a time, with all that it is given.
+
+    `disk`: for the server's own files. `disk_of`: the disk of another owner; raises OSError where there is none.
+    """
 
     _log = Logger()
 
-    def __init__(self, *, disk: Disk, layout: Layout, names: Names) -> None:
+    def __init__(
+        self, *, disk: Disk, disk_of: Callable[[str], Disk], layout: Layout, names: Names, tally: Tally
+    ) -> None:
         self._disk = disk
+        self._disk_of = disk_of
         self._layout = layout
         self._names = names
+        self._tally = tally
         self._unfinished: set[Draft] = set()  # those with a file before their commit
 
     def spill(self, draft: Draft, blocks: Sequence[bytes]) -> None:
@@ -65,7 +79,8 @@ class GroupCommit:
         self._unfinished.add(draft)
         try:
             self._write(draft, blocks)
-            self._disk.start_writeback(draft.files[0])
+            disk, file = draft.files[0]
+            disk.start_writeback(file)
         except Exception as error:
             self.fail(draft, error)
 
@@ -90,15 +105,19 @@ class GroupCommit:
                         step(draft)
                     except Exception as error:
                         self.fail(draft, error)
-        self._sync_directories(drafts)
-        return [draft.failure or self._finish(draft) for draft in drafts]
+        maildirs = self._sync_directories(drafts)
+        outcomes = [draft.failure or self._finish(draft) for draft in drafts]
+        for maildir, (disk, published) in maildirs.items():
+            if self._tally.wants(maildir):
+                self._add_up(disk, maildir, published)
+        return outcomes
 
     def discard(self, draft: Draft) -> None:
         """Leave nothing of it. Never raises."""
         self._unfinished.discard(draft)
         files, draft.files = draft.files, []
-        for file in files:
-            self._disk.discard(file)
+        for disk, file in files:
+            disk.discard(file)
 
     def discard_all(self) -> None:
         """Leave nothing of those whose commit will never come."""
@@ -110,11 +129,12 @@ class GroupCommit:
         detail = str(error) or type(error).__name__
         if not isinstance(error, OSError):
             self._log.failure("A message for {maildir} failed by a fault of ours", maildir=draft.copies[0].maildir)
+        published = [(disk, path) for (disk, _), path in zip(draft.files, draft.paths, strict=False)]
+        draft.paths = []
         self.discard(draft)
-        paths, draft.paths = draft.paths, []
-        for path in paths:
+        for disk, path in published:
             try:
-                self._disk.remove(path)
+                disk.remove(path)
             except OSError as worse:
                 detail += f"; {path} could not be taken back: {worse}"
         detail += f" (first copy: {draft.copies[0].maildir})"
@@ -123,53 +143,56 @@ class GroupCommit:
 
     def _write(self, draft: Draft, blocks: Sequence[bytes]) -> None:
         if draft.files:
-            self._disk.write(draft.files[0], blocks)
+            disk, file = draft.files[0]
+            disk.write(file, blocks)
         else:
             copy = draft.copies[0]
-            file = self._create(copy.maildir)
-            draft.files.append(file)
-            self._disk.write(file, (copy.trace, *blocks))
+            disk = self._disk_of(copy.owner) if copy.owner else self._disk
+            file = self._create(disk, copy.maildir)
+            draft.files.append((disk, file))
+            disk.write(file, (copy.trace, *blocks))
         draft.octets += sum(map(len, blocks))
 
-    def _create(self, maildir: str) -> File:
-        self._layout.prepare(maildir)
+    def _create(self, disk: Disk, maildir: str) -> File:
+        self._layout.prepare(disk, maildir)
         directory = f"{maildir}/{TMP}"
         try:
-            return self._disk.create(directory, self._names.next())
+            return disk.create(directory, self._names.next())
         except FileNotFoundError:
             # It was taken away since we last looked: make it again, once.
             self._layout.forget(maildir)
-            self._layout.prepare(maildir)
+            self._layout.prepare(disk, maildir)
         except FileExistsError:
             pass
-        return self._disk.create(directory, self._names.next())
+        return disk.create(directory, self._names.next())
 
     def _start_writeback(self, draft: Draft) -> None:
-        for file in draft.files:
-            self._disk.start_writeback(file)
+        for disk, file in draft.files:
+            disk.start_writeback(file)
 
     def _copy(self, draft: Draft) -> None:
         first = draft.copies[0]
         for copy in draft.copies[1:]:
-            file = self._create(copy.maildir)
-            draft.files.append(file)
-            self._disk.write(file, (copy.trace,))
-            self._disk.copy(draft.files[0], len(first.trace), file)
+            disk = self._disk_of(copy.owner) if copy.owner else self._disk
+            file = self._create(disk, copy.maildir)
+            draft.files.append((disk, file))
+            disk.write(file, (copy.trace,))
+            disk.copy(draft.files[0][1], len(first.trace), file)
 
     def _sync(self, draft: Draft) -> None:
-        for file in draft.files:
-            self._disk.sync(file)
+        for disk, file in draft.files:
+            disk.sync(file)
 
     def _publish(self, draft: Draft) -> None:
-        for copy, file in zip(draft.copies, draft.files, strict=True):
-            self._publish_one(draft, copy, file)
+        for copy, (disk, file) in zip(draft.copies, draft.files, strict=True):
+            self._publish_one(draft, copy, disk, file)
 
-    def _publish_one(self, draft: Draft, copy: Copy, file: File) -> None:
+    def _publish_one(self, draft: Draft, copy: Copy, disk: Disk, file: File) -> None:
         octets = len(copy.trace) + draft.octets
         for attempt in range(1, _NAMES_TRIED + 1):
             path = f"{copy.maildir}/{NEW}/{self._names.next_sized(octets)}"
             try:
-                self._disk.publish(file, path)
+                disk.publish(file, path)
             except FileExistsError:
                 if attempt == _NAMES_TRIED:
                     raise
@@ -183,27 +206,37 @@ class GroupCommit:
                 draft.paths.append(path)
                 return
 
-    def _sync_directories(self, drafts: Sequence[Draft]) -> None:
-        directories: dict[str, list[Draft]] = {}
+    def _sync_directories(self, drafts: Sequence[Draft]) -> Maildirs:
+        maildirs: Maildirs = {}
         for draft in drafts:
             if draft.failure is None:
-                for copy in draft.copies:
-                    directories.setdefault(f"{copy.maildir}/{NEW}", []).append(draft)
-        for directory, published in directories.items():
+                for copy, (disk, _) in zip(draft.copies, draft.files, strict=True):
+                    if copy.maildir in maildirs:
+                        maildirs[copy.maildir][1].append(draft)
+                    else:
+                        maildirs[copy.maildir] = (disk, [draft])
+        for maildir, (disk, published) in maildirs.items():
             try:
-                self._disk.sync_directory(directory)
+                disk.sync_directory(f"{maildir}/{NEW}")
             except Exception as error:
                 for draft in published:
                     if draft.failure is None:
                         self.fail(draft, error)
+        return maildirs
 
     def _finish(self, draft: Draft) -> Stored:
         self._unfinished.discard(draft)
-        for file in draft.files:
+        for disk, file in draft.files:
             try:
-                self._disk.close(file)
+                disk.close(file)
             except OSError as error:
                 # All is synced: what closing complains of is not about this message.
                 self._log.warn("Closing a delivered message said {error}", error=error)
         draft.files = []
         return Stored(paths=tuple(draft.paths))
+
+    def _add_up(self, disk: Disk, maildir: str, published: Sequence[Draft]) -> None:
+        for draft in dict.fromkeys(published):
+            for copy in draft.copies:
+                if draft.failure is None and copy.maildir == maildir and self._tally.wants(maildir):
+                    self._tally.add(disk, maildir, len(copy.trace) + draft.octets)

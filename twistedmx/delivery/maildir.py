@@ -50,17 +50,18 @@ class Names:
 class Layout:
     """Makes Maildirs where they are missing, and sweeps their `tmp`, at the first delivery and once a day."""
 
-    def __init__(self, *, disk: Disk, now: Callable[[], float]) -> None:
-        self._disk = disk
+    def __init__(self, *, now: Callable[[], float]) -> None:
         self._now = now
         self._swept: dict[str, float] = {}  # by Maildir: when; the oldest first, so that it can be bounded
 
-    def prepare(self, maildir: str) -> None:
-        """When this returns, `maildir` is there and would survive a power cut. Raises OSError."""
+    def prepare(self, disk: Disk, maildir: str) -> None:
+        """When this returns, `maildir` is there and would survive a power cut. Raises OSError.
+
+        `disk`: that of its owner.
+        """
         swept = self._swept.get(maildir)
         if swept is not None and 0 <= self._now() - swept < _SWEEP_EVERY:
             return
-        disk = self._disk
         if swept is None:
             for part in (TMP, NEW, CUR):
                 disk.make_directories(f"{maildir}/{part}")
@@ -69,7 +70,7 @@ class Layout:
             for directory in (maildir, _parent(maildir)):
                 with contextlib.suppress(PermissionError):
                     disk.sync_directory(directory)
-        self._sweep(f"{maildir}/{TMP}")
+        self._sweep(disk, f"{maildir}/{TMP}")
         self._swept.pop(maildir, None)
         if len(self._swept) >= _KNOWN:
             del self._swept[next(iter(self._swept))]
@@ -79,12 +80,12 @@ class Layout:
         """It was seen to be missing: the next `prepare` makes it again."""
         self._swept.pop(maildir, None)
 
-    def _sweep(self, directory: str) -> None:
+    def _sweep(self, disk: Disk, directory: str) -> None:
         # Housekeeping: what cannot be read or removed waits for another day, and delays no mail.
         with contextlib.suppress(OSError):
-            for path in self._disk.list_stale(directory, _STALE):
+            for path in disk.list_stale(directory, _STALE):
                 with contextlib.suppress(OSError):
-                    self._disk.remove(path)
+                    disk.remove(path)
 
 
 def _parent(path: str) -> str:

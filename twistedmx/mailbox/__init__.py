@@ -1,1 +1,1 @@
-"""Does this recipient exist? One backend of the port `Mailboxes` a file or a few: here are tables, in text and in TOML."""
+"""Does this recipient exist? One backend of the port `Mailboxes` a file or a few: tables, folders, system users, SQL, HTTP."""

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import attrs
 
 from twistedmx.mailbox.keys import domain_key, key_of
+from twistedmx.mailbox.obligatory import is_obligatory
 from twistedmx.smtp.path import Path, quoted_if_needed
 
 
@@ -19,6 +20,6 @@ class CaseRules:
         if not self.sensitive or not path.domain:
             return key_of(path)
         domain = domain_key(path.domain)
-        if domain not in self.sensitive:
+        if domain not in self.sensitive or is_obligatory(path):
             return key_of(path)
         return quoted_if_needed(path.local_part) + b"@" + domain

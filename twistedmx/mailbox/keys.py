@@ -8,10 +8,12 @@ BUGS: a domain that IDNA 2008 refuses (emoji) has no A-label here: its U-label a
 """
 
 import unicodedata
+from collections.abc import Iterable
+from typing import Any
 
 import idna
 
-from twistedmx.smtp.path import Path, quoted_if_needed
+from twistedmx.smtp.path import BadPath, Path, check_domain, quoted_if_needed
 
 
 def key_of(path: Path) -> bytes:
@@ -33,7 +35,33 @@ def domain_key(domain: bytes) -> bytes:
         return _folded(domain)
 
 
+def domain_keys(written: Iterable[str]) -> tuple[bytes, ...]:
+    """The keys of own domains, as the settings name them. Raises ValueError with words for the operator."""
+    keys: dict[bytes, None] = {}
+    for domain in written:
+        octets = domain.encode("utf-8", "surrogateescape")
+        try:
+            check_domain(octets)
+            octets.decode("utf-8")
+        except (BadPath, UnicodeDecodeError) as wrong:
+            raise ValueError(f"must be domains as example.org, has {domain!r}: {wrong}") from None
+        keys[domain_key(octets)] = None
+    return tuple(keys)
+
+
+def are_domains(instance: Any, attribute: Any, value: Iterable[str]) -> None:
+    """A validator for `setting`: domains of a backend, at least one."""
+    if not domain_keys(value):
+        raise ValueError("must name at least one domain")
+
+
+def folded(text: str) -> str:
+    """`text` as it compares without case."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
 def _folded(octets: bytes) -> bytes:
     # surrogateescape: what is not UTF-8 stays itself, and is equal to nothing else.
-    text = unicodedata.normalize("NFD", octets.decode("utf-8", "surrogateescape"))
-    return unicodedata.normalize("NFC", text.casefold()).encode("utf-8", "surrogateescape")
+    return folded(octets.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

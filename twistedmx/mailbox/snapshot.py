@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from twistedmx.mailbox.case import CaseRules
 from twistedmx.mailbox.keys import domain_key, key_of
 from twistedmx.model.mailbox import NOT_OURS, Lookup
 from twistedmx.smtp.path import Path
@@ -26,4 +27,16 @@ class Snapshot:
         if path.address.isascii():
             return self.domains.get(path.domain.lower(), NOT_OURS)
         found = self.lookups.get(key_of(path))
+        return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found
+
+
+@attrs.frozen(kw_only=True)
+class SnapshotByCase(Snapshot):
+    """The same where case matters in some domains. `case`: in which."""
+
+    case: CaseRules
+
+    def find(self, path: Path) -> Lookup:
+        """Where mail for `path` goes. Never raises."""
+        found = self.lookups.get(self.case.key_of(path))
         return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found

@@ -10,7 +10,8 @@ are one. The file system of the table should be local: `refresh` waits for its a
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -18,12 +19,13 @@ from twisted.python.failure import Failure
 
 from twistedmx.mailbox.draft import Draft
 from twistedmx.mailbox.faults import BadTable
+from twistedmx.mailbox.rules import Rules
 from twistedmx.mailbox.snapshot import Snapshot
 from twistedmx.mailbox.table_text import read_text
 from twistedmx.mailbox.table_toml import read_toml
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.event import MailboxesKept, MailboxesLoaded
-from twistedmx.model.mailbox import Lookup, Outcome
+from twistedmx.model.mailbox import NOT_OURS, Lookup, Outcome
 from twistedmx.ports import Events
 from twistedmx.smtp.path import Path
 
@@ -32,22 +34,26 @@ Version = tuple[int, ...]
 Reading = Callable[[], Snapshot]
 
 _READERS: Final = {".toml": read_toml}
+_NO_RULES: Final = Rules()
 
 
-def read_table(source: str, octets: bytes, template: MaildirTemplate) -> Snapshot:
+def read_table(source: str, octets: bytes, template: MaildirTemplate, rules: Rules = _NO_RULES) -> Snapshot:
     """The table in `octets`. `source`: the file's name, whose suffix tells the format. Raises BadTable."""
-    draft = Draft(source, template)
+    draft = Draft(source, template, rules)
     _READERS.get(os.path.splitext(source)[1], read_text)(octets, draft)
     return draft.finish()
 
 
 class TableMailboxes:
-    """The port `Mailboxes` on one file.
+    """A `Backend` on one file.
 
     `path`: of the table. `maildirs`: where a mailbox has its Maildir, "/srv/mail/{domain}/{local}"; ValueError if that
     cannot be used. `run_in_thread`: calls off the reactor's thread, as `twisted.internet.threads.deferToThread` does.
-    `now`: seconds since the epoch. Until something has been read, every look-up ends in COULD_NOT_TELL.
+    `now`: seconds since the epoch. `rules`: what holds beside the entries. Until something has been read, every look-up
+    ends in COULD_NOT_TELL.
     """
+
+    name = "mailboxes.table"
 
     def __init__(
         self,
@@ -57,13 +63,17 @@ class TableMailboxes:
         run_in_thread: Callable[[Reading], Deferred[Snapshot]],
         now: Callable[[], float],
         events: Events,
+        rules: Rules = _NO_RULES,
     ) -> None:
         self._path = path
         self._template = MaildirTemplate(text=maildirs)
         self._run_in_thread = run_in_thread
         self._now = now
         self._events = events
+        self._rules = rules
         self._find: Callable[[Path], Lookup] = self._find_nothing
+        self._snapshot: Snapshot | None = None
+        self._read_at = 0.0
         self._version: Version = ()  # the newest one seen: read, being read, or waiting for its turn
         self._told: tuple[Version, str] | None = None  # the fault that was told last
         # Who waits for the read under way, and for the one after it; None when there is none.
@@ -96,6 +106,23 @@ class TableMailboxes:
         waiting.append((path, answer))
         return answer
 
+    def has(self, path: Path) -> bool:
+        """Is it the table that answers for `path`? As it was read last; waits for nothing."""
+        return self._find(path) is not NOT_OURS
+
+    def domains(self) -> Sequence[bytes]:
+        return () if self._snapshot is None else tuple(self._snapshot.domains)
+
+    def state(self) -> str:
+        if self._snapshot is None:
+            return f"{self._path} has never been read"
+        at = datetime.fromtimestamp(self._read_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        state = f"{self._path}: {self._snapshot.addresses} entries, read {at}"
+        return state if self._told is None else f"{state}; kept, the file is at fault: {self._told[1].splitlines()[0]}"
+
+    def close(self) -> None:
+        """Nothing is held open; who waits for a reading gets its answer still."""
+
     def _version_on_disk(self) -> Version:
         try:
             status = os.stat(self._path)
@@ -106,7 +133,7 @@ class TableMailboxes:
     def _read(self) -> Snapshot:
         with open(self._path, "rb") as file:
             octets = file.read()
-        return read_table(self._path, octets, self._template)
+        return read_table(self._path, octets, self._template, self._rules)
 
     def _begin(self, waiting: "list[_Waiting]") -> None:
         # The version was taken before the file is read: what is edited meanwhile is a new one at the next refresh.
@@ -118,8 +145,9 @@ class TableMailboxes:
 
     def _adopt(self, snapshot: Snapshot, began: float) -> None:
         self._find = snapshot.find
+        self._snapshot = snapshot
         self._told = None
-        now = self._now()
+        self._read_at = now = self._now()
         self._events.tell(MailboxesLoaded(at=now, source=self._path, addresses=snapshot.addresses, seconds=now - began))
 
     def _keep(self, failure: Failure, version: Version) -> None:

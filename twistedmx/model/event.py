@@ -8,7 +8,7 @@ import attrs
 
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason, Verdict
+from twistedmx.model.verdict import Action, Reason, Verdict
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +35,9 @@ class TransactionEnded:
     """A MAIL that was accepted came to its end, whatever that was.
 
     `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `refused`: the
-    recipients that were not accepted, the first hundred of them; `refused_count`: all. `octets`: the content as
-    received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong.
+    recipients that were not accepted, the first hundred of them; `refused_others`: how many others, by what was decided;
+    `refused_count`: all. `octets`: the content as received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the
+    copies are, or what went wrong.
     """
 
     at: float
@@ -48,6 +49,7 @@ class TransactionEnded:
     envelope: Envelope
     refused: tuple[Recipient, ...]
     refused_count: int
+    refused_others: tuple[tuple[Action, Reason, int], ...] = ()
     verdict: Verdict | None
     reason: Reason
     octets: int
@@ -110,4 +112,43 @@ class SettingsKept:
     faults: tuple[str, ...]
 
 
-Event = SessionOpened | TlsEstablished | TransactionEnded | SessionEnded | MailboxesLoaded | MailboxesKept | SettingsReloaded | SettingsKept
+@attrs.frozen(kw_only=True)
+class BackendFailed:
+    """A source of mailboxes is down: what is remembered serves, all else is deferred. `fault`: what it said last."""
+
+    at: float
+    source: str
+    fault: str
+
+
+@attrs.frozen(kw_only=True)
+class BackendRecovered:
+    """It answers again. `seconds`: it was down."""
+
+    at: float
+    source: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class SubscriberDropped:
+    """A subscriber of events failed, and hears no more. `at`: of the event that it failed at."""
+
+    at: float
+    subscriber: str
+    fault: str
+
+
+Event = (
+    SessionOpened
+    | TlsEstablished
+    | TransactionEnded
+    | SessionEnded
+    | MailboxesLoaded
+    | MailboxesKept
+    | SettingsReloaded
+    | SettingsKept
+    | BackendFailed
+    | BackendRecovered
+    | SubscriberDropped
+)

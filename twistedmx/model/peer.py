@@ -1,19 +1,48 @@
 """Who is at the other end of a session."""
 
+from collections.abc import Collection
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
 import attrs
+
+Network = IPv4Network | IPv6Network
+
+NOWHERE: Final = "0.0.0.0"  # noqa: S104  # the address of who has none, or whose nobody knows
 
 
 @attrs.frozen(kw_only=True)
 class Peer:
-    """The client as the network shows it. `address`: IPv4 or IPv6 in text, without port."""
+    """The client as the network shows it, or as a listed balancer tells it.
+
+    `address`: IPv4 or IPv6 in text, without port. `port`: 0 when it is not known. `name`: of the host, as the balancer gave
+    it, or "". `via`: the address of the balancer that told us, or "".
+    """
 
     address: str
     port: int
+    name: str = ""
+    via: str = ""
 
     @property
     def literal(self) -> str:
         """As in a Received field: RFC 5321 4.1.3."""
         return f"[IPv6:{self.address}]" if ":" in self.address else f"[{self.address}]"
+
+    def among(self, networks: Collection[Network]) -> bool:
+        """Whether it is in one of `networks`."""
+        if not networks:
+            return False
+        address = ip_address(self.address)
+        return any(address in network for network in networks)
+
+
+def canonical_address(text: str) -> str:
+    """One host has one address: an IPv4 client of an IPv6 socket is an IPv4 client, a zone names no host. Raises ValueError."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)  # RFC 4291 2.5.5.2
+    return str(address)
 
 
 @attrs.frozen(kw_only=True)

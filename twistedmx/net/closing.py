@@ -4,21 +4,21 @@ from typing import Any
 
 from twisted.internet.interfaces import ISSLTransport, ITCPTransport
 
-from twistedmx.net.timeouts import Timeouts
-from twistedmx.net.wheel import Deadline, Wheel
+from twistedmx.net.patience import Patience
 
 
-def close(transport: Any, *, linger: bool, wheel: Wheel, deadline: Deadline, timeouts: Timeouts) -> None:
-    """Close `transport` once the peer has read what was written; `deadline` passes when it takes too long.
+def close(transport: Any, *, linger: bool, patience: Patience) -> None:
+    """Close `transport` once the peer has read what was written; `patience` ends when it takes too long.
 
     `linger`: the peer may still be sending. Closing a socket with unread octets in it makes the kernel take our last words
     back, so only our side is shut, and what comes is thrown away until the peer is done. Under TLS the peer has to say that it
     ends as well, which a silent one never does.
     """
     plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
+    timeouts = patience.timeouts
     if linger and plain and timeouts.linger:
-        wheel.set(deadline, timeouts.linger)
+        patience.wait(timeouts.linger)
         transport.loseWriteConnection()
     else:
-        wheel.set(deadline, timeouts.closing)
+        patience.wait(timeouts.closing)
         transport.loseConnection()

@@ -22,7 +22,7 @@ from typing import Any, Final
 import attrs
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
@@ -32,6 +32,7 @@ from twistedmx.setting import setting
 Command = Callable[[Mapping[str, Any]], Any | Awaitable[Any]]
 
 _MOST_CONNECTIONS: Final = 32
+_LONGEST_PATH: Final = 107
 _MOST_WAITING: Final = 16  # commands of one connection behind the one under way
 
 
@@ -132,10 +133,10 @@ class ControlConnection(LineOnlyReceiver):
         self._say({"ok": False, "error": words})
 
     def _say(self, answer: Mapping[str, Any]) -> None:
-        self.sendLine(json.dumps(answer).encode())
+        self.transport.write(json.dumps(answer).encode() + self.delimiter)  # type: ignore[union-attr]  # connected
 
 
-class Control(Factory):
+class Control(ServerFactory):
     """`commands`: by name; each is given the arguments and returns what JSON can say, or an awaitable of it, or raises
     Refused."""
 
@@ -144,8 +145,23 @@ class Control(Factory):
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self._commands = commands
         self.connections = 0
+        self._folder = -1
 
-    def buildProtocol(self, address: IAddress | None) -> ControlConnection | None:
+    def stopFactory(self) -> None:
+        """The socket is gone."""
+        if self._folder != -1:
+            os.close(self._folder)
+            self._folder = -1
+
+    def reach(self, path: str) -> str:
+        """`path`, or a name for it that the kernel takes: of 107 octets at most (unix(7))."""
+        if len(os.fsencode(path)) <= _LONGEST_PATH:
+            return path
+        folder, name = os.path.split(path)
+        self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._folder}/{name}"
+
+    def buildProtocol(self, address: IAddress | None) -> Protocol | None:
         if self.connections >= _MOST_CONNECTIONS:
             return None
         connection = ControlConnection()
@@ -193,10 +209,11 @@ def clear_way(path: str) -> None:
 def listen(reactor: Any, path: str, mode: int, control: Control) -> IListeningPort:
     """Serve `control` at `path`, which exists with `mode` and never with more. Raises what `clear_way` does, and
     CannotListenError."""
-    clear_way(path)
+    reached = control.reach(path)
+    clear_way(reached)
     before = os.umask(0o777 & ~mode)
     try:
-        port: IListeningPort = reactor.listenUNIX(path, control, mode=mode)
+        port: IListeningPort = reactor.listenUNIX(reached, control, mode=mode)
     finally:
         os.umask(before)
     return port

@@ -1,62 +1,100 @@
 """What makes a shell for each connection, and tells all of them when the server stops."""
 
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from twistedmx.model.peer import Peer
+from twistedmx.net.entrance import Entrance
+from twistedmx.net.peers import peer_at
 from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.tls import ServerTls
 from twistedmx.net.turns import Turns
-from twistedmx.net.wheel import Wheel
+from twistedmx.net.wheel import Deadline, Wheel
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
 
-Network = IPv4Network | IPv6Network
-
 
 class ServerFactory(Factory):
-    """Makes the sessions of one server.
+    """Makes the sessions of one server; listens where they begin in plain text.
 
-    `tls`: for STARTTLS, or None. `tolerant`: networks whose bare CR and LF in content are taken.
+    `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
+    are there go on under those that they began with. `connections`: those that are there, also before and after a session.
     """
 
     noisy = False
 
-    def __init__(
-        self,
-        *,
-        site: Site,
-        timeouts: Timeouts,
-        wheel: Wheel,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        tolerant: Sequence[Network] = (),
-    ) -> None:
+    def __init__(self, *, site: Site, timeouts: Timeouts, wheel: Wheel, tls: ServerTls | None = None) -> None:
         self.site = site
         self.timeouts = timeouts
         self.wheel = wheel
         self.tls = tls
-        self._tolerant = tuple(tolerant)
         self.turns = Turns(site.ports.clock)
-        self.connections: set[Shell] = set()
+        self.connections: set[Shell | Entrance] = set()
+        self._stopping = False
+        self._grace = Deadline(self._hurry)
 
-    def buildProtocol(self, address: IAddress | None) -> Shell:
-        return Shell(self)
+    def adopt(self, *, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
+        """For sessions that begin from now on."""
+        self.site, self.timeouts, self.tls = site, timeouts, tls
+
+    @property
+    def under_tls(self) -> int:
+        """How many of the connections are."""
+        return sum(connection.under_tls for connection in self.connections)
+
+    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | None:
+        return self.door(address, secure=False)
+
+    def door(self, address: IAddress | None, *, secure: bool) -> Shell | Entrance | None:
+        """What meets a connection from there: a balancer is asked for whom it speaks. `secure`: TLS comes first."""
+        if self._stopping:
+            return None
+        proxies = self.site.proxy_from
+        if proxies and peer_at(address).among(proxies):
+            return Entrance(self, secure=secure)
+        return Shell(self, secure=secure)
 
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""
         site = self.site
-        tolerant = self.tolerates(peer.address)
-        return Session(limits=site.limits, starttls=site.starttls, secure=secure, tolerant=tolerant)
+        return Session(
+            limits=site.limits,
+            starttls=site.starttls,
+            secure=secure,
+            tolerant=peer.among(site.tolerant),
+            xclient=peer.among(site.xclient_from),
+        )
 
-    def tolerates(self, host: str) -> bool:
-        """Whether bare CR and LF are taken from this address."""
-        return bool(self._tolerant) and any(ip_address(host) in network for network in self._tolerant)
+    def shut_down(self, grace: float = 0.0) -> Deferred[Any]:
+        """Let sessions finish what they are at for `grace` seconds, then say 421 to all that are left. Nobody new is served.
+        Called again, it takes the new time. Fires when every session has ended."""
+        self._stopping = True
+        gone = DeferredList([connection.finish() for connection in list(self.connections)])
+        if grace > 0:
+            self.wheel.set(self._grace, grace)
+        else:
+            self._hurry()
+        return gone.addCallback(self._stopped)
 
-    def shut_down(self) -> Deferred[Any]:
-        """Say 421 to all. Fires when every session has ended."""
-        return DeferredList([connection.shut_down() for connection in list(self.connections)])
+    def _hurry(self) -> None:
+        for connection in list(self.connections):
+            connection.hurry()
+
+    def _stopped(self, result: object) -> None:
+        self.wheel.clear(self._grace)
+
+
+class ImplicitTls(Factory):
+    """Listens where TLS comes first (RFC 8314 3.3): the sessions are those of `server`."""
+
+    noisy = False
+
+    def __init__(self, server: ServerFactory) -> None:
+        self._server = server
+
+    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | None:
+        return self._server.door(address, secure=True)

@@ -33,7 +33,7 @@ class Timeouts:
     handshake: float = setting(
         30.0,
         unit="seconds",
-        why="For a TLS handshake; then the connection is closed.",
+        why="For a TLS handshake, and for the header of the PROXY protocol; then the connection is closed.",
         precedent="Postfix smtpd_starttls_timeout 300 s, 10 s under stress",
         validator=at_least(1),
     )
@@ -49,5 +49,12 @@ class Timeouts:
         unit="seconds",
         why="After our last word to a peer that is still sending, so that it can read that word (RFC 9112 9.6 tells why).",
         precedent="Apache httpd 2 s after 30, nginx lingering_timeout 5 s",
+        validator=at_least(0),
+    )
+    grace: float = setting(
+        10.0,
+        unit="seconds",
+        why="When the server stops, each session may finish one transaction within this time; then it hears 421.",
+        precedent="Dovecot, nginx worker_shutdown_timeout; systemd kills after TimeoutStopSec, 90 s",
         validator=at_least(0),
     )

@@ -1,24 +1,57 @@
-"""Our certificate: one PEM file with the private key anywhere in it, and our certificate before those of its chain."""
+"""TLS as a server: which certificate is shown to whom, what may be agreed on, who must show one to us.
 
-import contextlib
-import datetime
-import os
-import re
-from typing import Final
+Ciphers and versions are those of Mozilla's Server Side TLS 5.7, *intermediate*
+(https://ssl-config.mozilla.org/guidelines/5.7.json), without its three of DHE: no MTA needs them that has no ECDHE, and an
+exchange costs us ten times as much as the peer (CVE-2002-20001). The peer chooses among them, as Mozilla says. Sessions are
+resumed by tickets (RFC 5077, RFC 8446 4.6.1), nothing of them is kept here; there is no compression, no renegotiation, no 0-RTT.
+
+A `ServerTls` never changes. A reload reads another; connections go on with the one that they began with.
+
+BUGS: groups are those of OpenSSL, for pyOpenSSL can choose one alone: X25519MLKEM768 first, then Mozilla's and three more. The key
+of tickets is made by each reading, so a reload or restart makes peers shake hands anew, and without one it grows old. TLS 1.0
+and 1.1 (RFC 8996) are not to be had: a peer that has nothing newer goes on in plain text. There is no OCSP stapling.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
 
 import attrs
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from OpenSSL import SSL, crypto
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from zope.interface import implementer
 
 from twistedmx.model.peer import Tls
+from twistedmx.net.certificates import BadCertificate, Certificate, Credential, read_credential
+from twistedmx.net.demo_certificate import make_demo_certificate
+from twistedmx.net.server_names import by_name, held_for, of_default, server_name
+from twistedmx.net.tls_clients import Demand, ServerConnection, TlsClients
 from twistedmx.setting import setting
 
-_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-_DEMO_DAYS: Final = 3650
+__all__ = [
+    "BadCertificate",
+    "BadTls",
+    "Certificate",
+    "ServerTls",
+    "TlsClients",
+    "TlsSettings",
+    "agreed",
+    "make_demo_certificate",
+    "read_certificate",
+    "read_tls",
+]
+
+_VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+# Of TLS 1.2; for TLS 1.3 OpenSSL has Mozilla's three from the start.
+_CIPHERS: Final = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+_SESSIONS: Final = b"twistedmx"  # whose they are: SSL_CTX_set_session_id_context(3) wants it where clients are verified
+
+
+def _version(instance: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if value not in _VERSIONS:
+        raise ValueError(f'must be "1.2" or "1.3", is {value!r}; RFC 8996 forbids what is older')
 
 
 @attrs.frozen(kw_only=True)
@@ -30,84 +63,152 @@ class TlsSettings:
         unit="",
         why="PEM file with key, certificate and chain; without one STARTTLS is not offered (the demo makes its own).",
         precedent="qmail control/servercert.pem",
+        path=True,
+    )
+    certificates: tuple[str, ...] = setting(
+        (),
+        unit="PEM files",
+        why="More of them, each shown to peers that ask for one of its names (SNI); RSA and ECDSA may share names.",
+        precedent="Postfix tls_server_sni_maps, Caddy",
+        path=True,
+    )
+    minimum: str = setting(
+        "1.2",
+        unit="TLS version",
+        why='The oldest version that may be agreed on, "1.2" or "1.3"; a peer that has none goes on in plain text.',
+        precedent='Mozilla "intermediate" 1.2; Postfix >=TLSv1.2 since 3.11',
+        validator=_version,
+    )
+    clients: tuple[TlsClients, ...] = setting(
+        (),
+        unit="",
+        why="Peers that are asked for a certificate of their own.",
     )
 
+    def __attrs_post_init__(self) -> None:
+        if not self.certificate and (self.certificates or self.clients):
+            raise ValueError("certificate: must be set as well: what is shown to peers that ask for no name")
 
-class BadCertificate(ValueError):
-    """The file cannot be used. The text names it and says what to do."""
+
+class BadTls(ValueError):
+    """The settings cannot be used. `faults`: all of them, "tls.certificate: FILE: what is wrong; what to do"."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
 
 
-def read_certificate(path: str) -> CertificateOptions:
-    """What a handshake needs. TLS 1.2 or newer. Raises BadCertificate."""
+@implementer(IOpenSSLServerConnectionCreator)
+class _Contexts:
+    """The contexts of OpenSSL for one group of peers: for each set of certificates one, chosen by server_name."""
+
+    def __init__(self, credentials: Sequence[Credential], minimum: int, demand: Demand | None) -> None:
+        """Raises BadCertificate."""
+        made: dict[tuple[Credential, ...], SSL.Context] = {}
+
+        def context_of(served: tuple[Credential, ...]) -> SSL.Context:
+            if served not in made:
+                made[served] = _context(served, minimum, demand)
+            return made[served]
+
+        # Always its own: it alone has the callback, and the key of all tickets.
+        self._default = _context(of_default(credentials), minimum, demand)
+        self._default.set_tlsext_servername_callback(self._choose)
+        self._by_name = {name: context_of(served) for name, served in by_name(credentials).items()}
+
+    def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
+        return ServerConnection(self._default, self)
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        context = held_for(server_name(connection.get_servername()), self._by_name)
+        if context is not None:
+            connection.set_context(context)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """What a server does in handshakes. It makes connections for peers that are not asked for a certificate;
+    `for_peer` says what makes them for one at an address."""
+
+    def __init__(self, credentials: Sequence[Credential], demands: Sequence[Demand], minimum: int) -> None:
+        """`credentials`: the default first. Raises BadCertificate."""
+        self._certificates = [credential.certificate for credential in credentials]
+        self._strangers = _Contexts(credentials, minimum, None)
+        self._chosen = [(demand, _Contexts(credentials, minimum, demand)) for demand in demands]
+
+    def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
+        """One connection, of a stranger."""
+        return self._strangers.serverConnectionForTLS(protocol)
+
+    def for_peer(self, address: str) -> IOpenSSLServerConnectionCreator:
+        """What makes connections with the peer at `address`."""
+        for demand, contexts in self._chosen:
+            if demand.concerns(address):
+                return contexts
+        return self
+
+    def certificates(self) -> list[Certificate]:
+        """All that are shown, the default first."""
+        return list(self._certificates)
+
+
+def read_tls(settings: TlsSettings) -> ServerTls:
+    """What the settings describe. Reads files, changes nothing. Raises BadTls."""
+    faults: list[str] = []
+    credentials: list[Credential] = []
+    demands: list[Demand] = []
+    files = [("tls.certificate", settings.certificate)]
+    files += [(f"tls.certificates[{number}]", path) for number, path in enumerate(settings.certificates)]
+    for key, path in files:
+        try:
+            credential = read_credential(path)
+        except BadCertificate as error:
+            faults.append(f"{key}: {error}")
+        else:
+            credentials.append(credential)
+            if key != "tls.certificate" and not credential.certificate.names:
+                faults.append(f"{key}: {path}: names no host in its subjectAltName, so that no peer can ask for it")
+    for number, clients in enumerate(settings.clients):
+        try:
+            demands.append(Demand(clients))
+        except BadCertificate as error:
+            faults.append(f"tls.clients[{number}].ca: {error}")
+    if faults:
+        raise BadTls(faults)
     try:
-        with open(path, "rb") as file:
-            pem = file.read()
-    except OSError as error:
-        raise BadCertificate(f"{path}: cannot be read: {error.strerror}") from None
-    chain = _CERTIFICATE.findall(pem)
-    if not chain:
-        raise BadCertificate(f"{path}: has no certificate; put key, certificate and chain into this one PEM file")
-    if b" PRIVATE KEY-----" not in pem:
-        raise BadCertificate(f"{path}: has no private key; put key, certificate and chain into this one PEM file")
-    if b"ENCRYPTED" in pem:
-        raise BadCertificate(f"{path}: its private key is encrypted; a server starts without a pass phrase: decrypt it")
-    try:
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, pem, b"")
-    except (crypto.Error, ValueError):
-        raise BadCertificate(f"{path}: its private key cannot be read") from None
-    try:
-        certificates = [crypto.load_certificate(crypto.FILETYPE_PEM, part) for part in chain]
-    except (crypto.Error, ValueError):
-        raise BadCertificate(f"{path}: one of its certificates cannot be read") from None
-    try:
-        options = CertificateOptions(
-            privateKey=key,
-            certificate=certificates[0],
-            extraCertChain=certificates[1:],
-            raiseMinimumTo=TLSVersion.TLSv1_2,
-        )
-        options.getContext().check_privatekey()
-    except (crypto.Error, SSL.Error, ValueError):
-        reason = "its private key is not that of its first certificate; our own certificate goes before its chain"
-        raise BadCertificate(f"{path}: {reason}") from None
-    return options
+        return ServerTls(credentials, demands, _VERSIONS[settings.minimum])
+    except BadCertificate as error:
+        raise BadTls([f"tls: {error}"]) from None
+
+
+def read_certificate(path: str) -> ServerTls:
+    """One certificate, and all else by default: for the demo and for tests. Raises BadCertificate."""
+    return ServerTls([read_credential(path)], [], _VERSIONS["1.2"])
 
 
 def agreed(connection: SSL.Connection) -> Tls:
-    """What a completed handshake agreed on."""
-    return Tls(protocol=connection.get_protocol_version_name(), cipher=connection.get_cipher_name() or "?")
-
-
-def make_demo_certificate(path: str, host: str, at: float) -> None:
-    """Write a self-signed P-256 certificate for `host`, readable by us alone. `at`: seconds since the epoch.
-
-    Nobody verifies it; it is for trying STARTTLS out. P-256, because its handshake costs a quarter less than RSA-2048.
-    Raises OSError.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    since = datetime.datetime.fromtimestamp(at, datetime.UTC) - datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since)
-        .not_valid_after(since + datetime.timedelta(days=_DEMO_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, hashes.SHA256())
+    """What a completed handshake agreed on. Of a connection that no ServerTls made, names are not told."""
+    ours = isinstance(connection, ServerConnection)
+    return Tls(
+        protocol=connection.get_protocol_version_name(),
+        cipher=connection.get_cipher_name() or "?",
+        server_name=server_name(connection.get_servername()) if ours else "",
+        client=connection.client if ours else "",
     )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ) + certificate.public_bytes(serialization.Encoding.PEM)
-    # Written aside and renamed: a start that is killed here leaves no half certificate for the next one.
-    unfinished = f"{path}.new"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(unfinished)  # of an earlier start; who knows who may read it
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(unfinished, path)
+
+
+def _context(credentials: Sequence[Credential], minimum: int, demand: Demand | None) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(minimum)
+    context.set_cipher_list(_CIPHERS)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(_SESSIONS)
+    for credential in credentials:
+        credential.enter(context)
+    if demand is not None:
+        # Each time anew: a resumed session would bring the certificate without the verdict on it.
+        context.set_options(SSL.OP_NO_TICKET)
+        demand.enter(context)
+    return context

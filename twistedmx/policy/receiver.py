@@ -21,47 +21,31 @@ from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, T
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.client import client_of
+from twistedmx.policy.reasons import ENDINGS, FAULTS
+from twistedmx.policy.received import received
 from twistedmx.policy.recipient import Decision
 from twistedmx.policy.site import Site
 from twistedmx.policy.transaction import Transaction
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Incoming
-from twistedmx.smtp import codes, trace
+from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
+from twistedmx.smtp.xclient import XClient
 
 _ID_LETTERS: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # no vowels, no words
-
-
-_FAULTS: Final[dict[Reply, Reason]] = {
-    codes.BARE_NEWLINE: Reason.BARE_NEWLINE,
-    codes.TEXT_LINE_TOO_LONG: Reason.LINE_TOO_LONG,
-    codes.TOO_LARGE: Reason.TOO_LARGE,
-    codes.ENDLESS: Reason.TOO_LARGE,
-}
 _BLANK: Final = (b" ", b"\t")
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 _NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
-# Why a session ends, by the last words in it; any other means that the peer left.
-_ENDINGS: Final[dict[Reply, Reason]] = {
-    codes.CLOSING: Reason.QUIT,
-    codes.NOT_SMTP: Reason.NOT_SMTP,
-    codes.BDAT_SYNTAX: Reason.SYNTAX,
-    codes.BARE_LF_IN_COMMAND: Reason.BARE_NEWLINE,
-    codes.ENDLESS: Reason.TOO_LARGE,
-    codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
-    codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
-    codes.TOO_MANY_MESSAGES: Reason.TOO_MANY_MESSAGES,
-    codes.IDLE: Reason.IDLE,
-    codes.TOO_SLOW: Reason.TOO_SLOW,
-    codes.SHUTDOWN: Reason.SHUTDOWN,
-    codes.FAULT: Reason.FAULT,
-}
 
 
 class Receiver:
-    """The receiving side of one session. `session` is read for its counts alone."""
+    """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated.
+
+    `transactions`: MAILs that were accepted.
+    """
 
     _log = Logger()
 
@@ -72,10 +56,11 @@ class Receiver:
         self._since = site.ports.clock.seconds()
         self.id = "".join(site.ports.chance.choices(_ID_LETTERS, k=10))
         self._tls: Tls | None = None
+        self._in_handshake = False
         self._helo = ""
         self._esmtp = False
         self._transaction: Transaction | None = None
-        self._transactions = 0
+        self.transactions = 0
         self._refused_recipients = 0
         self._asking: Deferred[Any] | None = None  # a look-up under way
         self._committing = False
@@ -107,8 +92,20 @@ class Receiver:
         transaction.scan.feed(block.octets)
         return incoming.write(block.octets)
 
+    def begin_handshake(self) -> bool:
+        """Whether a handshake may begin; it then has. STARTTLS asks by itself."""
+        handshakes = self._site.handshakes
+        self._in_handshake = handshakes is not None and handshakes.admit(self._peer.address)
+        return self._in_handshake or handshakes is None
+
+    def _end_handshake(self) -> None:
+        if self._in_handshake and self._site.handshakes is not None:
+            self._in_handshake = False
+            self._site.handshakes.over()
+
     def secured(self, tls: Tls) -> None:
         """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""
+        self._end_handshake()
         self._abandon(Reason.ABANDONED)
         self._helo = ""
         self._tls = tls
@@ -117,8 +114,9 @@ class Receiver:
 
     def ended(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
+        self._end_handshake()
         if last is not None:
-            reason = _ENDINGS.get(last, reason)
+            reason = ENDINGS.get(last, reason)
         if self._asking is not None:
             self._asking.cancel()
         if not self._committing:  # else the message may be safe already: _committed tells how it went
@@ -134,7 +132,7 @@ class Receiver:
                 reason=reason,
                 seconds=ports.clock.seconds() - self._since,
                 commands=self._session.commands,
-                transactions=self._transactions,
+                transactions=self.transactions,
                 messages=self._session.messages,
                 refused_recipients=self._refused_recipients,
                 errors=self._session.errors,
@@ -156,7 +154,7 @@ class Receiver:
 
     def _ehlo(self, command: Ehlo) -> Reply:
         self._hello(command.domain, esmtp=True)
-        return self._site.ehlo(secure=self._tls is not None)
+        return self._site.ehlo(secure=self._tls is not None, xclient=self._session.xclient)
 
     def _helo_only(self, command: Helo) -> Reply:
         self._hello(command.domain, esmtp=False)
@@ -167,6 +165,16 @@ class Receiver:
         self._helo = domain
         self._esmtp = esmtp
 
+    def _start_tls(self, command: StartTls) -> Reply:
+        return codes.START_TLS if self.begin_handshake() else codes.TLS_BUSY
+
+    def _x_client(self, command: XClient) -> Reply:
+        """The session begins anew, with who the client is said to be."""
+        self._peer = client_of(self._peer, command)
+        self._helo = command.helo or ""
+        self._session.tolerant = self._peer.among(self._site.tolerant)
+        return self._site.greeting
+
     def _rset(self, command: Rset) -> Reply:
         self._abandon(Reason.ABANDONED)
         return codes.RESET
@@ -176,8 +184,8 @@ class Receiver:
     def _mail(self, mail: Mail) -> Reply:
         if self._disk_is_full(mail.parameters.size):
             return codes.NO_SPACE
-        self._transactions += 1
-        queue_id = f"{self.id}.{self._transactions}"
+        self.transactions += 1
+        queue_id = f"{self.id}.{self.transactions}"
         self._transaction = Transaction(queue_id, mail, self._site.ports.clock.seconds())
         return codes.SENDER_OK
 
@@ -223,29 +231,15 @@ class Receiver:
             if self._disk_is_full(transaction.mail.parameters.size * len(transaction.destinations())):
                 transaction.no_room = True
             else:
-                copies = transaction.copies(self._received(transaction))
+                field = received(self._site, transaction, self._peer, self._tls, helo=self._helo, esmtp=self._esmtp)
+                copies = transaction.copies(field)
                 transaction.incoming = self._site.ports.acceptance.open(copies)
         return transaction.incoming
-
-    def _received(self, transaction: Transaction) -> bytes:
-        """Our Received field."""
-        tls = self._tls
-        mail, envelope = transaction.mail, transaction.envelope
-        return trace.received(
-            helo=self._helo,
-            peer_literal=self._peer.literal,
-            host=self._site.host,
-            protocol=trace.with_protocol(esmtp=self._esmtp, tls=tls is not None, smtputf8=mail.parameters.smtputf8),
-            tls=f"{tls.protocol} cipher {tls.cipher}" if tls is not None else "",
-            queue_id=transaction.queue_id,
-            recipient=envelope.recipients[0].path if len(envelope.recipients) == 1 else None,
-            at=self._site.ports.now(),
-        )
 
     def _end_of_chunk(self, end: EndOfChunk) -> Reply:
         transaction = self._open_transaction()
         if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
         if self._begun(transaction) is None:
             return self._finish(transaction, _NO_ROOM, end.size)
         return codes.CHUNK_RECEIVED
@@ -253,7 +247,7 @@ class Receiver:
     def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
         transaction = self._open_transaction()
         if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, _FAULTS[end.fault]), end.size)
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
         incoming = self._begun(transaction)
         if incoming is None:
             return self._finish(transaction, _NO_ROOM, end.size)
@@ -306,6 +300,7 @@ class Receiver:
                 envelope=transaction.envelope,
                 refused=transaction.refused,
                 refused_count=transaction.refused_count,
+                refused_others=transaction.refused_others,
                 verdict=decided,
                 reason=reason,
                 octets=octets,
@@ -333,6 +328,7 @@ _ANSWERS: Final[dict[type, Callable[[Receiver, Any], Reply | Deferred[Reply]]]] 
     Noop: _always(codes.NOOP),
     Vrfy: _always(codes.NOT_VERIFIED),
     Help: _always(codes.HELP),
-    StartTls: _always(codes.START_TLS),
+    StartTls: Receiver._start_tls,
+    XClient: Receiver._x_client,
     Quit: _always(codes.CLOSING),
 }

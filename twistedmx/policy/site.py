@@ -1,10 +1,14 @@
 """What all sessions of one server share."""
 
+import itertools
+
 import attrs
 
+from twistedmx.model.peer import Network
+from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.ports import Ports
-from twistedmx.smtp import codes
+from twistedmx.smtp import codes, xclient
 from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.reply import Reply, reply
 
@@ -13,7 +17,9 @@ from twistedmx.smtp.reply import Reply, reply
 class Site:
     """`host`: our name in greeting, EHLO and Received. `starttls`: it is offered.
 
-    `reserve`: octets that a message must leave free on the disk.
+    `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
+    from which bare CR and LF are taken in content. `proxy_from`: balancers whose connections begin with a PROXY header.
+    `xclient_from`: hosts that may say XCLIENT.
     """
 
     host: str
@@ -22,18 +28,25 @@ class Site:
     reserve: int
     recipients: RecipientStep
     ports: Ports
+    handshakes: Handshakes | None = None
+    tolerant: tuple[Network, ...] = ()
+    proxy_from: tuple[Network, ...] = ()
+    xclient_from: tuple[Network, ...] = ()
     greeting: Reply = attrs.field(init=False)
-    _ehlo: dict[bool, Reply] = attrs.field(init=False)
+    _ehlo: dict[tuple[bool, bool], Reply] = attrs.field(init=False)
 
     @greeting.default
     def _make_greeting(self) -> Reply:
         return codes.greeting(self.host)
 
     @_ehlo.default
-    def _make_ehlo(self) -> dict[bool, Reply]:
-        return {secure: reply(250, "", self.host, *self._extensions(secure)) for secure in (False, True)}
+    def _make_ehlo(self) -> dict[tuple[bool, bool], Reply]:
+        return {
+            (secure, xclient): reply(250, "", self.host, *self._extensions(secure, xclient))
+            for secure, xclient in itertools.product((False, True), repeat=2)
+        }
 
-    def _extensions(self, secure: bool) -> list[str]:
+    def _extensions(self, secure: bool, xclient_: bool) -> list[str]:
         # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
         # Its parameters are taken all the same and kept in the envelope.
         return [
@@ -45,8 +58,9 @@ class Site:
             "CHUNKING",
             "ENHANCEDSTATUSCODES",
             f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages}",
+            *([xclient.OFFERED] if xclient_ else []),
         ]
 
-    def ehlo(self, *, secure: bool) -> Reply:
-        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2)."""
-        return self._ehlo[secure]
+    def ehlo(self, *, secure: bool, xclient: bool) -> Reply:
+        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2), `xclient` to those who may."""
+        return self._ehlo[secure, xclient]

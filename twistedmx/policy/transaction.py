@@ -5,6 +5,7 @@ from typing import Final
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.storage import Copy
+from twistedmx.model.verdict import Action, Reason
 from twistedmx.policy.recipient import Decision
 from twistedmx.ports import Incoming
 from twistedmx.smtp import trace
@@ -15,6 +16,16 @@ from twistedmx.smtp.header import TraceScan
 _REMEMBERED: Final = 100
 
 
+class _Number:
+    """How many recipients that are not remembered by name."""
+
+    __slots__ = ("action", "of")
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+        self.of = 0
+
+
 class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
@@ -23,7 +34,18 @@ class Transaction:
     was `no_room`. `scan`: what its header tells.
     """
 
-    __slots__ = ("_accepted", "_refused", "incoming", "mail", "no_room", "queue_id", "refused_count", "scan", "since")
+    __slots__ = (
+        "_accepted",
+        "_others",
+        "_refused",
+        "incoming",
+        "mail",
+        "no_room",
+        "queue_id",
+        "refused_count",
+        "scan",
+        "since",
+    )
 
     def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
         self.queue_id = queue_id
@@ -31,6 +53,7 @@ class Transaction:
         self.since = since
         self._accepted: list[Recipient] = []
         self._refused: list[tuple[Rcpt, Decision]] = []
+        self._others: dict[Reason, _Number] = {}
         self.refused_count = 0
         self.incoming: Incoming | None = None
         self.no_room = False
@@ -54,6 +77,11 @@ class Transaction:
         """Those that were not accepted, the first hundred."""
         return tuple(_recipient(command, decision) for command, decision in self._refused)
 
+    @property
+    def refused_others(self) -> tuple[tuple[Action, Reason, int], ...]:
+        """How many more, by what was decided."""
+        return tuple((number.action, reason, number.of) for reason, number in self._others.items())
+
     def add(self, command: Rcpt, decision: Decision) -> None:
         """A recipient was accepted or refused."""
         if decision[1]:
@@ -62,6 +90,12 @@ class Transaction:
         self.refused_count += 1
         if self.refused_count <= _REMEMBERED:
             self._refused.append((command, decision))  # made a Recipient only for who asks: guesses come by thousands
+        else:
+            verdict = decision[0]
+            number = self._others.get(verdict.reason)
+            if number is None:
+                number = self._others[verdict.reason] = _Number(verdict.action)
+            number.of += 1
 
     def destinations(self) -> list[Destination]:
         """Where copies go: two recipients with one Maildir get one."""

@@ -1,48 +1,82 @@
-"""Where the lines of the log go: a file, or standard output."""
+"""The log as lines in a file, or on standard output. Nothing here waits: what a pipe does not take now is lost, and counted.
+
+A file that was moved away or removed (logrotate) is opened anew. BUGS: a slow disk holds us up all the same, once the kernel
+has no more room for what it is to write. If others write to the same pipe, its last room may go between our asking and our
+writing.
+"""
 
 import os
-import sys
-from typing import TextIO
+import select
+from typing import Final
 
-from twisted.logger import Logger
+from twistedmx.report.losses import Losses
+
+_STANDARD_OUTPUT: Final = 1
+# POSIX: a pipe that can be written to takes these at least (PIPE_BUF of Linux).
+_AT_ONCE: Final = 4096
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Lines:
-    """Appends lines to the file `path`, or to standard output where that is "-".
+    """Appends lines to the file `path`, or to standard output where that is "-" (`standard_output`: its descriptor).
 
-    The file is opened at the first line: by then privileges were dropped. A line that cannot be written is lost, which is
-    said once in the log of twistd; the next one tries anew. A file that was moved away or removed (logrotate) is opened anew.
+    The file is opened at the first line: by then privileges were dropped. A line that cannot be written is lost; the next
+    one tries anew.
     """
 
-    _log = Logger()
-
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, losses: Losses | None = None, *, standard_output: int = _STANDARD_OUTPUT) -> None:
         self._path = path
-        self._file: TextIO | None = None
-        self._failing = False
+        self._losses = losses if losses is not None else Losses()
+        self._is_file = path != "-"
+        self._descriptor = -1 if self._is_file else standard_output
+        self._torn = False  # the last line was cut off: the next one must not grow on it
 
     def __call__(self, line: str) -> None:
+        octets = (f"\n{line}\n" if self._torn else f"{line}\n").encode("utf-8", "backslashreplace")
         try:
-            self._append(line)
-            self._failing = False
+            if self._is_file:
+                self._open()
+                written = os.write(self._descriptor, octets)
+            else:
+                written = self._write_what_is_taken(octets)
         except OSError as error:
-            if not self._failing:
-                self._log.error("cannot write to the log {path}: {error}", path=self._path, error=error)
-            self._failing, self._file = True, None
+            self._losses.lost(self._name(), error.strerror or str(error))
+            if not isinstance(error, BlockingIOError):
+                self.close()
+            return
+        if written < len(octets):
+            self._torn = self._torn or written > 0
+            self._losses.lost(self._name(), "takes no more for now")
+            return
+        self._torn = False
+        self._losses.got_through()
 
-    def _append(self, line: str) -> None:
-        if self._file is not None and self._file is not sys.__stdout__ and self._was_moved(self._file):
-            self._file.close()
-            self._file = None
-        if self._file is None:
-            # sys.stdout leads into the log of twistd
-            self._file = sys.__stdout__ if self._path == "-" else open(self._path, "a", encoding="utf-8")  # noqa: SIM115
-        if self._file is not None:
-            self._file.write(line + "\n")
-            self._file.flush()
+    def close(self) -> None:
+        """Give the file back. Harmless twice; another line opens it again."""
+        if self._is_file and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
-    def _was_moved(self, file: TextIO) -> bool:
-        ours = os.fstat(file.fileno())
+    def _name(self) -> str:
+        return self._path if self._is_file else "standard output"
+
+    def _open(self) -> None:
+        if self._descriptor >= 0 and self._was_moved():
+            self.close()
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._path, _FLAGS, 0o640)
+
+    def _write_what_is_taken(self, octets: bytes) -> int:
+        """Standard output is shared with who started us, so that it cannot be made non-blocking: ask before each piece."""
+        asking = select.poll()
+        asking.register(self._descriptor, select.POLLOUT)
+        written = 0
+        while written < len(octets) and asking.poll(0):
+            written += os.write(self._descriptor, octets[written : written + _AT_ONCE])
+        return written
+
+    def _was_moved(self) -> bool:
+        ours = os.fstat(self._descriptor)
         try:
             there = os.stat(self._path)
         except OSError as error:

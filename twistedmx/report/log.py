@@ -1,33 +1,27 @@
-"""The log: one line for each transaction, one for each session, one when a table of mailboxes changes.
+"""The log: one line for each transaction, one for each session, one when mailboxes, a backend or the settings change.
 
 The order of the fields is fixed; docs/log.md describes each. In text a value stands bare when it is plain printable ASCII,
 else as a JSON string: whatever a peer says, it cannot begin a line or forge a field.
 """
 
-import json
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
 
-from twistedmx.model.envelope import Recipient
-from twistedmx.model.event import Event, MailboxesKept, MailboxesLoaded, SessionEnded, TransactionEnded
-from twistedmx.model.peer import Tls
+from twistedmx.model.event import Event
+from twistedmx.report.fields import FIELDS as _FIELDS
+from twistedmx.report.fields import json_of, text, time_of
 from twistedmx.setting import setting
 
-Fields = dict[str, Any]
-
-# Refused recipients named in one line; `refused` counts them all.
-_NAMED: Final = 10
-_bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
+_STANDARD_OUTPUT: Final = "-"
 
 
 def _one_of(*words: str) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
     def check(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
         if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}, is {value!r}")
+            known = ", ".join(word or '""' for word in words)
+            raise ValueError(f"must be one of {known}, is {value!r}")
 
     return check
 
@@ -36,6 +30,13 @@ def _one_of(*words: str) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
 class LogSettings:
     """Settings `[log]`."""
 
+    to: str = setting(
+        "",
+        unit="",
+        why='Where lines go: "file", "stdout", "journald", "syslog", or "twistd": its own log. Empty: by `file`, else twistd.',
+        precedent="Caddy output, Dovecot log_path",
+        validator=_one_of("", "file", "stdout", "journald", "syslog", "twistd"),
+    )
     format: str = setting(
         "text",
         unit="",
@@ -46,102 +47,71 @@ class LogSettings:
     file: str = setting(
         "",
         unit="",
-        why='Where lines go: a path, "-" for standard output, "" for the log of twistd.',
+        why='The file that lines are appended to; "-" is standard output.',
         precedent="Postfix maillog_file",
+        path=True,
+    )
+    socket: str = setting(
+        "",
+        unit="",
+        why="Unix socket of journald or syslog where it is not the usual one: /run/systemd/journal/socket, /dev/log.",
+        precedent="rsyslog imuxsock SysSock.Name",
+        path=True,
+    )
+    syslog_format: str = setting(
+        "rfc3164",
+        unit="",
+        why='How a line is framed for syslog: "rfc3164" as /dev/log is used to it, or "rfc5424" where it was told to expect it.',
+        precedent="logger --rfc3164, --rfc5424",
+        validator=_one_of("rfc3164", "rfc5424"),
     )
 
+    @property
+    def destination(self) -> str:
+        """`to`, or what it is when it is empty."""
+        if self.to:
+            return self.to
+        if not self.file:
+            return "twistd"
+        return "stdout" if self.file == _STANDARD_OUTPUT else "file"
 
-def _tls(tls: Tls | None) -> str:
-    return f"{tls.protocol}:{tls.cipher}" if tls is not None else "-"
+    def faults(self) -> list[str]:
+        """What cannot be: "key: what is wrong; what to do"."""
+        if self.to == "file" and self.file in ("", _STANDARD_OUTPUT):
+            return ['log.file: name the file of the log, or write to = "stdout" or to = "twistd"']
+        return []
 
-
-def _named(refused: tuple[Recipient, ...]) -> list[str]:
-    return [f"{recipient.path}:{recipient.verdict.reason.value}" for recipient in refused[:_NAMED]]
-
-
-def _transaction(event: TransactionEnded) -> Fields:
-    return {
-        "event": "transaction",
-        "session": event.session,
-        "queue_id": event.queue_id,
-        "peer": event.peer.address,
-        "helo": event.helo,
-        "tls": _tls(event.tls),
-        "verdict": event.verdict.action.value if event.verdict is not None else "none",
-        "reason": event.reason.value,
-        "from": str(event.envelope.reverse_path),
-        "to": [str(recipient.path) for recipient in event.envelope.recipients],
-        "refused": event.refused_count,
-        "refused_to": _named(event.refused),
-        "octets": event.octets,
-        "seconds": round(event.seconds, 3),
-        "reply": str(event.verdict.reply) if event.verdict is not None else "",
-        "detail": event.detail,
-    }
-
-
-def _session(event: SessionEnded) -> Fields:
-    return {
-        "event": "session",
-        "session": event.session,
-        "peer": event.peer.address,
-        "port": event.peer.port,
-        "helo": event.helo,
-        "tls": _tls(event.tls),
-        "reason": event.reason.value,
-        "commands": event.commands,
-        "transactions": event.transactions,
-        "messages": event.messages,
-        "refused": event.refused_recipients,
-        "errors": event.errors,
-        "seconds": round(event.seconds, 3),
-    }
-
-
-def _loaded(event: MailboxesLoaded) -> Fields:
-    return {
-        "event": "mailboxes-loaded",
-        "source": event.source,
-        "addresses": event.addresses,
-        "seconds": round(event.seconds, 3),
-    }
-
-
-def _kept(event: MailboxesKept) -> Fields:
-    return {"event": "mailboxes-kept", "source": event.source, "fault": event.fault}
-
-
-# Events that are lines; what is not here is told to other subscribers alone.
-_FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
-    TransactionEnded: _transaction,
-    SessionEnded: _session,
-    MailboxesLoaded: _loaded,
-    MailboxesKept: _kept,
-}
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _text_value(value: Any) -> str:
-    text = ",".join(value) if isinstance(value, list) else str(value)
-    return text if _bare(text) else json.dumps(text)
-
-
-def _text(fields: Fields) -> str:
-    return " ".join(
-        [fields["event"], *(f"{key}={_text_value(value)}" for key, value in fields.items() if key != "event")]
-    )
+    def warnings(self) -> list[str]:
+        """What is written and does nothing."""
+        unused = []
+        if self.file and self.destination not in ("file", "stdout"):
+            unused.append(f'log.file: is not used, for to = "{self.to}"')
+        if self.socket and self.destination not in ("journald", "syslog"):
+            unused.append("log.socket: is used by journald and syslog alone")
+        if self.format == "json" and self.destination == "journald":
+            unused.append("log.format: is not used, for journald gets each field by itself")
+        return unused
 
 
 class Log:
-    """A subscriber of events. `write`: takes each line, without its end. `stamped`: the lines begin with their time."""
+    """A subscriber of events.
 
-    def __init__(self, settings: LogSettings, write: Callable[[str], None], *, stamped: bool) -> None:
+    `write`: takes each line, without its end. `stamped`: lines of text begin with their time. `close`: ends what `write` has
+    open.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        write: Callable[[str], None],
+        *,
+        stamped: bool,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._json = settings.format == "json"
         self._write = write
         self._stamped = stamped
+        self.close = close
 
     def __call__(self, event: Event) -> None:
         fields_of = _FIELDS.get(type(event))
@@ -149,6 +119,6 @@ class Log:
             return
         fields = fields_of(event)
         if self._json:
-            self._write(json.dumps({"time": _time(event.at), **fields}))
+            self._write(json_of(event.at, fields))
         else:
-            self._write(f"{_time(event.at)} {_text(fields)}" if self._stamped else _text(fields))
+            self._write(f"{time_of(event.at)} {text(fields)}" if self._stamped else text(fields))

@@ -4,30 +4,50 @@ from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
-from twistedmx.model.event import Event
+from twistedmx.model.event import Event, SubscriberDropped
 
 Subscriber = Callable[[Event], None]
 
 
 class Stream:
-    """The port `Events`. A subscriber that raises is dropped and reported; the others and the mail go on."""
+    """The port `Events`. A subscriber that raises is dropped and told about; the others and the mail go on.
+
+    `dropped`: the names of those, since the subscribers were last replaced.
+    """
 
     _log = Logger()
 
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
-        self._subscribers = list(subscribers)
+        self._subscribers = tuple(subscribers)
+        self.dropped: tuple[str, ...] = ()
 
     def replace(self, subscribers: Iterable[Subscriber]) -> None:
-        """From now on these are told, and no others."""
-        self._subscribers = list(subscribers)
+        """From now on these are told, and no others. One that stays goes on where it is: a log changes, counters count on."""
+        self._subscribers = tuple(subscribers)
+        self.dropped = ()
 
     def tell(self, event: Event) -> None:
-        for subscriber in tuple(self._subscribers):
+        news: list[SubscriberDropped] = []
+        for subscriber in self._subscribers:
             try:
                 subscriber(event)
-            except Exception:
-                if subscriber in self._subscribers:  # it may have failed deeper down already, telling in its turn
-                    self._subscribers.remove(subscriber)
+            except Exception as error:
                 self._log.failure(
                     "a subscriber of events failed and hears no more: {subscriber}", subscriber=subscriber
                 )
+                name = getattr(subscriber, "__qualname__", type(subscriber).__qualname__)
+                if self._drop(subscriber, name):
+                    fault = f"{type(error).__name__}: {error}"
+                    news.append(SubscriberDropped(at=event.at, subscriber=name, fault=fault))
+        for dropped in news:  # when all have heard what it failed at
+            self.tell(dropped)
+
+    def _drop(self, subscriber: Subscriber, name: str) -> bool:
+        """Whether it was there: it may have failed deeper down already, telling in its turn."""
+        remaining = list(self._subscribers)
+        if subscriber not in remaining:
+            return False
+        remaining.remove(subscriber)
+        self._subscribers = tuple(remaining)
+        self.dropped += (name,)
+        return True

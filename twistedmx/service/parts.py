@@ -6,72 +6,42 @@ place of the old ones. Making parts binds no port and starts nothing, so that it
 """
 
 import os
-import time
-from collections.abc import Callable, Sequence
-from random import Random
+from collections.abc import Sequence
 from socket import getfqdn
 from typing import Any, Final
 
 import attrs
-from twisted.internet import endpoints, threads
+from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 
 from twistedmx.delivery.acceptance import MaildirAcceptance
-from twistedmx.mailbox.tables import TableMailboxes
-from twistedmx.net.server import Network
-from twistedmx.net.tls import BadCertificate, read_certificate
+from twistedmx.delivery.owner_disks import OwnerDisks
+from twistedmx.mailbox.by_domain import MailboxesByDomain
+from twistedmx.mailbox.template import MaildirTemplate
+from twistedmx.net.tls import BadTls, ServerTls, read_tls
+from twistedmx.model.peer import Network
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
-from twistedmx.ports import Disk, Events, Ports
-from twistedmx.report.stream import Stream, Subscriber
-from twistedmx.service.log import log_of
+from twistedmx.ports import Ports
+from twistedmx.report.counters import Counters
+from twistedmx.report.destination import Destination, log_of
+from twistedmx.report.losses import Losses
+from twistedmx.report.stream import Stream
+from twistedmx.service.backends import Backends, backends_of
+from twistedmx.service.faults import Faults
+from twistedmx.service.held import Held
+from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
 from twistedmx.smtp.path import BadPath, check_domain
 
+_log = Logger(namespace="twistedmx")
+
 # Endpoints of Twisted that say how many connections may wait to be accepted; its own default is 50.
 _WITH_BACKLOG: Final = ("tcp", "tcp6", "ssl", "unix")
-
-
-class CannotStart(Exception, SystemExit):
-    """The text is for the operator's terminal; the status of the program is 1.
-
-    Both an Exception, so that twistd cleans up after it, and a SystemExit, so that nobody is shown a traceback.
-    """
-
-    def __init__(self, *faults: str) -> None:
-        self.faults = faults
-        self.text = "\n".join(f"twistedmx: {fault}" for fault in faults)
-        super().__init__(self.text)
-        self.code = self.text
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Faults(ValueError):
-    """Settings that describe nothing that could run. `faults`: "key: what is wrong; what to do", all of them."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(faults))
-
-
-@attrs.frozen(kw_only=True)
-class World:
-    """What the program has of the machine: given, so that a test can give another.
-
-    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process.
-    """
-
-    reactor: Any
-    disk: Disk
-    now: Callable[[], float] = time.time
-    pid: Callable[[], int] = os.getpid
-    chance: Callable[[], Random] = Random
-    uid: Callable[[], int] = os.geteuid
-    environment: dict[str, str] = attrs.field(factory=lambda: dict(os.environ))
 
 
 @attrs.frozen(kw_only=True)
@@ -89,24 +59,34 @@ class Lasting:
     world: World
     wheel: Wheel
     events: Stream
+    counters: Counters
+    losses: Losses
+    mailboxes: MailboxesByDomain
+    handshakes: Handshakes
+    owners: OwnerDisks
     acceptance: MaildirAcceptance
 
 
 @attrs.frozen(kw_only=True)
 class Parts:
-    """What one version of the settings describes. `source`: their file, or "". `listening`: by place, not yet begun."""
+    """What one version of the settings describes. `source`: their file, or "". `listening`: by place, not yet begun.
+
+    `events`: what was told while they were made, and what they tell later; to be released to the server's.
+    """
 
     source: str
     settings: Settings
     site: Site
-    tls: Any
-    tolerant: Sequence[Network]
-    mailboxes: TableMailboxes
-    log: Subscriber
+    tls: ServerTls | None
+    backends: Backends
+    log: Destination
+    events: Held
     listening: dict[Place, IStreamServerEndpoint]
 
     def close(self) -> None:
-        """They are not in use, or no longer."""
+        """They come to nothing."""
+        self.backends.close()
+        self.log.close()
 
 
 def host_of(settings: Settings) -> str:
@@ -115,14 +95,21 @@ def host_of(settings: Settings) -> str:
 
 
 def lasting(settings: Settings, world: World) -> Lasting:
-    """All of it, not yet started."""
+    """All of it, not yet started; nobody has a mailbox before there are parts."""
+    owners = OwnerDisks(own=world.disk, euid=world.uid)
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
         events=Stream([]),
+        counters=Counters(),
+        losses=Losses(),
+        mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
+        handshakes=Handshakes(settings.handshakes, world.reactor.seconds),
+        owners=owners,
         acceptance=MaildirAcceptance(
             writing=settings.writing,
             disk=world.disk,
+            disk_of=owners.disk_of,
             clock=world.reactor,
             now=world.now,
             chance=world.chance(),
@@ -134,13 +121,10 @@ def lasting(settings: Settings, world: World) -> Lasting:
     )
 
 
-def parts_of(settings: Settings, source: str, lasting: Lasting, events: Events) -> Parts:
-    """What `settings` describe. Reads files and may wait for them. Raises Faults.
-
-    `events`: told of what was read; it may be another stream than that of the server while nobody knows whether the parts
-    will be used.
-    """
-    faults: list[str] = []
+def parts_of(settings: Settings, source: str, lasting: Lasting) -> Parts:
+    """What `settings` describe. Reads files and may wait for them. Raises Faults."""
+    faults = settings.log.faults()
+    events = Held()
     host = host_of(settings)
     try:
         if not host.isascii():
@@ -148,29 +132,22 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, events: Events) 
         check_domain(host.encode("ascii"))
     except BadPath as error:
         faults.append(f"host: {error}: {host!r}; write the name by which others reach this server")
-    tolerant: list[Network] = []
-    try:
-        tolerant = networks(settings.bare_newline_from)
-    except ValueError as error:
-        faults.append(f"bare_newline_from: {error}")
-    tls = None
-    if settings.tls.certificate:
-        try:
-            tls = read_certificate(settings.tls.certificate)
-        except BadCertificate as error:
-            faults.append(f"tls.certificate: {error}")
-    elif settings.listen_tls:
-        faults.append("listen_tls: needs a certificate; set [tls] certificate")
+    tolerant = _networks("bare_newline_from", settings.bare_newline_from, faults)
+    proxies = _networks("balancer.proxy_from", settings.balancer.proxy_from, faults)
+    filters = _networks("balancer.xclient_from", settings.balancer.xclient_from, faults)
+    tls = _tls(settings, faults)
     world = lasting.world
-    mailboxes = _mailboxes(settings, world, events, faults)
+    backends = backends_of(settings, world, events, faults)
     listening = _listening(settings, world, faults)
-    if faults or mailboxes is None:
+    if faults or backends is None:
+        if backends is not None:
+            backends.close()
         raise Faults(faults)
     ports = Ports(
         clock=world.reactor,
         now=world.now,
         chance=world.chance(),
-        mailboxes=mailboxes,
+        mailboxes=lasting.mailboxes,
         acceptance=lasting.acceptance,
         events=lasting.events,
     )
@@ -179,7 +156,11 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, events: Events) 
         limits=settings.limits,
         starttls=tls is not None,
         reserve=settings.disk_reserve,
-        recipients=RecipientStep(mailboxes, world.reactor, settings.recipients),
+        recipients=RecipientStep(lasting.mailboxes, world.reactor, settings.recipients),
+        handshakes=lasting.handshakes,
+        tolerant=tolerant,
+        proxy_from=proxies,
+        xclient_from=filters,
         ports=ports,
     )
     return Parts(
@@ -187,37 +168,36 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, events: Events) 
         settings=settings,
         site=site,
         tls=tls,
-        tolerant=tolerant,
-        mailboxes=mailboxes,
-        log=log_of(settings),
+        backends=backends,
+        log=log_of(
+            settings.log,
+            lasting.losses,
+            host=host,
+            pid=world.pid,
+            twistd=lambda line: _log.info("{line}", line=line),
+        ),
+        events=events,
         listening=listening,
     )
 
 
-def _mailboxes(settings: Settings, world: World, events: Events, faults: list[str]) -> TableMailboxes | None:
-    if not settings.mailboxes.table:
-        faults.append('mailboxes.table: name the file of your addresses, as table = "mailboxes" (docs/mailboxes.md)')
-        return None
+def _networks(key: str, words: Sequence[str], faults: list[str]) -> tuple[Network, ...]:
     try:
-        mailboxes = TableMailboxes(
-            path=settings.mailboxes.table,
-            maildirs=os.path.join(settings.data, settings.mailboxes.maildir),
-            run_in_thread=lambda reading: threads.deferToThreadPool(
-                world.reactor, world.reactor.getThreadPool(), reading
-            ),
-            now=world.now,
-            events=events,
-        )
+        return tuple(networks(words))
     except ValueError as error:
-        faults.append(f"mailboxes.maildir: {error}")
-        return None
-    try:
-        mailboxes.load()
-    except OSError as error:
-        faults.append(f"mailboxes.table: {settings.mailboxes.table}: cannot be read: {error.strerror}")
-    except ValueError as error:
-        faults.extend(str(error).splitlines())
-    return mailboxes
+        faults.append(f"{key}: {error}")
+        return ()
+
+
+def _tls(settings: Settings, faults: list[str]) -> ServerTls | None:
+    if settings.tls.certificate:
+        try:
+            return read_tls(settings.tls)
+        except BadTls as error:
+            faults.extend(error.faults)
+    elif settings.listen_tls:
+        faults.append("listen_tls: needs a certificate; set [tls] certificate")
+    return None
 
 
 def _listening(settings: Settings, world: World, faults: list[str]) -> dict[Place, IStreamServerEndpoint]:
@@ -238,5 +218,7 @@ def _listening(settings: Settings, world: World, faults: list[str]) -> dict[Plac
 
 def _refusal(text: str, error: Exception) -> str:
     if text.startswith("systemd:") and isinstance(error, LookupError):
-        return f"{text!r}: systemd passed no such socket; start it by its .socket unit (contrib/systemd), or write tcp:25"
+        return (
+            f"{text!r}: systemd passed no such socket; start it by its .socket unit (contrib/systemd), or write tcp:25"
+        )
     return f"{text!r} is no Twisted endpoint: {error}; write for example tcp:25"

@@ -1,27 +1,36 @@
 """The running server.
 
-    bind        ports, while we still may; then twistd gives up privileges
-    serve       the writer, the control socket; systemd is told
-    reload      other parts in place of those in use, all or nothing
-    stop        no new connections; sessions finish, or hear 421 when their time is over; what is being written is finished
+bind        ports, while we still may; then twistd gives up privileges
+serve       the writer, the control socket; systemd is told
+reload      other parts in place of those in use, all or nothing
+stop        no new connections; sessions finish, or hear 421 when their time is over; what is being written is finished
 """
 
+import os
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet import defer, threads
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from twistedmx import __version__
 from twistedmx.model.event import Event, SettingsKept, SettingsReloaded
-from twistedmx.net.server import ServerFactory
+from twistedmx.net.control import AnotherServer, Control
+from twistedmx.net.control import listen as listen_control
+from twistedmx.net.metrics import listen as listen_metrics
+from twistedmx.net.server import ImplicitTls, ServerFactory
 from twistedmx.net.systemd import Systemd
-from twistedmx.service.parts import CannotStart, Faults, Lasting, Parts, Place, parts_of
+from twistedmx.report.prometheus import registry_of
+from twistedmx.service.commands import commands
+from twistedmx.service.faults import CannotStart, Faults
+from twistedmx.service.parts import Lasting, Parts, Place, parts_of
+from twistedmx.service.places import is_loopback, place_of
+from twistedmx.service.state import gauges
+from twistedmx.service.users import give_folder, users_of
 from twistedmx.settings import BadSettings, Settings
 from twistedmx.settings.difference import beyond_reload, changed
 
@@ -52,6 +61,9 @@ class Server(MultiService):
         self._read = read
         self._becomes = becomes
         self._reloading = False
+        self.reloaded: float | None = None  # seconds since the epoch
+        self._control: IListeningPort | None = None
+        self._metrics: IListeningPort | None = None
         self._listening: dict[Place, IListeningPort] = {}
         self._systemd = Systemd(lasting.world.environment, lasting.world.pid())
         self.factory = ServerFactory(
@@ -59,9 +71,9 @@ class Server(MultiService):
             timeouts=parts.settings.timeouts,
             wheel=lasting.wheel,
             tls=parts.tls,
-            tolerant=parts.tolerant,
         )
-        lasting.events.replace([parts.log])
+        self._implicit_tls = ImplicitTls(self.factory)
+        self._adopt(parts)
 
     @property
     def ports(self) -> list[IListeningPort]:
@@ -75,18 +87,20 @@ class Server(MultiService):
         super().privilegedStartService()
         try:
             self._listening = self._bind(self.parts.listening)
+            self._metrics = self._bind_metrics()
         except Faults as error:
             raise CannotStart(*error.faults) from None
-        if self.lasting.world.uid() == 0 and not self._becomes:
-            self._stay_within()
+        if self.lasting.world.uid() == 0:
+            if not self._becomes:
+                self._stay_within()
+            self._prepare_for_others()
 
     def _bind(self, listening: dict[Place, IStreamServerEndpoint]) -> dict[Place, IListeningPort]:
         """Listen at every place, or at none: raises Faults."""
         bound: dict[Place, IListeningPort] = {}
         for place, endpoint in listening.items():
             results: list[Any] = []
-            factory = TLSMemoryBIOFactory(self.parts.tls, False, self.factory) if place.secure else self.factory
-            endpoint.listen(factory).addBoth(results.append)
+            endpoint.listen(self._implicit_tls if place.secure else self.factory).addBoth(results.append)
             for result in results:  # at once, for every endpoint that Twisted has
                 if isinstance(result, Failure):
                     for port in bound.values():
@@ -97,7 +111,7 @@ class Server(MultiService):
 
     def _stay_within(self) -> None:
         """As root we serve this machine alone: whoever finds a way into a server that faces the world must not be root."""
-        outside = [place_of(port) for port in self.ports if not _is_loopback(port)]
+        outside = [place_of(port) for port in self.ports if not is_loopback(port)]
         if outside:
             for port in self.ports:
                 port.stopListening()
@@ -108,6 +122,38 @@ class Server(MultiService):
             )
         self._log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
 
+    def _prepare_for_others(self) -> None:
+        """What only root can: a data folder for who we become, and the agent that writes to system users. Raises CannotStart."""
+        data = self.parts.settings.data
+        try:
+            give_folder(data, self._becomes)
+        except OSError as error:
+            raise CannotStart(
+                f"data: {data}: cannot be made: {error.strerror}; make it, for the server's user"
+            ) from None
+        users = users_of(self.parts.settings)
+        if users is not None:
+            try:
+                self.lasting.owners.start(least_uid=users[0], maildirs=users[1])
+            except (OSError, ValueError) as error:
+                raise CannotStart(f"mailboxes.passwd: the agent that writes to users cannot start: {error}") from None
+
+    def _bind_metrics(self) -> IListeningPort | None:
+        """Raises Faults."""
+        settings, results = self.parts.settings.metrics, list[Any]()
+        if not settings.listen:
+            return None
+        registry = registry_of(self.lasting.counters, gauges(self))
+        try:
+            listen_metrics(self.lasting.world.reactor, settings, registry).addBoth(results.append)
+        except ValueError as error:
+            raise Faults([f"metrics.listen: {settings.listen!r}: {error}"]) from None
+        (result,) = results
+        if isinstance(result, Failure):
+            raise Faults([f"metrics.listen: cannot listen on {settings.listen}: {result.getErrorMessage()}"])
+        port: IListeningPort = result
+        return port
+
     # -- serve -------------------------------------------------------------------------------------------------------
 
     def startService(self) -> None:
@@ -115,10 +161,32 @@ class Server(MultiService):
         super().startService()
         if not self._listening:  # started by something that does not know privileges
             self.privilegedStartService()
+        self._listen_for_commands()
+        self.parts.events.release(self.lasting.events)
+        for warning in self.parts.backends.warnings:
+            self._log.warn("{warning}", warning=warning)
         self.lasting.acceptance.start()
         for line in self._first_lines():
             self._log.info("{line}", line=line)
         self._systemd.ready(self.lasting.world.reactor)
+
+    def _listen_for_commands(self) -> None:
+        """As who we are from now on: the socket is the server's user's. Raises CannotStart."""
+        settings = self.parts.settings
+        if not settings.control.socket:
+            return
+        path = os.path.join(settings.data, settings.control.socket)
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            self._control = listen_control(
+                self.lasting.world.reactor, path, int(settings.control.mode, 8), Control(commands(self))
+            )
+        except AnotherServer:
+            raise CannotStart(f"another server runs with this data folder: it answers on {path}") from None
+        except OSError as error:
+            raise CannotStart(f"control.socket: {path}: {error.strerror}") from None
+        except CannotListenError as error:
+            raise CannotStart(f"control.socket: {path}: {error.socketError}") from None
 
     def _first_lines(self) -> list[str]:
         lines = [f"twistedmx {__version__} listens on {', '.join(map(place_of, self.ports))}"]
@@ -147,12 +215,26 @@ class Server(MultiService):
         self._tell(SettingsReloaded(at=self._now(), source=self.parts.source, changed=tuple(result)))
         return result
 
+    def reload_by_signal(self) -> None:
+        """As `reload`; what comes of it is told as an event, and in the log of twistd."""
+        self._log.info("{words}", words="SIGHUP: reads the settings again")
+        self.reload().addErrback(self._not_reloaded)
+
+    def _not_reloaded(self, failure: Failure) -> None:
+        if not isinstance(failure.value, Faults):
+            self._log.failure("a reload failed by a fault of ours", failure=failure)
+            return
+        for fault in failure.value.faults:
+            self._log.error("not reloaded: {fault}", fault=fault)
+
     @defer.inlineCallbacks
     def _take_up(self) -> Any:
-        world, held = self.lasting.world, Held()
-        parts = yield threads.deferToThreadPool(world.reactor, world.reactor.getThreadPool(), self._prepare, held)
+        world = self.lasting.world
+        parts = yield threads.deferToThreadPool(world.reactor, world.reactor.getThreadPool(), self._prepare)
         before = self.parts
         fixed = beyond_reload(before.settings, parts.settings)
+        if users_of(parts.settings) not in (None, users_of(before.settings)):
+            fixed.append("mailboxes.passwd")  # the agent was told at its start whom it may serve
         if fixed:
             parts.close()
             raise Faults([f"{key}: cannot change while the server runs: restart it" for key in fixed])
@@ -165,20 +247,27 @@ class Server(MultiService):
         self._listening |= bound
         gone = [self._listening.pop(place) for place in list(self._listening) if place not in parts.listening]
         before.close()
-        for event in held.events:
-            self._tell(event)
+        parts.events.release(self.lasting.events)
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in gone])
+        self.reloaded = self._now()
         return changed(before.settings, parts.settings)
 
-    def _prepare(self, held: "Held") -> Parts:
+    def _prepare(self) -> Parts:
         """In a thread: it reads files."""
         try:
-            return parts_of(self._read(), self.parts.source, self.lasting, held)
+            return parts_of(self._read(), self.parts.source, self.lasting)
         except BadSettings as error:
             raise Faults(error.faults) from None
 
     def _adopt(self, parts: Parts) -> None:
+        """From now on these hold: for new sessions, and of the mailboxes for all."""
         self.parts = parts
+        parts.backends.put_into(self.lasting.mailboxes)
+        self.lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
+        self.lasting.counters.keep_sources([backend.name for backend in self.lasting.mailboxes.describe()])
+        self.lasting.events.replace([self.lasting.counters, parts.log])
+        self.lasting.handshakes.settings = parts.settings.handshakes
+        self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
 
     def _tell(self, event: Event) -> None:
         self.lasting.events.tell(event)
@@ -192,34 +281,16 @@ class Server(MultiService):
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
         self._systemd.stopping()
+        if self._control is not None:
+            yield self._control.stopListening()
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self._listening.clear()
-        yield self.factory.shut_down()
+        yield self.factory.shut_down(self.parts.settings.timeouts.grace)
         yield self.lasting.acceptance.stop()
+        self.lasting.owners.stop()
+        self.lasting.mailboxes.close()
         self.lasting.wheel.stop()
+        if self._metrics is not None:
+            yield self._metrics.stopListening()
         self._systemd.gone()
         yield super().stopService()
-
-
-class Held:
-    """Events of what may come to nothing: told when it did not."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def tell(self, event: Event) -> None:
-        """Keep it. In a thread; nobody else looks until that has ended."""
-        self.events.append(event)
-
-
-def place_of(port: IListeningPort) -> str:
-    """Where a port listens, as people write it."""
-    address: Any = port.getHost()
-    if not hasattr(address, "host"):
-        return str(address)
-    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
-
-
-def _is_loopback(port: IListeningPort) -> bool:
-    host = getattr(port.getHost(), "host", None)
-    return host is None or ip_address(host.partition("%")[0]).is_loopback  # a Unix socket is of this machine

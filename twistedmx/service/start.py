@@ -3,6 +3,7 @@
 import os
 import pwd
 import resource
+import signal
 import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -12,9 +13,12 @@ import attrs
 from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.service.options import Options
-from twistedmx.service.parts import CannotStart, Faults, World, lasting, parts_of
+from twistedmx.service.faults import CannotStart, Faults
+from twistedmx.service.parts import lasting, parts_of
 from twistedmx.service.server import FirstWords, Server
+from twistedmx.service.world import World
 from twistedmx.settings import BadSettings, Settings, read_settings
+from twistedmx.settings.paths import in_folder
 
 # Gives the settings as they are written now. Raises BadSettings.
 Read = Callable[[], Settings]
@@ -30,11 +34,14 @@ def makeService(options: Options) -> Server:
         settings = read()
     except BadSettings as error:
         raise CannotStart(*error.faults) from None
+    becomes = _becomes(settings, options.parent if options.parent is not None else {})
+    server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    becomes = _becomes(settings, options.parent if options.parent is not None else {})
-    return build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+    # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
+    signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
+    return server
 
 
 def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
@@ -54,7 +61,7 @@ def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
     data = os.path.abspath(data) if data is not None else None
 
     def read() -> Settings:
-        settings = in_folder(read_settings(path), os.path.dirname(path))
+        settings = read_file(path)
         return overruled(settings if data is None else attrs.evolve(settings, data=data))
 
     return read, None
@@ -84,19 +91,9 @@ def _becomes(settings: Settings, twistd: MutableMapping[str, Any]) -> str:
         return str(uid)
 
 
-def in_folder(settings: Settings, folder: str) -> Settings:
-    """The settings with every path absolute: relative ones start in `folder`, where the settings file is."""
-
-    def absolute(path: str) -> str:
-        return os.path.join(folder, path) if path not in ("", "-") else path
-
-    return attrs.evolve(
-        settings,
-        data=absolute(settings.data),
-        mailboxes=attrs.evolve(settings.mailboxes, table=absolute(settings.mailboxes.table)),
-        tls=attrs.evolve(settings.tls, certificate=absolute(settings.tls.certificate)),
-        log=attrs.evolve(settings.log, file=absolute(settings.log.file)),
-    )
+def read_file(path: str) -> Settings:
+    """The settings of a file, with every path absolute: relative ones start in the folder of the file. Raises BadSettings."""
+    return in_folder(read_settings(path), os.path.dirname(os.path.abspath(path)))
 
 
 def build(
@@ -115,7 +112,7 @@ def build(
     """
     core = lasting(settings, world)
     try:
-        parts = parts_of(settings, source, core, core.events)
+        parts = parts_of(settings, source, core)
     except Faults as error:
         raise CannotStart(*(f"{source}: {fault}" if source else fault for fault in error.faults)) from None
     return Server(core, parts, first_words=first_words, read=read or (lambda: settings), becomes=becomes)

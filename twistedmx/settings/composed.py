@@ -1,15 +1,29 @@
 """All settings of a server: its own, and the section of each room."""
 
+from typing import Any
+
 import attrs
 
 from twistedmx.delivery.acceptance import Writing
+from twistedmx.mailbox.http import HttpSettings
+from twistedmx.mailbox.keys import domain_keys
+from twistedmx.mailbox.maildirs import MaildirsSettings
+from twistedmx.mailbox.passwd import PasswdSettings
+from twistedmx.mailbox.sql import SqlSettings
+from twistedmx.net.balancer import BalancerSettings
 from twistedmx.net.control import ControlSettings
+from twistedmx.net.metrics import MetricsSettings
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
+from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.setting import at_least, setting
 from twistedmx.smtp.limits import Limits
+
+
+def _are_domains(instance: Any, attribute: Any, value: tuple[str, ...]) -> None:
+    domain_keys(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +35,7 @@ class MailboxSettings:
         unit="",
         why='File of addresses, text or ".toml" (docs/mailboxes.md); an edit is live at the next connection.',
         precedent="Postfix virtual_mailbox_maps, qmail validrcptto",
+        path=True,
     )
     maildir: str = setting(
         "mail/{domain}/{local}",
@@ -28,6 +43,25 @@ class MailboxSettings:
         why="Where a mailbox has its Maildir, unless the table says otherwise; relative to `data`.",
         precedent="Dovecot mail_location",
     )
+    postmaster: str = setting(
+        "",
+        unit="address",
+        why="Who reads mail for a postmaster or abuse that has no entry; empty: a Maildir of its own for each domain.",
+        precedent="Postfix 2bounce_notice_recipient, Exim system aliases",
+    )
+    case_sensitive: tuple[str, ...] = setting(
+        (),
+        unit="domains",
+        why="Domains in which Ann and ann are two mailboxes (RFC 5321 2.4); in all others case makes no difference.",
+        precedent="Exim caseful_local_part",
+        validator=_are_domains,
+    )
+    maildirs: tuple[MaildirsSettings, ...] = setting(
+        (), unit="", why="Mailboxes that are there because their folders are."
+    )
+    passwd: tuple[PasswdSettings, ...] = setting((), unit="", why="Mailboxes of the users of this system.")
+    sql: tuple[SqlSettings, ...] = setting((), unit="", why="Mailboxes that a database knows.")
+    http: tuple[HttpSettings, ...] = setting((), unit="", why="Mailboxes that a web service knows.")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +80,7 @@ class Settings:
         why="Folder of all that the server writes.",
         precedent="Postfix data_directory",
         restart=True,
+        path=True,
     )
     user: str = setting(
         "",
@@ -90,7 +125,10 @@ class Settings:
     limits: Limits = attrs.Factory(Limits)
     timeouts: Timeouts = attrs.Factory(Timeouts)
     tls: TlsSettings = attrs.Factory(TlsSettings)
+    handshakes: HandshakeSettings = attrs.Factory(HandshakeSettings)
+    balancer: BalancerSettings = attrs.Factory(BalancerSettings)
     recipients: RecipientSettings = attrs.Factory(RecipientSettings)
     writing: Writing = attrs.Factory(Writing)
+    metrics: MetricsSettings = attrs.Factory(MetricsSettings)
     control: ControlSettings = attrs.Factory(ControlSettings)
     log: LogSettings = attrs.Factory(LogSettings)

@@ -1,48 +1,38 @@
-"""Settings from a TOML file: every fault of it at once, each with its place, what was found, what to do."""
+"""Settings from a TOML file: every fault of it at once, each with its place, what was found, what to do.
 
-import difflib
+A fault reads "FILE: KEY: what is wrong", with the key as `limits.size`, or `mailboxes.sql[2].query` where the settings are
+an array of tables (the first is [0]). Secrets are in no fault.
+
+BUGS: a fault of the values names no line, for tomllib does not say where a value stood.
+"""
+
 import math
+import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import attrs
-from cattrs import Converter
-from cattrs.errors import BaseValidationError
 
 from twistedmx.settings.composed import Settings
+from twistedmx.settings.secrets import HIDDEN, is_secret, without_secrets
+from twistedmx.settings.shape import Field, dotted, is_required, section_of, table_of
+from twistedmx.settings.suggestion import suggestion
+from twistedmx.settings.written import written_key
 
 T = TypeVar("T")
 
-_converter = Converter()
-_WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _strictly(kinds: tuple[type, ...], exact: type) -> None:
-    def structure(value: Any, _: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"must be {_WORDS[exact]}, is {value!r}")
-        if value in (math.inf, -math.inf) or value != value:
-            raise ValueError(f"must be a number that can be reached, is {value!r}")
-        return exact(value)
-
-    _converter.register_structure_hook(exact, structure)
-
-
-# cattrs would turn "25" into 25 and 1 into True; in a settings file that hides mistakes.
-_strictly((str,), str)
-_strictly((int,), int)
-_strictly((int, float), float)
-_strictly((bool,), bool)
-
-
-def _list_of_strings(value: Any, _: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(type(item) is str for item in value):
-        raise TypeError(f"must be a list of strings, is {value!r}")
-    return tuple(value)
-
-
-_converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _list_of_strings)
+# What TOML must give for each type of setting, and what one and several of them are called. Nothing is made to fit: a
+# "25" that became 25, or a 1 that became true, would hide a mistake.
+_ACCEPTED: Final[Mapping[type, tuple[type, ...]]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+_ONE: Final = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+_MANY: Final = {str: "strings", int: "whole numbers", float: "numbers", bool: "true or false"}
+_MOST: Final = 2**63  # TOML 1.0 asks for 64 bits; tomllib gives any number of them
+_SHOWN: Final = 120  # characters of what was found
+_LONGEST: Final = 600  # characters of a fault: validators show what they found whole
+_INDEX: Final = re.compile(r"\[\d+\]")
+_LONG_NUMBER: Final = re.compile(rb"[0-9][0-9_]{4300,}")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class BadSettings(ValueError):
@@ -57,47 +47,150 @@ def read_settings(path: str) -> Settings:
     """The settings in the file. Raises BadSettings with all its faults."""
     try:
         with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except OSError as error:
-        raise BadSettings([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # of bad TOML, bad UTF-8, a number of too many digits; too deep a nest
+            octets = file.read()
+    except (OSError, ValueError) as error:  # ValueError: no path has a NUL
+        raise BadSettings([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+    try:
+        document = document_in(octets)
+    except ValueError as error:
         raise BadSettings([f"{path}: is not TOML: {error}"]) from None
     return settings_from(document, path)
 
 
+def document_in(octets: bytes) -> dict[str, Any]:
+    """What TOML says. Raises ValueError, with line and column."""
+    if octets.startswith(_BYTE_ORDER_MARK):
+        raise ValueError("a byte order mark (at line 1, column 1): save the file as UTF-8 without one")
+    try:
+        return tomllib.loads(octets.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"octet 0x{octets[error.start]:02x} is not UTF-8 ({_place(octets, error.start)})") from None
+    except tomllib.TOMLDecodeError as error:
+        lines = octets.count(b"\n") + (not octets.endswith(b"\n"))
+        raise ValueError(str(error).replace("(at end of document)", f"(at the end, line {lines})")) from None
+    except RecursionError:
+        raise ValueError("lists or tables in one another, more than anybody can read") from None
+    except ValueError as error:  # Python turns no text of more than 4300 digits into a number
+        number = _LONG_NUMBER.search(octets)
+        place = f" ({_place(octets, number.start())})" if number else ""
+        raise ValueError(f"{error}{place}") from None
+
+
+def _place(octets: bytes, offset: int) -> str:
+    before = octets[:offset]
+    column = len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+    return f"at line {before.count(10) + 1}, column {column}"
+
+
 def settings_from(document: Mapping[str, Any], source: str) -> Settings:
     """The settings in what TOML gave. `source`: named in every fault. Raises BadSettings."""
-    faults: list[str] = []
-    settings = _section(Settings, document, f"{source}: ", faults)
-    if faults or settings is None:
-        raise BadSettings(faults)
+    return read_as(Settings, document, source)
+
+
+def read_as(kind: type[T], document: Mapping[str, Any], source: str) -> T:
+    """A `kind`, made of settings as `twistedmx.setting` makes them. Raises BadSettings."""
+    reading = _Reading(source, kind)
+    settings = reading.section(kind, document, "")
+    if settings is None:
+        raise BadSettings(reading.faults)
     return settings
 
 
-def _section(kind: type[T], found: Mapping[str, Any], place: str, faults: list[str]) -> T | None:
-    """A `kind` from a table of TOML; None and more `faults` where it cannot be made. `place`: what stands before a key."""
-    fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # kinds are attrs classes
-    before = len(faults)
-    values: dict[str, Any] = {}
-    for key, value in found.items():
-        if key not in fields:
-            close = difflib.get_close_matches(key, fields, 1)
-            meant = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(fields)}"
-            faults.append(f"{place}{key}: no such setting; {meant}")
-        elif attrs.has(fields[key].type or object):
-            if isinstance(value, Mapping):
-                values[key] = _section(fields[key].type, value, f"{place}{key}.", faults)
+class _Reading:
+    """One document being read. `root`: the class of all that it may say."""
+
+    def __init__(self, source: str, root: type) -> None:
+        self.faults: list[str] = []
+        self._source = source
+        self._root = root
+
+    def section(self, kind: type[T], found: Mapping[str, Any], place: str) -> T | None:
+        """A `kind` from a table; None and more `faults` where it cannot be made. `place`: the key of the table."""
+        before = len(self.faults)
+        fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # kinds are attrs classes
+        values: dict[str, Any] = {}
+        for name, value in found.items():
+            key = dotted(place, written_key(name))
+            if name in fields:
+                values[name] = self._value(fields[name], value, key)
             else:
-                faults.append(f"{place}{key}: is a section; write [{key}] and its settings below it")
+                meant = suggestion(name, kind, _INDEX.sub("", place), self._root)
+                self._fault(key, f"no such setting here; {meant}")
+        for name, field in fields.items():
+            if is_required(field) and name not in found:
+                self._fault(dotted(place, name), f"is missing, and has no default: {field.metadata['why']}")
+        if len(self.faults) > before:
+            return None
+        try:
+            return kind(**values)
+        except (TypeError, ValueError) as error:  # what several settings together must be
+            self._fault(place, str(error))
+        return None
+
+    def _value(self, field: Field, found: Any, key: str) -> Any:
+        section, table = section_of(field), table_of(field)
+        if section is not None:
+            if isinstance(found, Mapping):
+                return self.section(section, found, key)
+            self._fault(key, f"is a section; write [{key}] and its settings below it")
+        elif table is not None:
+            return self._tables(table, found, key)
         else:
-            try:
-                values[key] = _converter.structure(value, fields[key].type)
-                kind(**{key: values[key]})  # asks the field's validator
-            except BaseValidationError as error:
-                faults.extend(f"{place}{key}: {inner}" for inner in error.exceptions)
-            except (TypeError, ValueError, OverflowError) as error:
-                faults.append(f"{place}{key}: {error}")
-    return kind(**values) if len(faults) == before else None
+            return self._single(field, found, key)
+        return None
+
+    def _tables(self, kind: type, found: Any, key: str) -> Any:
+        if not isinstance(found, list):
+            self._fault(key, f"may be there several times; write [[{_INDEX.sub('', key)}]] above the settings of each")
+            return None
+        tables: list[Any] = []
+        for number, table in enumerate(found):
+            if isinstance(table, Mapping):
+                tables.append(self.section(kind, table, f"{key}[{number}]"))
+            else:
+                self._fault(
+                    f"{key}[{number}]", f"must be a table, is {_shown(table)}; write [[{key}]] and its settings"
+                )
+        return tuple(tables)
+
+    def _single(self, field: Field, found: Any, key: str) -> Any:
+        try:
+            value = _typed(found, field.type, _shown(HIDDEN if is_secret(field) else found))
+            if field.validator is not None:
+                field.validator(None, field, value)  # alone: the class itself is made when all its settings are good
+        except (TypeError, ValueError) as error:
+            words = str(error)
+            if is_secret(field) and found and isinstance(found, str):
+                words = words.replace(repr(found), HIDDEN).replace(found, HIDDEN)
+            self._fault(key, words)
+            return None
+        return value
+
+    def _fault(self, key: str, words: str) -> None:
+        words = without_secrets(words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ...")
+        self.faults.append(f"{self._source}: {key}: {words}" if key else f"{self._source}: {words}")
+
+
+def _typed(found: Any, kind: Any, shown: str) -> Any:
+    """What was found as a `kind`. Raises ValueError with what it must be."""
+    if kind in _ONE:
+        if type(found) not in _ACCEPTED[kind]:
+            raise ValueError(f"must be {_ONE[kind]}, is {shown}")
+        if isinstance(found, int) and not -_MOST <= found < _MOST:
+            raise ValueError(f"must be {_ONE[kind]} of at most 64 bits, is {shown}")
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError(f"must be a number that can be reached, is {shown}")
+        return kind(found)
+    one = get_args(kind)[0]
+    if not isinstance(found, list) or any(type(item) not in _ACCEPTED[one] for item in found):
+        raise ValueError(f"must be a list of {_MANY[one]}, is {shown}")
+    return tuple(_typed(item, one, shown) for item in found)
+
+
+def _shown(found: Any) -> str:
+    """What was found, for the operator who wrote it: on one line, and no more of it than helps."""
+    try:
+        text = repr(found)
+    except (RecursionError, ValueError):  # tables in one another without end; a number of thousands of digits
+        return "more than can be shown"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."

@@ -45,6 +45,7 @@ BDAT_SYNTAX: Final = reply(501, "5.5.4", "Syntax: BDAT size [LAST]; closing, for
 BAD_SENDER: Final = reply(501, "5.1.7", "Sender address is malformed (RFC 5321 4.1.2)")
 BAD_RECIPIENT: Final = reply(501, "5.1.3", "Recipient address is malformed (RFC 5321 4.1.2)")
 BAD_PARAMETER: Final = reply(501, "5.5.4", "A parameter is malformed, not offered with this value, or given twice")
+BAD_XCLIENT: Final = reply(501, "5.5.4", "Syntax: XCLIENT attribute=value ..., each as offered and once")
 UNKNOWN_PARAMETER: Final = reply(555, "5.5.4", "A parameter is not recognized or not offered")  # RFC 5321 4.1.1.11
 SMTPUTF8_NEEDED: Final = reply(553, "5.6.7", "Non-ASCII address needs MAIL with SMTPUTF8")  # RFC 6531 3.5
 
@@ -54,8 +55,10 @@ MAIL_FIRST: Final = reply(503, "5.5.1", "Send MAIL first")
 RCPT_FIRST: Final = reply(503, "5.5.1", "No valid recipients; send RCPT first")
 NESTED_MAIL: Final = reply(503, "5.5.1", "A transaction is open already; send RSET first")
 NO_DATA_AFTER_BDAT: Final = reply(503, "5.5.1", "This message is being sent with BDAT")  # RFC 3030 2
+XCLIENT_IN_TRANSACTION: Final = reply(503, "5.5.1", "XCLIENT comes before MAIL; a transaction is open")
 TLS_TWICE: Final = reply(503, "5.5.1", "TLS is active already")
 OUT_OF_ORDER: Final = reply(503, "5.5.1", "Command out of sequence")
+TLS_BUSY: Final = reply(454, "4.7.0", "TLS not available right now; try again later, or go on without")  # RFC 3207 4
 
 # Limits
 TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")

@@ -22,6 +22,7 @@ from twistedmx.smtp.parameters import (
 )
 from twistedmx.smtp.path import DOMAIN, DOT_STRING, BadPath, Path, check_domain, parse_path
 from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.xclient import BadXClient, XClient, parse_xclient
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +105,7 @@ class Refusal:
     reply: Reply
 
 
-Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls
+Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls | XClient
 
 _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), Help(), Noop(), Quit(), StartTls()
 
@@ -210,6 +211,13 @@ def _bdat(argument: bytes) -> Bdat | Refusal:
     return Bdat(octets=int(found[1]), last=found[2] is not None)
 
 
+def _x_client(argument: bytes) -> XClient | Refusal:
+    try:
+        return parse_xclient(argument)
+    except BadXClient:
+        return Refusal(codes.BAD_XCLIENT)
+
+
 def _path_and_parameters(keyword: bytes, argument: bytes) -> tuple[bytes, dict[bytes, bytes]] | None:
     """The octets between the brackets, and the parameters by upper-case keyword; None where the syntax is wrong.
 
@@ -278,6 +286,7 @@ _VERBS: Final[dict[bytes, Callable[[bytes], Command | Refusal]]] = {
     b"NOOP": _any_argument(_NOOP),
     b"QUIT": _no_argument(_QUIT),
     b"STARTTLS": _no_argument(_STARTTLS),
+    b"XCLIENT": _x_client,
     # known to RFC 821, 5321 and their extensions, and not done here
     **dict.fromkeys((b"EXPN", b"AUTH", b"ETRN", b"ATRN", b"TURN", b"SEND", b"SOML", b"SAML"), _not_implemented),
 }

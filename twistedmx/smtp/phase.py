@@ -23,6 +23,7 @@ from twistedmx.smtp.command import (
     Vrfy,
 )
 from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.xclient import XClient
 
 
 @attrs.frozen
@@ -93,8 +94,8 @@ def _always(phase: Phase) -> dict[type, Phase]:
 # phase -> kind of input -> phase after a positive reply. After a negative one the phase stays, but for FAILED below.
 TABLE: Final[dict[Phase, dict[type, Phase]]] = {
     Phase.CONNECTED: {Connection: Phase.GREETED},
-    Phase.GREETED: _always(Phase.GREETED),
-    Phase.READY: {**_always(Phase.READY), StartTls: Phase.SECURING, Mail: Phase.MAIL},
+    Phase.GREETED: {**_always(Phase.GREETED), XClient: Phase.GREETED},
+    Phase.READY: {**_always(Phase.READY), XClient: Phase.GREETED, StartTls: Phase.SECURING, Mail: Phase.MAIL},
     Phase.MAIL: {**_always(Phase.MAIL), Rcpt: Phase.RCPT},
     Phase.RCPT: {**_always(Phase.RCPT), Rcpt: Phase.RCPT, Data: Phase.DATA, Bdat: Phase.CHUNK},
     Phase.DATA: {EndOfData: Phase.READY},
@@ -106,12 +107,13 @@ FAILED: Final[dict[type, Phase]] = {EndOfData: Phase.READY, EndOfChunk: Phase.RE
 
 CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
 DEAF: Final = frozenset((Phase.SECURING, Phase.ENDED))
-_TRANSACTION: Final = (Phase.MAIL, Phase.RCPT, Phase.CHUNKS)
+TRANSACTION: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.CHUNK, Phase.CHUNKS)
 
 # What is said to an input that the table does not have: the first row that fits, else OUT_OF_ORDER.
 _OUT_OF_ORDER: Final[tuple[tuple[tuple[Phase, ...], tuple[type, ...], Reply], ...]] = (
     ((Phase.GREETED,), (Mail, Rcpt, Data, Bdat, StartTls), codes.HELO_FIRST),
-    (_TRANSACTION, (Mail,), codes.NESTED_MAIL),
+    (TRANSACTION, (Mail,), codes.NESTED_MAIL),
+    (TRANSACTION, (XClient,), codes.XCLIENT_IN_TRANSACTION),
     ((Phase.READY,), (Rcpt, Data, Bdat), codes.MAIL_FIRST),
     ((Phase.MAIL,), (Data, Bdat), codes.RCPT_FIRST),
     ((Phase.CHUNKS,), (Data,), codes.NO_DATA_AFTER_BDAT),

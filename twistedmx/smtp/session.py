@@ -51,6 +51,7 @@ from twistedmx.smtp.phase import (
     out_of_order,
 )
 from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.xclient import XClient
 
 __all__ = ["Block", "EndOfChunk", "EndOfData", "Input", "Need", "Phase", "Session"]
 
@@ -67,7 +68,8 @@ _NEED_OCTETS: Final = Need.OCTETS
 _NEED_REPLY: Final = Need.REPLY
 _CONNECTION: Final = Connection()
 _SMALL_CHUNK: Final = 512
-_IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo))
+_IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo, XClient))
+_OF_XCLIENT: Final = (codes.BAD_XCLIENT, codes.XCLIENT_IN_TRANSACTION)
 
 
 class _Transaction:
@@ -97,9 +99,9 @@ class _Chunk:
 class Session:
     """One peer's session.
 
-    `limits`: of this session. `starttls`: it is offered. `secure`: TLS is there from the first octet. `tolerant`: bare CR
-    and LF are taken in content from this peer. `commands`, `messages` (accepted), `errors` (5yz replies): counts that
-    nothing clears.
+    `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
+    bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
+    `messages` (accepted), `errors` (5yz replies): counts that nothing clears.
     """
 
     __slots__ = (
@@ -111,22 +113,26 @@ class Session:
         "_owed",
         "_secure",
         "_starttls",
-        "_tolerant",
         "_transaction",
         "commands",
         "errors",
         "messages",
         "phase",
+        "tolerant",
+        "xclient",
     )
 
     _transaction: _Transaction  # from the first MAIL on
     _chunk: _Chunk  # from the first BDAT on
 
-    def __init__(self, *, limits: Limits, starttls: bool, secure: bool, tolerant: bool = False) -> None:
+    def __init__(
+        self, *, limits: Limits, starttls: bool, secure: bool, tolerant: bool = False, xclient: bool = False
+    ) -> None:
         self._limits = limits
         self._starttls = starttls
         self._secure = secure
-        self._tolerant = tolerant
+        self.tolerant = tolerant
+        self.xclient = xclient
         self.phase = Phase.CONNECTED
         self._owed: Input | None = _CONNECTION
         self._heard = Heard(limits.command_line)
@@ -199,7 +205,7 @@ class Session:
 
     def _new_transaction(self, room: int, *, smtputf8: bool) -> _Transaction:
         limits = self._limits
-        content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant)
+        content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self.tolerant)
         return _Transaction(content, room, smtputf8=smtputf8)
 
     def _succeeded(self, owed: Input) -> None:
@@ -228,11 +234,18 @@ class Session:
             if self._idle_commands > limits.idle_commands:
                 return codes.TOO_MANY_IDLE_COMMANDS
         if type(command) is Refusal:
-            return command.reply
+            return self._known(command.reply)
         if kind not in TABLE[self.phase]:
-            return out_of_order(self.phase, kind)
+            return self._known(out_of_order(self.phase, kind))
         check = _CHECKS.get(kind)
         return check(self, command) if check is not None else None
+
+    def _known(self, refusal: Reply) -> Reply:
+        """To whom XCLIENT is not offered, it is a word like any other."""
+        return codes.UNKNOWN_COMMAND if refusal in _OF_XCLIENT and not self.xclient else refusal
+
+    def _check_x_client(self, command: XClient) -> Reply | None:
+        return None if self.xclient else codes.UNKNOWN_COMMAND
 
     def _check_mail(self, mail: Mail) -> Reply | None:
         limits = self._limits
@@ -321,4 +334,5 @@ _CHECKS: Final[dict[type, Callable[[Session, Any], Reply | None]]] = {
     Mail: Session._check_mail,
     Rcpt: Session._check_rcpt,
     StartTls: Session._check_start_tls,
+    XClient: Session._check_x_client,
 }

@@ -40,7 +40,8 @@ def received(
 ) -> bytes:
     """One Received field.
 
-    `helo`: as the peer gave it. `peer_literal`: "[192.0.2.1]" (RFC 5321 4.1.3). `tls`: "TLSv1.3 cipher NAME" or "".
+    `helo`: as the peer gave it. `peer_literal`: "[192.0.2.1]", after its name where one is known (RFC 5321
+    4.1.3, 4.4 TCP-info). `tls`: "TLSv1.3 cipher NAME" or "".
     `recipient`: named only when it is the only one, so that nobody learns of another (RFC 5321 7.6), and when its line
     keeps within RFC 5322 2.1.1.
     """

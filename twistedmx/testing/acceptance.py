@@ -117,6 +117,7 @@ class AcceptanceSuite(_Test):
     """What every `ports.Acceptance` keeps to. A mixin for a trial `TestCase`, with a reactor where threads need one."""
 
     acceptance: Acceptance
+    owner = ""  # of every copy
 
     def maildir(self, name: str) -> str:
         """Absolute path of a Maildir that may be made."""
@@ -130,6 +131,10 @@ class AcceptanceSuite(_Test):
         """How many messages are there."""
         raise NotImplementedError
 
+    def copy(self, name: str, trace: bytes = b"") -> Copy:
+        """A copy for the Maildir of this name."""
+        return Copy(maildir=self.maildir(name), trace=trace, owner=self.owner)
+
     async def accept(self, copies: Sequence[Copy], *blocks: bytes) -> Outcome:
         """Write a message as a session does: it stops when it is asked to."""
         incoming = self.acceptance.open(copies)
@@ -141,7 +146,7 @@ class AcceptanceSuite(_Test):
 
     async def test_each_copy_is_its_trace_and_all_of_the_content(self) -> None:
         """Every recipient reads the whole message, with the trace meant for them."""
-        copies = [Copy(maildir=self.maildir(name), trace=b"To: %s\n" % name.encode()) for name in ("a", "bb", "a")]
+        copies = [self.copy(name, b"To: %s\n" % name.encode()) for name in ("a", "bb", "a")]
         outcome = _stored(await self.accept(copies, b"Subject: x\n", b"\n", b"Hello\n"))
         self.assertEqual(
             [self.read(path) for path in outcome.paths],
@@ -153,31 +158,31 @@ class AcceptanceSuite(_Test):
 
     async def test_a_message_without_content_is_stored(self) -> None:
         """Nothing but a trace is a message too."""
-        outcome = _stored(await self.accept([Copy(maildir=self.maildir("a"), trace=b"Received: x\n")]))
+        outcome = _stored(await self.accept([self.copy("a", b"Received: x\n")]))
         self.assertEqual(self.read(outcome.paths[0]), b"Received: x\n")
 
     async def test_a_long_message_comes_out_as_it_went_in(self) -> None:
         """What does not fit into memory goes another way to the same end."""
         blocks = [b"%06d " % number * 10_000 for number in range(30)]
-        copies = [Copy(maildir=self.maildir(name), trace=name.encode()) for name in ("a", "bb")]
+        copies = [self.copy(name, name.encode()) for name in ("a", "bb")]
         outcome = _stored(await self.accept(copies, *blocks))
         for path, copy in zip(outcome.paths, copies, strict=True):
             self.assertEqual(self.read(path), copy.trace + b"".join(blocks))
 
     async def test_an_aborted_message_is_nowhere(self) -> None:
         """The peer went away before the end: it will send the message again, and must not find it twice."""
-        incoming = self.acceptance.open([Copy(maildir=self.maildir("a"), trace=b"")])
+        incoming = self.acceptance.open([self.copy("a")])
         incoming.write(b"x" * 300_000)
         incoming.abort()
         incoming.abort()
         incoming.write(b"more")
         self.assertNotIsInstance(await incoming.commit(), Stored)
-        await self.accept([Copy(maildir=self.maildir("a"), trace=b"")], b"another")
+        await self.accept([self.copy("a")], b"another")
         self.assertEqual(self.delivered(self.maildir("a")), 1)
 
     async def test_abort_after_the_outcome_takes_nothing_back(self) -> None:
         """250 was said."""
-        incoming = self.acceptance.open([Copy(maildir=self.maildir("a"), trace=b"")])
+        incoming = self.acceptance.open([self.copy("a")])
         incoming.write(b"content")
         outcome = _stored(await incoming.commit())
         incoming.abort()
@@ -185,6 +190,6 @@ class AcceptanceSuite(_Test):
 
     async def test_free_space_is_a_figure_once_something_was_stored(self) -> None:
         """SIZE is answered by it."""
-        await self.accept([Copy(maildir=self.maildir("a"), trace=b"")], b"content")
+        await self.accept([self.copy("a")], b"content")
         free = self.acceptance.free_octets()
         self.assertGreater(free or 0, 0)

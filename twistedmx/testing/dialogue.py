@@ -151,7 +151,9 @@ def words_of(event: Event) -> str | None:
             size = f" octets={event.octets}" if event.verdict is not None else ""
             return f"transaction {event.reason.value} from=<{event.envelope.reverse_path}> to={to}{size}{refused}"
         case SessionEnded():
-            return f"session {event.reason.value} commands={event.commands} messages={event.messages} errors={event.errors}"
+            counts = f"commands={event.commands} messages={event.messages} errors={event.errors}"
+            client = f" client={event.peer.address}" if event.peer.via else ""
+            return f"session {event.reason.value} {counts}{client}"
         case TlsEstablished():
             return "tls"
         case _:

@@ -1,15 +1,19 @@
 """A disk in memory that knows what a power cut takes.
 
 `FakeDisk` keeps everything twice: as the processes see it, and as it would be found after a power cut. It fails when it is
-told to, and writes down what was asked of it. It passes `twistedmx.testing.disk_suite`, as the real one does.
+told to, and writes down what was asked of it. `as_seen_by` is the same disk in the hands of another user. It passes
+`twistedmx.testing.disk_suite`, as the real one does.
 
-BUGS: it has no permissions, no links and no limit of space. After a power cut all that was not synced is lost, or all of
-it was written in time, names and octets apart; a real disk may also keep one file and lose another.
+BUGS: of permissions it has only the owner; it has no links and no limit of space. After a power cut all that was not
+synced is lost, or all of it was written in time, names and octets apart; a real disk may also keep one file and lose
+another.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from errno import EBADF, EEXIST, ENOENT, ENOTDIR
+from copy import copy
+from errno import EACCES, EBADF, EEXIST, ENOENT, ENOTDIR
+from itertools import count
 from os import strerror
 
 import attrs
@@ -25,9 +29,19 @@ class PowerCut(BaseException):
 class _Octets:
     """What one file holds: as seen, and as synced."""
 
+    owner: str = ""
     seen: bytearray = attrs.Factory(bytearray)
     safe: bytes = b""
     touched: float = 0.0
+
+
+@attrs.define(eq=False)
+class _Orders:
+    """What is to go wrong, by the index of the call."""
+
+    failing: dict[int, tuple[int, bool]] = attrs.Factory(dict)
+    broken: tuple[int, int] | None = None
+    cut_at: int | None = None
 
 
 # A directory is None.
@@ -54,28 +68,37 @@ class FakeDisk(Disk):
         self._nameless = nameless
         self._seen: _Names = {"/": None}
         self._safe: _Names = {"/": None}
+        self._owners: dict[str, str] = {}  # of directories; "" is the server, and of "/" it is everybody
         self._open: dict[int, _Octets] = {}
-        self._descriptors = 0
-        self._failing: dict[int, tuple[int, bool]] = {}
-        self._broken: tuple[int, int] | None = None
-        self._cut_at: int | None = None
+        self._descriptors = count(1)
+        self._orders = _Orders()
         self.free = 1 << 40
         self.calls: list[tuple[str, ...]] = []
         self.before_call: Callable[[str], None] = lambda method: None
+        self.user = ""
+
+    def as_seen_by(self, user: str) -> "FakeDisk":
+        """The same disk in the hands of a system user: what each makes is its own, and the other may not touch it.
+
+        The same power and the same `calls`, too. A file that is open may be written whoever opened it.
+        """
+        seen = copy(self)
+        seen.user = user
+        return seen
 
     # What a test does to it.
 
     def fail(self, call: int, number: int, *, done: bool = False) -> None:
         """The call of this index (as in `calls`) raises OSError(`number`), before it did anything or after it did all."""
-        self._failing[call] = (number, done)
+        self._orders.failing[call] = (number, done)
 
     def fail_from(self, call: int, number: int) -> None:
         """From this index on, every call that writes raises: the disk is full, or went read-only."""
-        self._broken = (call, number)
+        self._orders.broken = (call, number)
 
     def cut_at(self, call: int) -> None:
         """At this index the power goes: PowerCut is raised, then and for ever."""
-        self._cut_at = call
+        self._orders.cut_at = call
 
     def power_cut(self, *, names: bool, octets: bool) -> "FakeDisk":
         """The disk as it is found afterwards. `names`, `octets`: whether those not synced were written in time."""
@@ -87,7 +110,9 @@ class FakeDisk(Disk):
                 continue  # a name in a directory that is lost is lost
             if file is not None:
                 left = file.seen if octets else file.safe
-                file = _Octets(seen=bytearray(left), safe=bytes(left), touched=file.touched)
+                file = _Octets(owner=file.owner, seen=bytearray(left), safe=bytes(left), touched=file.touched)
+            else:
+                found._owners[path] = self._owners.get(path, "")
             found._seen[path] = found._safe[path] = file
         return found
 
@@ -109,6 +134,18 @@ class FakeDisk(Disk):
             raise _error(ENOENT, path)
         return bytes(file.seen)
 
+    def owner(self, path: str) -> str:
+        """Whose file it is."""
+        file = self._seen.get(path)
+        if file is None:
+            raise _error(ENOENT, path)
+        return file.owner
+
+    def put(self, path: str, octets: bytes) -> None:
+        """Somebody else makes a file, in a directory that is there."""
+        self._check_directory(_parent(path))
+        self._seen[path] = _Octets(owner=self.user, seen=bytearray(octets), safe=octets, touched=self._now())
+
     def remove_tree(self, path: str) -> None:
         """Somebody takes a directory away, with all that is in it."""
         for name in [name for name in self._seen if name == path or name.startswith(path + "/")]:
@@ -119,13 +156,13 @@ class FakeDisk(Disk):
     def _call(self, method: str, path: str = "", *, writes: bool = True) -> Callable[[], None]:
         """Write the call down. Raises what was ordered; what is returned raises what was ordered for afterwards."""
         index = len(self.calls)
-        if self._cut_at is not None and index >= self._cut_at:
+        if self._orders.cut_at is not None and index >= self._orders.cut_at:
             raise PowerCut
         self.calls.append((method, path) if path else (method,))
         self.before_call(method)
-        if writes and self._broken is not None and index >= self._broken[0]:
-            raise _error(self._broken[1], path)
-        number, done = self._failing.get(index, (0, False))
+        if writes and self._orders.broken is not None and index >= self._orders.broken[0]:
+            raise _error(self._orders.broken[1], path)
+        number, done = self._orders.failing.get(index, (0, False))
         if number and not done:
             raise _error(number, path)
 
@@ -146,29 +183,39 @@ class FakeDisk(Disk):
         if self._seen[path] is not None:
             raise _error(ENOTDIR, path)
 
+    def _check_ours(self, path: str) -> None:
+        """May this user change the names in the directory?"""
+        self._check_directory(path)
+        if self._owners.get(path, self.user) != self.user:
+            raise _error(EACCES, path)
+
     def make_directories(self, path: str) -> None:
         done = self._call("make_directories", path)
         parts = path.strip("/").split("/")
         for depth in range(1, len(parts) + 1):
             directory = "/" + "/".join(parts[:depth])
             if directory not in self._seen:
+                self._check_ours(_parent(directory))
                 self._seen[directory] = self._safe[directory] = None
+                # What stands in "/" stands for /home or /srv/mail: everybody may have a folder in it.
+                if depth > 1:
+                    self._owners[directory] = self.user
             self._check_directory(directory)
         done()
 
     def create(self, directory: str, name: str) -> File:
         done = self._call("create", directory)
-        self._check_directory(directory)
+        self._check_ours(directory)
         path = "" if self._nameless else f"{directory}/{name}"
         if path in self._seen:
             raise _error(EEXIST, path)
         done()  # open gives a descriptor, or makes nothing
-        octets = _Octets(touched=self._now())
+        octets = _Octets(owner=self.user, touched=self._now())
         if path:
             self._seen[path] = octets
-        self._descriptors += 1
-        self._open[self._descriptors] = octets
-        return File(descriptor=self._descriptors, temporary=path)
+        descriptor = next(self._descriptors)
+        self._open[descriptor] = octets
+        return File(descriptor=descriptor, temporary=path)
 
     def write(self, file: File, blocks: Sequence[bytes]) -> None:
         octets = self._file(file)
@@ -198,7 +245,9 @@ class FakeDisk(Disk):
     def publish(self, file: File, path: str) -> None:
         octets = self._file(file)
         done = self._call("publish", path)
-        self._check_directory(_parent(path))
+        self._check_ours(_parent(path))
+        if octets.owner != self.user:
+            raise _error(EACCES, path)
         if path in self._seen:
             raise _error(EEXIST, path)
         if file.temporary:
@@ -228,10 +277,13 @@ class FakeDisk(Disk):
         with suppress(OSError):
             self._call("discard", file.temporary)
         del self._open[file.descriptor]
-        self._seen.pop(file.temporary, None)
+        if file.temporary in self._seen and self._owners.get(_parent(file.temporary), self.user) == self.user:
+            del self._seen[file.temporary]
 
     def remove(self, path: str) -> None:
         done = self._call("remove", path)
+        if path in self._seen:
+            self._check_ours(_parent(path))
         self._seen.pop(path, None)
         done()
 
@@ -249,3 +301,12 @@ class FakeDisk(Disk):
     def free_octets(self, path: str) -> int:
         self._call("free_octets", path, writes=False)()
         return self.free
+
+    def add_to_maildirsize(self, maildir: str, octets: int) -> bool:
+        """As `twistedmx.delivery.tally.KeepsMaildirsize` says."""
+        done = self._call("add_to_maildirsize", maildir)
+        file = self._seen.get(f"{maildir}/maildirsize")
+        if file is not None:
+            file.seen += b"%d 1\n" % octets
+        done()
+        return file is not None

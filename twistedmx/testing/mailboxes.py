@@ -40,8 +40,9 @@ class FakeMailboxes:
     """A dict of answers.
 
     `answers`: by address, and by "@domain" for every other address there; a domain that has any is an own one, whose
-    postmaster is found also without an answer of its own. `late`: every look-up waits for `answer_all`. `failure`: is
-    what every look-up raises, or ends in when it is late. `refreshed`: how often. `asked`: what for.
+    postmaster is found also without an answer of its own, and abuse where postmaster is. `late`: every look-up waits for
+    `answer_all`. `failure`: is what every look-up raises, or ends in when it is late. `refreshed`: how often. `asked`: what
+    for.
     """
 
     def __init__(self, answers: Mapping[str, Lookup]) -> None:
@@ -64,6 +65,7 @@ class FakeMailboxes:
             postmaster = f"postmaster@{own.decode()}"
             self._answers.setdefault(postmaster.encode(), found(postmaster) if rest is UNKNOWN else rest)
             self._answers.setdefault(POSTMASTER.key, self._answers[postmaster.encode()])
+            self._answers.setdefault(b"abuse@" + own, self._answers[postmaster.encode()] if rest is UNKNOWN else rest)
 
     def refresh(self) -> None:
         self.refreshed += 1
@@ -178,6 +180,45 @@ class MailboxesSuite(_TestCase):
             domains=["example.org", "example.net"], mailboxes=["postmaster@example.org", "postmaster@example.net"]
         )
         self.assertEqual(await self._addresses(self.build(household), "postmaster"), [b"postmaster@example.org"])
+
+    async def test_a_postmaster_that_is_there_is_found_in_his_own_maildir(self) -> None:
+        """What an operator made for it goes before what is made for those who have none."""
+        household = Household(mailboxes=["ann@example.org", "postmaster@example.org"])
+        mailboxes = self.build(household)
+        ann, postmaster = [await self._find(mailboxes, each) for each in ("ann@example.org", "Postmaster@example.org")]
+        self.assertEqual(await self._addresses(mailboxes, "PostMaster@example.org"), [b"postmaster@example.org"])
+        self.assertNotEqual(ann.destinations[0].maildir, postmaster.destinations[0].maildir)
+
+    async def test_abuse_of_every_own_domain_goes_where_postmaster_goes(self) -> None:
+        """RFC 2142 4: it is whom others write to about us; refused, they list us instead."""
+        household = Household(domains=["example.org", "example.net"], mailboxes=["postmaster@example.net"])
+        mailboxes = self.build(household)
+        for domain in ("example.org", "example.net"):
+            abuse = await self._find(mailboxes, f"Abuse@{domain}")
+            self.assertEqual(abuse, await self._find(mailboxes, f"postmaster@{domain}"))
+            self.assertIs(abuse.outcome, Outcome.FOUND)
+
+    async def test_one_name_in_two_domains_is_two_mailboxes(self) -> None:
+        """ann of one customer must not read the mail of the other's, nor exist because that one does."""
+        household = Household(
+            domains=["example.org", "example.net", "example.com"], mailboxes=["ann@example.org", "ann@example.net"]
+        )
+        mailboxes = self.build(household)
+        found = [(await self._find(mailboxes, f"ann@{domain}")).destinations for domain in household.domains]
+        self.assertEqual(
+            [[each.address for each in one] for one in found[:2]], [[b"ann@example.org"], [b"ann@example.net"]]
+        )
+        self.assertNotEqual(found[0][0].maildir, found[1][0].maildir)
+        self.assertEqual(found[2], ())
+
+    async def test_an_alias_of_a_full_mailbox_is_full(self) -> None:
+        """250 would promise that mailbox a copy which it does not get."""
+        household = Household(
+            mailboxes=["ann@example.org"],
+            over_quota=["full@example.org"],
+            aliases={"all@example.org": ["ann@example.org", "full@example.org"]},
+        )
+        self.assertEqual(await self._find(self.build(household), "all@example.org"), OVER_QUOTA)
 
     async def test_an_alias_goes_to_its_targets_in_order_each_maildir_once(self) -> None:
         """Two copies of one message in one Maildir are a complaint."""

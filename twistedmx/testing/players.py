@@ -23,10 +23,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistedmx.model.peer import Peer, Tls
+from twistedmx.net.server import ImplicitTls
+from twistedmx.net.tls import ServerTls
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need, Session
+from twistedmx.smtp.session import Block, Need
 from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send
 from twistedmx.testing.stage import Stage
 
@@ -54,13 +56,15 @@ def expected(dialogue: Dialogue, *, secure: bool = False) -> Played:
 
 
 def needs_shell(dialogue: Dialogue) -> bool:
-    """Whether it speaks of time or of the end of the server, of which the bare session knows nothing."""
-    return any(isinstance(step, Act) and (step.kind == "W" or "shuts down" in step.words) for step in dialogue.steps)
+    """Whether it speaks of time, of the end of the server, or of what comes before the greeting: the bare session knows none."""
+    if dialogue.settings.balancer.proxy_from:
+        return True
+    return any(isinstance(step, Act) and (step.kind == "W" or "server s" in step.words) for step in dialogue.steps)
 
 
 def needs_plain(dialogue: Dialogue) -> bool:
     """Whether it begins in plain text by its nature."""
-    return any(
+    return bool(dialogue.settings.balancer.proxy_from) or any(
         (isinstance(step, Act) and step.kind == "T") or (isinstance(step, Send) and b"STARTTLS" in step.octets.upper())
         for step in dialogue.steps
     )
@@ -84,8 +88,9 @@ def _pieces(octets: bytes, *, whole: bool) -> Iterator[bytes]:
 def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
     """Against the bare session and receiver: not for a dialogue that `needs_shell`."""
     stage = Stage(dialogue.settings)
-    session = Session(limits=stage.site.limits, starttls=True, secure=False, tolerant=stage.factory.tolerates(_ADDRESS))
-    receiver = Receiver(stage.site, session, Peer(address=_ADDRESS, port=1024))
+    peer = Peer(address=_ADDRESS, port=1024)
+    session = stage.factory.session(peer, secure=False)
+    receiver = Receiver(stage.site, session, peer)
     out = [session.reply(receiver.greeting())]
     last: list[Reply] = []
     gone = False
@@ -164,26 +169,26 @@ def play_shell(dialogue: Dialogue, *, whole: bool) -> Played:
     """Through the Twisted shell, on a transport in memory."""
     stage = Stage(dialogue.settings)
     transport = _Transport(peerAddress=IPv4Address("TCP", _ADDRESS, 1024))
-    shell = stage.factory.buildProtocol(None)
-    shell.makeConnection(transport)
+    transport.protocol = stage.factory.buildProtocol(transport.getPeer())
+    transport.protocol.makeConnection(transport)
     for step in dialogue.steps:
         match step:
             case Send(octets=octets):
                 for piece in _pieces(octets, whole=whole):
                     if not transport.disconnecting:
-                        shell.dataReceived(piece)
+                        transport.protocol.dataReceived(piece)
                         stage.settle()
             case Act(kind="T"):
-                shell.handshakeCompleted()
+                transport.protocol.handshakeCompleted()
             case Act(kind="W", words=words):
                 stage.wait(float(words))
             case Act(kind="A", words=words):
                 stage.act(words)
             case Act(kind="L"):
-                shell.connectionLost(connectionDone)
+                transport.protocol.connectionLost(connectionDone)
     closed = transport.disconnecting
-    if shell in stage.factory.connections:
-        shell.connectionLost(connectionDone)
+    if stage.factory.connections:
+        transport.protocol.connectionLost(connectionDone)
     stage.wheel.stop()
     return _played(transport.value(), closed, stage)
 
@@ -264,7 +269,7 @@ async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
 
 
 async def play_socket(
-    dialogue: Dialogue, reactor: Any, tls: CertificateOptions, *, secure: bool = False, patience: float = 20.0
+    dialogue: Dialogue, reactor: Any, tls: ServerTls, *, secure: bool = False, patience: float = 20.0
 ) -> Played:
     """Over a real connection on 127.0.0.1.
 
@@ -273,7 +278,7 @@ async def play_socket(
     """
     stage = Stage(dialogue.settings, tls, starttls=not secure)
     gone = False
-    factory = TLSMemoryBIOFactory(tls, False, stage.factory) if secure else stage.factory
+    factory = ImplicitTls(stage.factory) if secure else stage.factory
     port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
     client = _Client()
     endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)

@@ -1,16 +1,19 @@
 """A whole server on fakes, with its clock, its mailboxes and its disk in the test's hand."""
 
 import re
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.task import Clock
 
 from twistedmx.model.event import Event, TransactionEnded
 from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, Lookup, Outcome
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
+from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
@@ -41,19 +44,44 @@ _EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 _DEMO_RESERVE = 1000
 
 
+class _Pretended:
+    """A ServerTls for transports that pretend the handshake."""
+
+    def for_peer(self, address: str) -> Any:
+        """Nothing that anybody looks at."""
+
+
+class StageHandshakes(Handshakes):
+    """Admits none while it is not `admitting`, and says who `asked`."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(HandshakeSettings(), clock.seconds)
+        self.admitting = True
+        self.asked: list[str] = []
+
+    def admit(self, address: str) -> bool:
+        self.asked.append(address)
+        return self.admitting and super().admit(address)
+
+
 class Stage:
     """A server built from `settings` on fakes.
 
-    `clock`: the test's. `mailboxes`, `acceptance`: fakes. `events`: all told so far, `told`: the same in the words of
-    dialogues. `factory`: makes sessions.
+    `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
+    `handshakes`: fakes. `events`: all told so far, `told`: the same in the words of dialogues. `factory`: makes sessions.
     """
 
     def __init__(
-        self, settings: Settings, tls: IOpenSSLServerConnectionCreator | None = None, *, starttls: bool = True
+        self,
+        settings: Settings,
+        tls: ServerTls | None = None,
+        *,
+        starttls: bool = True,
     ) -> None:
         self.clock = Clock()
         self.mailboxes = FakeMailboxes(MAILBOXES)
         self.acceptance = FakeAcceptance()
+        self.handshakes = StageHandshakes(self.clock)
         self.events: list[Event] = []
         self.told: list[str] = []
         self.site = Site(
@@ -70,14 +98,17 @@ class Stage:
                 acceptance=self.acceptance,
                 events=self,
             ),
+            handshakes=self.handshakes,
+            tolerant=tuple(networks(settings.bare_newline_from)),
+            proxy_from=tuple(networks(settings.balancer.proxy_from)),
+            xclient_from=tuple(networks(settings.balancer.xclient_from)),
         )
         self.wheel = Wheel(self.clock)
         self.factory = ServerFactory(
             site=self.site,
             timeouts=settings.timeouts,
             wheel=self.wheel,
-            tls=tls,
-            tolerant=networks(settings.bare_newline_from),
+            tls=tls or _Pretended(),  # type: ignore[arg-type]
         )
 
     def tell(self, event: Event) -> None:
@@ -104,7 +135,7 @@ class Stage:
 
     def act(self, words: str) -> None:
         """The world acts: an A: line. Raises KeyError for unknown words."""
-        {
+        acts: dict[str, Callable[[], object]] = {
             "look-ups are late": lambda: setattr(self.mailboxes, "late", True),
             "look-ups are prompt": lambda: setattr(self.mailboxes, "late", False),
             "look-ups fail": lambda: setattr(self.mailboxes, "failure", OSError("the table is on fire")),
@@ -118,7 +149,11 @@ class Stage:
             "disk catches up": self.acceptance.drain,
             "disk has 5000 octets": lambda: setattr(self.acceptance, "free", 5000),
             "server shuts down": self.factory.shut_down,
-        }[words]()
+            "server stops in 10 seconds": lambda: self.factory.shut_down(10.0),
+            "handshakes are too many": lambda: setattr(self.handshakes, "admitting", False),
+            "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
+        }
+        acts[words]()
 
 
 def _copy(path: str, octets: bytes) -> str:

@@ -19,9 +19,10 @@ from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.net.tls import TlsSettings
 from twistedmx.report.log import LogSettings
-from twistedmx.service import CannotStart, Options, World, build, in_folder, makeService
+from twistedmx.service import CannotStart, Options, World, build, makeService
 from twistedmx.settings import Settings
 from twistedmx.settings.composed import MailboxSettings
+from twistedmx.settings.paths import in_folder
 from twistedmx.testing.disk import FakeDisk
 
 NOW = 1_800_000_000.0
@@ -29,8 +30,17 @@ NOW = 1_800_000_000.0
 
 def memory_world():
     reactor = MemoryReactorClock()
+    reactor.suggestThreadPoolSize = lambda most: None
     reactor.callFromThread = lambda call, *arguments: call(*arguments)
-    return World(reactor=reactor, disk=FakeDisk(), now=lambda: NOW, pid=lambda: 1, chance=lambda: Random(1), uid=lambda: 1000, environment={})
+    return World(
+        reactor=reactor,
+        disk=FakeDisk(),
+        now=lambda: NOW,
+        pid=lambda: 1,
+        chance=lambda: Random(1),
+        uid=lambda: 1000,
+        environment={},
+    )
 
 
 class TestOptions(SynchronousTestCase):

@@ -1,0 +1,145 @@
+"""What the facts cost: CPU microseconds for the events of a session, by who hears them.
+
+    python -m benchmarks.facts [--json] [--seconds 0.5]
+
+A session tells three events: it opened, its transaction ended, it ended. They are made and told in this process. Beside each
+row stands its ratio to the calibration, which is a refused RCPT of `benchmarks.session`; ratios of different runs and machines
+may be compared. "100 refused" is the transaction of a guesser: divide by a hundred for one guess.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+
+import attrs
+from prometheus_client import generate_latest
+
+from benchmarks.session import cpu_of, rejected_rcpt
+from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.event import SessionEnded, SessionOpened, TransactionEnded
+from twistedmx.model.peer import Peer
+from twistedmx.model.verdict import Reason, verdict
+from twistedmx.policy.recipient import ACCEPTED
+from twistedmx.report.counters import Counters
+from twistedmx.report.lines import Lines
+from twistedmx.report.log import Log, LogSettings
+from twistedmx.report.prometheus import Gauges, registry_of
+from twistedmx.report.stream import Stream, Subscriber
+from twistedmx.smtp import codes
+from twistedmx.smtp.path import parse_path
+
+CALIBRATION = "calibration: a refused RCPT, lock-step, in the session alone"
+AT = 1_800_000_000.0
+PEER = Peer(address="192.0.2.7", port=1024)
+ENVELOPE = Envelope(
+    reverse_path=parse_path(b"bob@example.net"),
+    recipients=(Recipient(path=parse_path(b"ann@example.org"), verdict=ACCEPTED),),
+)
+EMPTY = attrs.evolve(ENVELOPE, recipients=())
+NOBODY = Recipient(
+    path=parse_path(b"nobody@example.org"), verdict=verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
+)
+QUEUED = verdict(
+    codes.accepted("QJ7RK3TWN1.1"), Reason.ACCEPTED, "/srv/mail/example.org/ann/new/1795197323.M80361P7159Q2"
+)
+
+
+def session(stream: Stream, refused: tuple[Recipient, ...]) -> Callable[[], None]:
+    """Tells the events of one session: with a message, or with nothing but refused recipients."""
+    common = {"session": "QJ7RK3TWN1", "peer": PEER}
+    heard = {"helo": "mail.example.net", "tls": None}
+
+    def work() -> None:
+        stream.tell(SessionOpened(at=AT, **common))
+        stream.tell(
+            TransactionEnded(
+                at=AT,
+                **common,
+                **heard,
+                queue_id="QJ7RK3TWN1.1",
+                envelope=EMPTY if refused else ENVELOPE,
+                refused=refused,
+                refused_count=len(refused),
+                verdict=None if refused else QUEUED,
+                reason=Reason.QUIT if refused else Reason.ACCEPTED,
+                octets=0 if refused else 4096,
+                seconds=0.213,
+                detail="" if refused else QUEUED.detail,
+            )
+        )
+        stream.tell(
+            SessionEnded(
+                at=AT,
+                **common,
+                **heard,
+                reason=Reason.QUIT,
+                seconds=0.402,
+                commands=7,
+                transactions=1,
+                messages=1,
+                refused_recipients=len(refused),
+                errors=len(refused),
+            )
+        )
+
+    return work
+
+
+def _log(format: str, write: Callable[[str], None]) -> Log:
+    return Log(LogSettings(format=format), write, stamped=True)
+
+
+def _nowhere(line: str) -> None: ...
+
+
+def _scrape(counters: Counters) -> Callable[[], object]:
+    gauges = Gauges(
+        sessions=lambda: 580,
+        secured=lambda: 20,
+        certificates=lambda: [("mx.example.org", AT)],
+        free_octets=lambda: 1 << 30,
+        log_lines_lost=lambda: 0,
+    )
+    registry = registry_of(counters, gauges)
+    return lambda: generate_latest(registry)
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Every row: its name and CPU microseconds."""
+    counters = Counters()
+    listeners: dict[str, Iterable[Subscriber]] = {
+        "nobody": (),
+        "a log of text, into nowhere": (_log("text", _nowhere),),
+        "a log of JSON, into nowhere": (_log("json", _nowhere),),
+        "a log of text, into /dev/null as a file": (_log("text", Lines("/dev/null")),),
+        "counters": (counters,),
+        "a log of text into nowhere, and counters": (_log("text", _nowhere), counters),
+    }
+    rows = {CALIBRATION: cpu_of(rejected_rcpt(), seconds)}
+    for refused, name in (((), "a session with a message"), ((NOBODY,) * 100, "a session with 100 refused")):
+        for who, subscribers in listeners.items():
+            rows[f"{name}, heard by {who}"] = cpu_of(session(Stream(subscribers), refused), seconds)
+    rows["a scrape, with the process metrics"] = cpu_of(_scrape(counters), seconds)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.facts",
+        description="What the facts cost: CPU microseconds for the events of a session, by who hears them.",
+        epilog="Example: python -m benchmarks.facts --seconds 1",
+    )
+    parser.add_argument("--json", action="store_true", help="print an object instead of a table")
+    parser.add_argument("--seconds", type=float, default=0.5, help="work per row (default 0.5)")
+    chosen = parser.parse_args()
+    rows = measure(chosen.seconds)
+    unit = rows[CALIBRATION]
+    if chosen.json:
+        print(json.dumps({name: {"us": cost, "ratio": cost / unit} for name, cost in rows.items()}, indent=2))
+    else:
+        for name, cost in rows.items():
+            print(f"{cost:9.2f} us {cost / unit:8.2f} x  {name}")
+
+
+if __name__ == "__main__":
+    main()

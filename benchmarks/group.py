@@ -1,0 +1,150 @@
+"""The processes of a server, all of them: their CPU time, those that have ended included, and their memory.
+
+In a control group (cgroup v2) of their own where we may make one, which is exact. Else by walking /proc from the first process
+down: exact to some ticks of 10 ms, and blind to who ended without being waited for.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PATIENCE = 20.0  # seconds for an orderly end
+
+
+def _cgroup_root() -> Path | None:
+    """The folder of our own control group, if others can be made in it."""
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+        path = next(line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return None
+    for words in mounts:
+        folder = Path(words[1] + path)
+        if words[2] == "cgroup2" and os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+class Group:
+    """Of the command that `start` runs. `exact`: whether a control group counts."""
+
+    def __init__(self, name: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
+        root = _cgroup_root()
+        if root is not None:
+            folder = root / f"benchmark-{os.getpid()}-{name}"
+            try:
+                folder.mkdir()
+            except OSError:
+                return
+            self._folder = folder
+
+    @property
+    def exact(self) -> bool:
+        return self._folder is not None
+
+    def start(
+        self, command: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str], output: IO[bytes]
+    ) -> None:
+        """Run `command`, and all that comes of it, on one core."""
+        enter = (
+            [] if self._folder is None else ["sh", "-c", 'echo $$ >"$0" && exec "$@"', f"{self._folder}/cgroup.procs"]
+        )
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(core), *enter, *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def ended(self) -> int | None:
+        """The status of the first process, once it has ended."""
+        assert self._process is not None
+        return self._process.poll()
+
+    def pids(self) -> list[int]:
+        """Of all that run."""
+        if self._folder is not None:
+            return [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()]
+        return [pid for pid, _ in self._tree()]
+
+    def cpu(self) -> float:
+        """Seconds, user and system, since the start."""
+        if self._folder is not None:
+            first = (self._folder / "cpu.stat").read_text().split("\n", 1)[0]
+            return int(first.split()[1]) / 1e6
+        return sum(sum(map(int, fields[11:15])) for _, fields in self._tree()) / _TICKS
+
+    def pss(self) -> int:
+        """Octets of memory; what several processes share counts once."""
+        return sum(map(_pss_of, self.pids()))
+
+    def stop(self) -> None:
+        """End all: in order, and by force what is left after a while."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            pass
+        for _ in range(100):
+            left = self.pids()
+            for pid in left:
+                _kill(pid)
+            if not left:
+                break
+            self._process.poll()
+            time.sleep(0.05)
+        self._process.wait()
+        if self._folder is not None:
+            self._folder.rmdir()
+
+    def _tree(self) -> Iterator[tuple[int, list[str]]]:
+        """Pid and fields of /proc/PID/stat behind the name, of the first process and all below it."""
+        assert self._process is not None
+        stats = dict(_stats())
+        below: dict[int, list[int]] = {}
+        for pid, fields in stats.items():
+            below.setdefault(int(fields[1]), []).append(pid)
+        waiting = [self._process.pid]
+        while waiting:
+            pid = waiting.pop()
+            if pid in stats and stats[pid][0] != "Z":
+                yield pid, stats[pid]
+            waiting += below.get(pid, [])
+
+
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                text = Path("/proc", name, "stat").read_text()
+            except OSError:
+                continue  # it ended meanwhile
+            yield int(name), text.rpartition(")")[2].split()
+
+
+def _pss_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0  # it ended meanwhile
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

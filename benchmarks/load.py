@@ -1,0 +1,85 @@
+"""The generator of load: benchmarks/load.c, compiled once and run on a core of its own."""
+
+import functools
+import hashlib
+import json
+import os
+import select
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from benchmarks.fault import CannotMeasure
+
+_SOURCE = Path(__file__).with_name("load.c")
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "twistedmx-benchmarks"
+_TLS = ("-DWITH_TLS", "-lssl", "-lcrypto")
+
+
+@functools.cache
+def program(*, tls: bool) -> Path:
+    """The compiled program, made unless it is there. Raises CannotMeasure."""
+    flags = _TLS if tls else ()
+    text = _SOURCE.read_bytes()
+    place = _CACHE / f"load-{hashlib.sha256(text + repr(flags).encode()).hexdigest()[:16]}"
+    if place.exists():
+        return place
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        raise CannotMeasure(
+            "no C compiler to build benchmarks/load.c with: install one (apt-get install gcc libc6-dev), or set CC"
+        )
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    unfinished = place.with_name(f"{place.name}.{os.getpid()}")
+    done = subprocess.run(
+        [compiler, "-O2", "-o", unfinished, _SOURCE, *flags], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        needs = "libssl-dev, for the handshakes" if tls else "libc6-dev"
+        raise CannotMeasure(f"benchmarks/load.c does not compile (Debian's package {needs}?):\n{done.stderr[:2000]}")
+    unfinished.rename(place)
+    return place
+
+
+class Load:
+    """One run of the generator. Events come in the order that load.c tells."""
+
+    def __init__(self, mode: str, options: Mapping[str, Any], *, core: int) -> None:
+        words = [f"{key}={value}" for key, value in options.items()]
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(core), program(tls=mode == "tls"), mode, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for(self, event: str, *, seconds: float) -> dict[str, Any]:
+        """What it tells next, which is `event`. Raises CannotMeasure when it is an error, or does not come."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            raise CannotMeasure(f"the load generator told no {event!r} within {seconds:.0f} s")
+        line = self._process.stdout.readline()
+        if not line:
+            raise CannotMeasure(f"the load generator ended with status {self._process.wait()} before {event!r}")
+        told: dict[str, Any] = json.loads(line)
+        if told.pop("event") != event:
+            raise CannotMeasure(told.get("words", line.strip()))
+        return told
+
+    def go_on(self) -> None:
+        """It has waited for us."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def __enter__(self) -> "Load":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()

@@ -1,0 +1,60 @@
+"""Ours: `twistd -n twistedmx`, from this source tree."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import twisted
+
+from benchmarks.peers.peer import DOMAIN, HOST, Peer, Place, local_parts
+
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+_MANY = 10**9
+
+
+class Twistedmx(Peer):
+    name = "twistedmx"
+    title = "twistedmx"
+    promise = "file in each Maildir, and its name, synced (fsync of file and folder)"
+    recipients = "table of 10,000, in memory"
+    differs = "limits of a session raised, backlog 4096; log to a file"
+
+    def why_not(self) -> str:
+        return ""
+
+    def version(self) -> str:
+        from twistedmx import __version__
+
+        return f"{__version__}, Twisted {twisted.__version__}"
+
+    def command(self, place: Place) -> Sequence[str]:
+        place.write("mailboxes", "".join(f"{local}@{DOMAIN}\n" for local in local_parts()))
+        pem = place.write("both.pem", place.key.read_text() + place.certificate.read_text())
+        pem.chmod(0o600)
+        settings = place.write(
+            "twistedmx.toml",
+            f"""\
+host = "{HOST}"
+data = "data"
+listen = ["tcp:{place.port}:interface=127.0.0.1:backlog=4096"]
+[mailboxes]
+table = "mailboxes"
+[limits]
+errors = {_MANY}
+idle_commands = {_MANY}
+messages = {_MANY}
+size = {64 << 20}
+[tls]
+certificate = {json.dumps(str(pem))}
+{self.more_tls}
+[log]
+file = "log"
+""",
+        )
+        return [
+            *(sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
+            *("twistedmx", "--config", str(settings)),
+        ]
+
+    more_tls = ""
+    twistd_words: tuple[str, ...] = ()

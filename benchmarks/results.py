@@ -1,0 +1,60 @@
+"""A result: every run of every case and peer, as JSON keeps it, and the medians of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.fault import CannotMeasure
+
+VERSION = 1
+# {"version", "at", "command", "machine": {}, "peers": {name: {}}, "runs": [{case, peer, run, calibration, values: {}}],
+#  "skipped": [{case, peer, why}]}
+Result = dict[str, Any]
+
+
+def medians(result: Result) -> dict[str, dict[str, dict[str, float]]]:
+    """Case -> peer -> field -> median of its runs. `ratio`: CPU beside the calibration of the same run."""
+    gathered: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for run in result["runs"]:
+        fields = gathered.setdefault(run["case"], {}).setdefault(run["peer"], {})
+        values = dict(flat(run["values"]))
+        values["ratio"] = values["cpu"] / run["calibration"]
+        for key, value in values.items():
+            fields.setdefault(key, []).append(value)
+    return {
+        case: {peer: {key: median(values) for key, values in fields.items()} for peer, fields in peers.items()}
+        for case, peers in gathered.items()
+    }
+
+
+def flat(values: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Numbers, those of inner objects as outer_inner."""
+    found: list[tuple[str, float]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += [(f"{key}_{inner}", number) for inner, number in value.items()]
+        else:
+            found.append((key, value))
+    return found
+
+
+def read(path: str) -> Result:
+    """Raises CannotMeasure."""
+    try:
+        result: Result = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise CannotMeasure(f"{path}: is no result: {error}; write one with --json") from None
+    if not isinstance(result, dict) or result.get("version") != VERSION:
+        raise CannotMeasure(f"{path}: is no result of this version; write one with --json")
+    return result
+
+
+def joined(results: list[Result]) -> Result:
+    """Several results of one machine as one: runs of them all, machine and time of the first."""
+    first = dict(results[0])
+    first["peers"] = {name: peer for result in results for name, peer in result["peers"].items()}
+    first["runs"] = [run for result in results for run in result["runs"]]
+    first["skipped"] = [skipped for result in results for skipped in result["skipped"]]
+    return first

@@ -1,0 +1,248 @@
+"""What is measured: each case of each scenario, and how a run of it is made and read."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from benchmarks.group import Group
+from benchmarks.load import Load
+from benchmarks.peers.peer import Peer
+
+MIB: Final = 1 << 20
+_LONG: Final = 900.0  # seconds that anything may take
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """One row of results.
+
+    `mode`, `options`: of load.c. `unit`: what a rate counts, and its plural stands for. `seconds`: of a measured run.
+    `quick`: other options when figures need not be good. `needs`: attributes of a peer that must be true.
+    """
+
+    name: str
+    scenario: str
+    title: str
+    mode: str
+    options: Mapping[str, Any]
+    counts: str = ""
+    unit: str = ""
+    per: float = 1000.0
+    per_unit: str = "1000"
+    quick: Mapping[str, Any] = attrs.Factory(dict)
+    needs: tuple[str, ...] = ()
+    once: bool = False
+    memory: bool = False
+    brief: bool = False  # part of --quick and of --check
+
+
+def _rejects() -> list[Case]:
+    cases = []
+    for pipelined in (0, 1):
+        for connections in (1, 100, 580, 2000):
+            cases.append(
+                Case(
+                    name=f"reject-{connections}" + "-pipelined" * pipelined,
+                    scenario="reject",
+                    title=f"unknown recipients, {connections:,} connections, "
+                    + ("pipelined" if pipelined else "lock-step"),
+                    mode="reject",
+                    options={"connections": connections, "pipelined": pipelined, "seconds": 5},
+                    counts="refused",
+                    unit="RCPT/s",
+                    quick={"seconds": 1.5},
+                    needs=("pipelining",) if pipelined else (),
+                    brief=connections == 580,
+                )
+            )
+    return cases
+
+
+def _accepts() -> list[Case]:
+    return [
+        Case(
+            name=f"accept-{kib}k-{each}",
+            scenario="accept",
+            title=f"messages of {kib} KiB, {each} per connection, 20 connections",
+            mode="accept",
+            options={
+                "connections": 20,
+                "octets": kib * 1024,
+                "per_connection": each,
+                "seconds": 5,
+                "warm_rounds": 2000 if kib == 4 else 500,
+            },
+            counts="messages",
+            unit="messages/s",
+            quick={"seconds": 1.5, "warm_rounds": 500},
+            brief=kib == 4,
+        )
+        for kib in (4, 100)
+        for each in (1, 20)
+    ]
+
+
+def _bulk(name: str, title: str, octets: int, line: int, total: int) -> Case:
+    return Case(
+        name=name,
+        scenario=name,
+        title=title,
+        mode="accept",
+        options={
+            "octets": octets,
+            "line": line,
+            "per_connection": 10**9,
+            "total": total,
+            "warm_rounds": 1,
+            "warm_seconds": 0,
+        },
+        counts="octets",
+        unit="MB/s",
+        per=1e9,
+        per_unit="GB",
+        quick={"total": 2},
+        memory=True,
+        brief=True,
+    )
+
+
+CASES: Final = (
+    *_rejects(),
+    Case(
+        name="churn",
+        scenario="churn",
+        title="connections of one round (MAIL, 5 unknown recipients, QUIT), 100 at a time",
+        mode="churn",
+        options={"connections": 100, "seconds": 5},
+        counts="connections",
+        unit="connections/s",
+        quick={"seconds": 1.5},
+        brief=True,
+    ),
+    *_accepts(),
+    Case(
+        name="idle",
+        scenario="idle",
+        title="10,000 sessions that say nothing after EHLO",
+        mode="idle",
+        options={"connections": 10_000},
+        quick={"connections": 2_000},
+        once=True,
+        brief=True,
+    ),
+    _bulk("big", "messages of 25 MiB, one connection", 25 * MIB, 72, 8),
+    _bulk("short-lines", "messages of 10 MiB in lines of 20 octets, one connection", 10 * MIB, 20, 8),
+    Case(
+        name="tls",
+        scenario="tls",
+        title="STARTTLS with a full handshake (TLS 1.3, P-256), 20 connections",
+        mode="tls",
+        options={"connections": 20, "seconds": 5},
+        counts="handshakes",
+        unit="handshakes/s",
+        quick={"seconds": 1.5},
+        needs=("starttls",),
+        brief=True,
+    ),
+)
+SCENARIOS: Final = tuple(dict.fromkeys(case.scenario for case in CASES))
+
+
+def why_not(case: Case, peer: Peer) -> str:
+    """Why this peer has no figure of this case; "" when it can be measured."""
+    for need in case.needs:
+        if not getattr(peer, need):
+            return f"it does not offer {need.upper()}" + " here" * (need == "starttls")
+    return peer.unmeasured.get(case.name, peer.unmeasured.get(case.scenario, ""))
+
+
+class _Peak:
+    """The most memory that a group has had, looked at again and again from a thread."""
+
+    def __init__(self, group: Group, seconds: float = 0.05) -> None:
+        self.most = 0
+        self._group, self._seconds = group, seconds
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> "_Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(self._seconds):
+            self.most = max(self.most, self._group.pss())
+
+
+def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick: bool) -> dict[str, Any]:
+    """One run against a server that has greeted. Raises CannotMeasure."""
+    options = {**case.options, **(case.quick if quick else {})}
+    options["at_once"] = peer.at_once
+    options["refusal"] = peer.refusal
+    options["port"] = port
+    if case.mode == "accept":
+        options["pipelined"] = int(peer.pipelining)
+    if case.mode == "idle":
+        options["connections"] = min(options["connections"], peer.most_sessions)
+        return _idle(options, group, core=core)
+    with Load(case.mode, options, core=core) as load:
+        ramp = load.wait_for("ready", seconds=_LONG)
+        base = group.pss()
+        load.go_on()
+        if case.memory:
+            with _Peak(group) as peak:
+                told, cpu, wall = _between(load, group)
+            told["peak_pss"] = max(peak.most, group.pss())
+            told["base_pss"] = base
+        else:
+            told, cpu, wall = _between(load, group)
+    count = told[case.counts]
+    told["ramp_seconds"] = ramp["ramp_seconds"]
+    return {
+        "rate": count / told["seconds"] / (1e6 if case.counts == "octets" else 1),
+        "cpu": cpu / count * case.per * told["seconds"] / wall,
+        "busy": cpu / wall,
+        **told,
+    }
+
+
+def _between(load: Load, group: Group) -> tuple[dict[str, Any], float, float]:
+    """What was told at the end; CPU seconds of the server, and seconds that passed, between begin and end."""
+    load.wait_for("begin", seconds=_LONG)
+    cpu, began = group.cpu(), time.monotonic()
+    told = load.wait_for("end", seconds=_LONG)
+    return told, group.cpu() - cpu, time.monotonic() - began
+
+
+def _idle(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str, Any]:
+    """Memory and CPU of sessions that are held."""
+    with Load("idle", {**options, "connections": 1}, core=core) as load:  # what the first session costs is not theirs
+        load.wait_for("ready", seconds=_LONG)
+    time.sleep(0.5)
+    base, cpu = group.pss(), group.cpu()
+    with Load("idle", options, core=core) as load:
+        told = load.wait_for("ready", seconds=_LONG)
+        ramp_cpu = group.cpu() - cpu
+        time.sleep(1)
+        idle_cpu, held = group.cpu(), group.pss()
+        time.sleep(1)
+        idle_cpu = group.cpu() - idle_cpu
+        processes = len(group.pids())
+    sessions = told["connections"]
+    return {
+        "kb_per_session": (held - base) / sessions / 1000,
+        "pss": held,
+        "base_pss": base,
+        "processes": processes,
+        "sessions": sessions,
+        "rate": sessions / told["ramp_seconds"],
+        "cpu": ramp_cpu / sessions * 1000,
+        "idle_cpu": idle_cpu,
+    }

@@ -1,0 +1,96 @@
+"""A result as tables of text, in the terminal or in Markdown."""
+
+from collections.abc import Sequence
+
+from benchmarks.results import Result, medians
+from benchmarks.scenarios import CASES, Case
+from benchmarks.targets import TARGETS
+
+Row = Sequence[str]
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """In columns; the first row is the heading."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if n == 0 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """As a table of Markdown."""
+    heading, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([heading, "| --- |" + " ---: |" * (len(rows[0]) - 1), *rest])
+
+
+def columns(case: Case) -> list[tuple[str, str, str]]:
+    """Heading, field and form of what is shown of a case."""
+    if case.scenario == "idle":
+        return [
+            ("sessions", "sessions", "{:,.0f}"),
+            ("KB each", "kb_per_session", "{:,.2f}"),
+            ("MB in all", "mb", "{:,.0f}"),
+            ("processes", "processes", "{:,.0f}"),
+            ("new sessions/s", "rate", "{:,.0f}"),
+            ("CPU-s per 1000", "cpu", "{:.3f}"),
+        ]
+    shown = [
+        (case.unit, "rate", "{:,.0f}"),
+        (f"CPU-s per {case.per_unit}", "cpu", "{:.4f}" if case.per == 1000 else "{:.2f}"),
+    ]
+    if case.memory:
+        return [*shown, ("MB before", "base_mb", "{:,.0f}"), ("MB at most", "peak_mb", "{:,.0f}")]
+    which = {"accept": "round", "churn": "connection"}.get(case.scenario, "reply")
+    what = {"accept": "message", "churn": "connection", "tls": "handshake or reply"}.get(case.scenario, "reply")
+    return [
+        *shown,
+        ("core busy", "busy", "{:.0%}"),
+        (f"{what} p50 ms", f"{which}_p50", "{:.2f}"),
+        ("p99 ms", f"{which}_p99", "{:.2f}"),
+    ]
+
+
+def rows(case: Case, result: Result) -> list[Row]:
+    """Of all peers that have a figure, in the order of the peers."""
+    heading = columns(case)
+    found: list[Row] = [["", *(name for name, _, _ in heading)]]
+    of_peers = medians(result).get(case.name, {})
+    for name, peer in result["peers"].items():
+        if name not in of_peers:
+            continue
+        values = _shown(of_peers[name])
+        found.append([peer["title"], *(form.format(values[field]) for _, field, form in heading)])
+    return found
+
+
+def _shown(values: dict[str, float]) -> dict[str, float]:
+    """With the times in milliseconds and the sizes in MB."""
+    more = {key.replace("_us_", "_"): value / 1000 for key, value in values.items() if "_us_" in key}
+    more |= {f"{key.removesuffix('pss')}mb": value / 1e6 for key, value in values.items() if key.endswith("pss")}
+    return values | more
+
+
+def targets(result: Result) -> list[Row]:
+    """What we wanted and what was reached."""
+    found = medians(result)
+    return [("on one core", "wanted", "measured", "reached"), *(target.row(found) for target in TARGETS)]
+
+
+def report(result: Result) -> str:
+    """All of it, for the terminal."""
+    parts = []
+    for case in CASES:
+        found = rows(case, result)
+        if len(found) > 1:
+            parts.append(f"{case.name}: {case.title}\n{aligned(found)}")
+    for skipped in result["skipped"]:
+        parts.append(f"not measured: {skipped['case']} of {skipped['peer']}: {skipped['why']}")
+    reached = [row for row in targets(result) if row[3] != "not measured"]
+    if len(reached) > 1:
+        parts.append(aligned(reached))
+    return "\n\n".join(parts)

@@ -1,0 +1,91 @@
+"""What we want to reach on one core, and whether a result does."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+# case -> peer -> medians of its runs
+Medians = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+OURS: Final = "twistedmx"
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """`found`: the figure in question, or None when it was not measured."""
+
+    words: str
+    found: Callable[[Medians], float | None]
+    limit: float
+    at_least: bool
+    form: str
+
+    def row(self, medians: Medians) -> tuple[str, str, str, str]:
+        """What is wanted, the limit, what was reached, and "yes", "no" or "not measured"."""
+        found = self.found(medians)
+        wanted = ("at least " if self.at_least else "at most ") + self.form.format(self.limit)
+        if found is None:
+            return self.words, wanted, "", "not measured"
+        reached = found >= self.limit if self.at_least else found <= self.limit
+        return self.words, wanted, self.form.format(found), "yes" if reached else "no"
+
+
+def _of(case: str, field: str) -> Callable[[Medians], float | None]:
+    return lambda medians: medians.get(case, {}).get(OURS, {}).get(field)
+
+
+def _against(case: str, field: str, peer: str) -> Callable[[Medians], float | None]:
+    def ratio(medians: Medians) -> float | None:
+        ours = medians.get(case, {}).get(OURS, {}).get(field)
+        theirs = medians.get(case, {}).get(peer, {}).get(field)
+        return ours / theirs if ours is not None and theirs else None
+
+    return ratio
+
+
+def _grown(case: str) -> Callable[[Medians], float | None]:
+    def grown(medians: Medians) -> float | None:
+        values = medians.get(case, {}).get(OURS, {})
+        return (values["peak_pss"] - values["base_pss"]) / 1e6 if "peak_pss" in values else None
+
+    return grown
+
+
+def _most(words: str, found: Callable[[Medians], float | None], limit: float, form: str) -> Target:
+    return Target(words=words, found=found, limit=limit, at_least=False, form=form)
+
+
+def _least(words: str, found: Callable[[Medians], float | None], limit: float, form: str) -> Target:
+    return Target(words=words, found=found, limit=limit, at_least=True, form=form)
+
+
+_PIPELINED: Final = "reject-580-pipelined"
+
+TARGETS: Final = (
+    _most("refused RCPT, lock-step, 580 connections", _of("reject-580", "cpu"), 0.014, "{:.4f} CPU-s per 1000"),
+    _most("the same, beside stock Twisted", _against("reject-580", "cpu", "twisted"), 0.4, "{:.2f} x its CPU"),
+    _most("the same, beside Postfix", _against("reject-580", "cpu", "postfix"), 0.05, "{:.3f} x its CPU"),
+    _most("refused RCPT, pipelined, 580 connections", _of(_PIPELINED, "cpu"), 0.004, "{:.4f} CPU-s per 1000"),
+    _most("the same, beside notqmail", _against(_PIPELINED, "cpu", "notqmail"), 0.33, "{:.2f} x its CPU"),
+    _least("connections of one round", _of("churn", "rate"), 6000, "{:,.0f}/s"),
+    _least("the same, beside stock Twisted", _against("churn", "rate", "twisted"), 1.8, "{:.2f} x its rate"),
+    *(
+        target
+        for each in (1, 20)
+        for target in (
+            _least(
+                f"4 KiB, {each} per connection", _against(f"accept-4k-{each}", "rate", "postfix"), 3, "{:.2f} x Postfix"
+            ),
+            _most("its CPU per message", _against(f"accept-4k-{each}", "cpu", "postfix"), 0.25, "{:.2f} x Postfix"),
+            _least("its rate", _against(f"accept-4k-{each}", "rate", "opensmtpd"), 1, "{:.2f} x OpenSMTPD"),
+        )
+    ),
+    _least("25 MiB", _of("big", "rate"), 500, "{:,.0f} MB/s"),
+    _least("the same, beside OpenSMTPD", _against("big", "rate", "opensmtpd"), 1, "{:.2f} x its rate"),
+    _most("memory that it takes", _grown("big"), 4, "{:.1f} MB"),
+    _least("lines of 20 octets", _of("short-lines", "rate"), 280, "{:,.0f} MB/s"),
+    _least("the same, beside OpenSMTPD", _against("short-lines", "rate", "opensmtpd"), 1, "{:.2f} x its rate"),
+    _most("memory that it takes", _grown("short-lines"), 4, "{:.1f} MB"),
+    _most("an idle session", _of("idle", "kb_per_session"), 2.5, "{:.2f} KB"),
+)

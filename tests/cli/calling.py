@@ -1,0 +1,113 @@
+"""Commands called in this process, beside a server that answers on a real Unix socket."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import socket
+import tempfile
+from threading import Thread
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedmx.cli import main
+from twistedmx.cli.world import World
+from twistedmx.net.control import Control, Refused
+
+
+def no_findings(path):
+    """A settings file without fault or danger."""
+    return [], []
+
+
+def no_look_up(path, addresses):
+    """Nobody is to ask."""
+    raise AssertionError(f"{path} was asked for {addresses}")
+
+
+@attrs.frozen
+class Said:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: str
+    beside: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class FakeServer:
+    """Answers each line with what `answer` returns, octets, on the socket `path`, until it is closed."""
+
+    def __init__(self, path, answer):
+        self._answer = answer
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(path)
+        self._socket.listen()
+        self._thread = Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as lines:
+                line = lines.readline()
+                if not line:
+                    continue
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # of who has heard enough
+                    connection.sendall(self._answer(line))
+
+    def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        self._socket.close()
+        self._thread.join(10)
+
+
+class Calling(SynchronousTestCase):
+    """`folder`: short enough for the name of a socket in it."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="mx")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.socket = os.path.join(self.folder, "control.sock")
+
+    def write(self, text, name="mx.toml"):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def serve(self, **commands):
+        """A server with these commands: values, or functions of the arguments. Judged as the real server does."""
+        control = Control({name: self._command(value) for name, value in commands.items()})
+
+        def answer(line):
+            try:
+                return json.dumps({"ok": True, "result": control.answer(line)}).encode() + b"\n"
+            except Refused as error:
+                return json.dumps({"ok": False, "error": str(error)}).encode() + b"\n"
+
+        self.serve_octets(answer)
+
+    def serve_octets(self, answer):
+        self.addCleanup(FakeServer(self.socket, answer).close)
+
+    def call(self, *words, environment=None, findings=no_findings, look_up=no_look_up):
+        out, beside = io.StringIO(), io.StringIO()
+        world = World(environment=environment or {}, findings=findings, look_up=look_up)
+        return Said(main(words, out, beside, world), out.getvalue(), beside.getvalue())
+
+    def ask(self, *words):
+        """With the socket named."""
+        return self.call(*words, "--socket", self.socket)
+
+    @staticmethod
+    def _command(value):
+        return value if callable(value) else lambda arguments: value

@@ -1,0 +1,307 @@
+"""Each command, as an operator calls it."""
+
+import tomllib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.cli.calling import Calling
+from tests.settings.test_dangers import FakeMachine
+from twistedmx.cli.commands import COMMANDS
+from twistedmx.cli.status import page
+from twistedmx.cli.where import CONFIG
+from twistedmx.net.control import Refused
+from twistedmx.settings import Settings, settings_from
+from twistedmx.settings.dangers import backlog_is_cut
+
+ANN = {
+    "address": "ann@example.org",
+    "reply": "250 2.1.5 Recipient ok",
+    "verdict": "accept",
+    "reason": "accepted",
+    "backend": "mailboxes.sql[0]",
+    "detail": "",
+    "destinations": [{"address": "ann@example.org", "maildir": "/srv/mail/example.org/ann", "owner": ""}],
+}
+BOB = {
+    "address": "bob@example.org",
+    "reply": "550 5.1.1 No such mailbox here",
+    "verdict": "reject",
+    "reason": "unknown-mailbox",
+    "backend": "mailboxes.sql[0]",
+    "detail": "",
+    "destinations": [],
+}
+STATUS = {
+    "version": "0.1.0",
+    "pid": 812,
+    "host": "mx.example.org",
+    "settings": "/etc/twistedmx/twistedmx.toml",
+    "since": 1_795_161_612.5,
+    "uptime": 7_390.2,
+    "reloaded": None,
+    "listening": ["0.0.0.0:25", "[::]:465"],
+    "sessions": {"open": 12, "tls": 3},
+    "rates": {"connections": 14.0, "messages": 2.5, "refused_recipients": 120},
+    "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100},
+    "backends": [
+        {"name": "mailboxes.table", "domains": ["example.org"], "state": "40 addresses"},
+        {"name": "mailboxes.sql[0]", "domains": 2, "state": "answers"},
+    ],
+    "certificates": [
+        {"file": "mx.pem", "names": ["mx.example.org"], "expires": 1_798_800_000.0, "days_left": 42},
+    ],
+    "disk": {"free_octets": 13_207_024_640},
+    "log": {"lines_lost": 0},
+}
+
+
+class TestExamples(Calling):
+    def test_each_example_is_what_is_printed(self):
+        """In --help and in docs/commands.md: what an operator reads is what he gets."""
+        known = {answer["address"]: answer for answer in (ANN, BOB)}
+        changed = {"changed": ["limits.size", "tls.certificate"]}
+        self.serve(status=STATUS, rcpt=lambda arguments: known.get(arguments["address"], BOB), reload=changed)
+        path = self.write('host = "mx.example.org"\ndata = "."\n')
+        (danger,) = backlog_is_cut(8192, FakeMachine().machine())
+        for command in COMMANDS:
+            call, _, printed = command.example.partition("\n")
+            words = call.removeprefix("$ twistedmx ").replace(CONFIG, path).split()
+            said = self.call(*words, environment={"TWISTEDMX_CONFIG": path}, findings=lambda path: ([], [danger]))
+            self.assertIn(said.status, (0, 1))
+            expected = printed.replace("\\\n", "").split("\n")
+            got = said.out.replace(path, CONFIG).splitlines()
+            self.assertEqual([line for line in got if not line.startswith("data = ")][: len(expected)], expected)
+
+
+class TestCheckConfig(Calling):
+    def test_a_good_file_is_said_to_be_good(self):
+        """The last line says how it is."""
+        said = self.call("check-config", "mx.toml")
+        self.assertEqual((said.status, said.out), (0, "mx.toml: good\n"))
+
+    def test_faults_go_before_warnings_and_each_names_the_file(self):
+        """A fault keeps the server from starting, a warning does not."""
+        said = self.call("check-config", "mx.toml", findings=lambda path: ([f"{path}: host: bad"], ["backlog: high"]))
+        self.assertEqual(
+            (said.status, said.out),
+            (1, "fault: mx.toml: host: bad\nwarning: mx.toml: backlog: high\nmx.toml: 1 fault, 1 warning\n"),
+        )
+
+    def test_warnings_are_good_enough_unless_strict(self):
+        """A deployment may want none."""
+        found = {"findings": lambda path: ([], ["a: x", "b: y"])}
+        self.assertEqual(self.call("check-config", "f", **found).status, 0)
+        self.assertTrue(self.call("check-config", "f", **found).out.endswith("f: good, 2 warnings\n"))
+        said = self.call("check-config", "--strict", "f", **found)
+        self.assertEqual((said.status, said.out.splitlines()[-1]), (1, "f: not good, 2 warnings"))
+
+    def test_machines_get_one_document(self):
+        """With the same status."""
+        said = self.call("check-config", "f", "--json", findings=lambda path: (["a: x"], ["b: y"]))
+        self.assertEqual(said.status, 1)
+        self.assertEqual(said.json, {"file": "f", "good": False, "faults": ["f: a: x"], "warnings": ["f: b: y"]})
+
+
+class TestSettings(Calling):
+    def test_a_file_is_shown_whole_and_can_be_read_back(self):
+        """With all that it does not say."""
+        path = self.write('host = "mx.example.org"\n[limits]\nsize = 100_000\n')
+        said = self.call("settings", path)
+        self.assertEqual((said.status, said.beside), (0, ""))
+        document = tomllib.loads(said.out)
+        self.assertEqual(document["limits"]["hops"], 100)
+        self.assertEqual(settings_from(document, "x").limits.size, 100_000)
+
+    def test_only_what_changed_when_asked_for(self):
+        """It is what a colleague wants to see."""
+        path = self.write('host = "mx.example.org"\nbacklog = 1024\n')
+        said = self.call("settings", "--changed", "--config", path)
+        self.assertEqual(tomllib.loads(said.out), {"host": "mx.example.org"})
+        self.assertIn("# Our name in greeting", said.out)
+
+    def test_without_a_file_it_is_the_defaults(self):
+        """But not where a file was named."""
+        said = self.call("settings")
+        self.assertIn("these are the defaults", said.out)
+        self.assertEqual(settings_from(tomllib.loads(said.out), "x"), Settings())
+        for words, environment in ((["/nowhere.toml"], {}), ([], {"TWISTEDMX_CONFIG": "/nowhere.toml"})):
+            said = self.call("settings", *words, environment=environment)
+            self.assertEqual(said.status, 1)
+            self.assertEqual(
+                said.beside, "twistedmx settings: /nowhere.toml: cannot be read: No such file or directory\n"
+            )
+
+    def test_faults_are_told_a_line_each(self):
+        """Beside the answer, which is none."""
+        said = self.call("settings", self.write("hots = 1\nbacklog = 0\n"))
+        self.assertEqual((said.status, said.out, len(said.beside.splitlines())), (1, "", 2))
+
+    def test_machines_get_each_with_value_default_unit_and_reason(self):
+        """In one document."""
+        said = self.call("settings", "--json", self.write("backlog = 5"))
+        (backlog,) = [entry for entry in said.json["settings"] if entry["key"] == "backlog"]
+        self.assertEqual((backlog["value"], backlog["default"], backlog["unit"]), (5, 1024, "connections"))
+        self.assertTrue(backlog["changed"])
+
+
+class TestRcpt(Calling):
+    def rcpt(self, arguments):
+        known = {answer["address"]: answer for answer in (ANN, BOB)}
+        if arguments["address"] not in known:
+            raise Refused(f"{arguments['address']!r} is no address: write local-part@domain")
+        return known[arguments["address"]]
+
+    def test_the_reply_the_backend_and_the_place_are_told(self):
+        """A line for each address; one refused recipient makes the status 1."""
+        self.serve(rcpt=self.rcpt)
+        said = self.ask("rcpt", "ann@example.org")
+        self.assertEqual(
+            (said.status, said.out),
+            (0, "ann@example.org: 250 2.1.5 Recipient ok (mailboxes.sql[0]) -> /srv/mail/example.org/ann\n"),
+        )
+        said = self.ask("rcpt", "ann@example.org", "bob@example.org")
+        self.assertEqual(
+            (said.status, said.out.splitlines()[1]),
+            (1, "bob@example.org: 550 5.1.1 No such mailbox here (mailboxes.sql[0]: unknown-mailbox)"),
+        )
+
+    def test_owner_and_detail_are_told_where_there_are_any(self):
+        """Whose file it becomes, and what only we may know."""
+        to = [{"address": "x", "maildir": "/m", "owner": "ann"}, {"address": "y", "maildir": "/n", "owner": ""}]
+        self.serve(rcpt={**ANN, "detail": "by alias staff", "destinations": to})
+        self.assertIn("(mailboxes.sql[0]: by alias staff) -> /m as ann, /n\n", self.ask("rcpt", "x@y").out)
+
+    def test_what_is_no_address_is_told_and_the_others_are_asked(self):
+        """Nobody wants to type them again."""
+        self.serve(rcpt=self.rcpt)
+        said = self.ask("rcpt", "@@", "ann@example.org")
+        self.assertEqual(said.status, 1)
+        self.assertEqual(said.beside, "twistedmx rcpt: '@@' is no address: write local-part@domain\n")
+        self.assertIn("ann@example.org: 250", said.out)
+
+    def test_machines_get_a_list(self):
+        """Of one address, too."""
+        self.serve(rcpt=self.rcpt)
+        said = self.ask("rcpt", "--json", "ann@example.org")
+        self.assertEqual((said.status, said.json), (0, [ANN]))
+        (answer,) = self.ask("rcpt", "--json", "@@").json
+        self.assertEqual(answer, {"address": "@@", "error": "'@@' is no address: write local-part@domain"})
+
+    def test_where_no_server_runs_the_settings_are_asked(self):
+        """And it is said, for a running server may have others."""
+        said = self.call(
+            "rcpt",
+            "ann@example.org",
+            "x@y",
+            "--config",
+            self.write(""),
+            look_up=lambda path, addresses: [ANN] * len(addresses),
+        )
+        self.assertEqual((said.status, len(said.out.splitlines())), (0, 2))
+        self.assertEqual(len(said.beside.splitlines()), 2, "told once")
+        self.assertIn("asked of the settings alone", said.beside)
+
+    def test_offline_asks_no_server(self):
+        """A new file can be tried before it is used."""
+        self.serve(rcpt=self.rcpt)
+        said = self.call("rcpt", "--offline", "x@y", "--socket", self.socket, look_up=lambda path, addresses: [BOB])
+        self.assertEqual((said.status, said.beside), (1, ""))
+
+    def test_settings_with_faults_are_told(self):
+        """A line each."""
+
+        def look_up(path, addresses):
+            raise ValueError(f"{path}: a: x\n{path}: b: y")
+
+        said = self.call("rcpt", "--offline", "x@y", "--config", "f", look_up=look_up)
+        self.assertEqual((said.status, said.beside), (1, "twistedmx rcpt: f: a: x\ntwistedmx rcpt: f: b: y\n"))
+
+    def test_a_server_that_cannot_be_asked_is_not_guessed_for(self):
+        """It runs, and may know better than the files."""
+        self.serve_octets(lambda line: b"?\n")
+        said = self.ask("rcpt", "x@y")
+        self.assertEqual((said.status, said.out), (2, ""))
+
+
+class TestStatus(Calling):
+    def test_what_is_not_yet_or_no_more_is_said_in_words(self):
+        """A certificate of yesterday is a reason for alarm."""
+        old = {"file": "old.pem", "names": ["a", "b"], "expires": 0, "days_left": -3}
+        self.serve(
+            status={
+                "reloaded": 1.0,
+                "listening": [],
+                "uptime": 5,
+                "since": 0,
+                "backends": [{"name": "x", "domains": list("abcdefg")}, {"name": "y", "domains": [], "state": "down"}],
+                "certificates": [old],
+                "disk": {"free_octets": None},
+            }
+        )
+        self.assertEqual(
+            self.ask("status").out,
+            """\
+since         1970-01-01 00:00:00 UTC, 5 s
+reloaded      1970-01-01 00:00:01 UTC
+listening     none
+backends      x: a, b, c, d, e, 2 more
+              y: no domains, down
+certificates  old.pem: a, b, expires 1970-01-01, EXPIRED 3 days ago
+disk          free space not known
+""",
+        )
+
+    def test_machines_get_what_the_server_said(self):
+        """Not a key less."""
+        self.serve(status=STATUS)
+        self.assertEqual(self.ask("status", "--json").json, STATUS)
+
+    def test_another_shape_is_printed_as_it_came(self):
+        """A server of next year tells other things."""
+        self.serve(status={"sessions": 5, "disk": None, "certificates": [{"path": "x"}], "new_thing": {"a_b": 1.25}})
+        self.assertEqual(
+            self.ask("status").out,
+            "sessions      5\ndisk          not known\ncertificates  path x\nnew thing     a b 1.2\n",
+        )
+
+    @settings(deadline=None)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(STATUS)) | st.text(), inner),
+        )
+    )
+    def test_anything_is_a_page(self, told):
+        """No answer makes a traceback."""
+        list(page(told if isinstance(told, dict) else {"status": told}))
+
+    def test_no_server_is_status_2(self):
+        """A watchdog tells it from a server that says no."""
+        said = self.ask("status")
+        self.assertEqual((said.status, said.out), (2, ""))
+        self.assertIn("no server runs there", said.beside)
+
+
+class TestReload(Calling):
+    def test_what_changed_is_told(self):
+        """By key."""
+        self.serve(reload={"changed": ["limits.size", "tls.certificate"]})
+        self.assertEqual(self.ask("reload").out, "reloaded; changed: limits.size, tls.certificate\n")
+
+    def test_that_nothing_changed_is_told(self):
+        """Tables and certificates were read again all the same."""
+        self.serve(reload={"changed": []})
+        self.assertEqual(self.ask("reload").out, "reloaded; no setting has changed\n")
+        self.assertEqual(self.ask("reload", "--json").json, {"changed": []})
+
+    def test_every_fault_is_told_a_line_each(self):
+        """The server goes on with what it had."""
+
+        def reload(arguments):
+            raise Refused("mx.toml: a: x\nmx.toml: b: \x1b[2J")
+
+        self.serve(reload=reload)
+        said = self.ask("reload")
+        self.assertEqual((said.status, said.out), (1, ""))
+        self.assertEqual(said.beside, "twistedmx reload: mx.toml: a: x\ntwistedmx reload: mx.toml: b: \\x1b[2J\n")

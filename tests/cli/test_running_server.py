@@ -1,0 +1,56 @@
+"""The commands as processes, beside a server in a process of its own: what an operator does in the first hour."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import twistedmx
+from tests.integration.program import Program
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(twistedmx.__file__)))
+
+
+class TestRunningServer(SynchronousTestCase):
+    """The demo's."""
+
+    def setUp(self):
+        folder = tempfile.mkdtemp(prefix="mx")  # the name of a socket has at most 107 octets
+        self.addCleanup(shutil.rmtree, folder)
+        self.server = Program(os.path.join(folder, "server"))
+        self.addCleanup(self.server.stop)
+        self.socket = os.path.join(self.server.data, "control.sock")
+
+    def command(self, *words):
+        return subprocess.run(
+            [sys.executable, "-m", "twistedmx", *words, "--socket", self.socket],
+            env={**os.environ, "PYTHONPATH": SOURCE},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def test_it_can_be_asked_and_told(self):
+        """status, rcpt and reload speak the language of the server that is there."""
+        done = self.command("status", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        status = json.loads(done.stdout)
+        self.assertEqual((status["version"], status["host"]), (twistedmx.__version__, "localhost"))
+        done = self.command("status")
+        self.assertIn(f"127.0.0.1:{self.server.port}", done.stdout)
+        self.assertIn(f"server        twistedmx {twistedmx.__version__}, localhost, process ", done.stdout)
+
+        done = self.command("rcpt", "demo@localhost", "nobody@localhost", "demo")
+        self.assertEqual(done.returncode, 1)
+        good, bad = done.stdout.splitlines()
+        self.assertTrue(good.startswith("demo@localhost: 250 2.1.5 "), good)
+        self.assertTrue(good.endswith(f" -> {self.server.maildir('demo')}"), good)
+        self.assertTrue(bad.startswith("nobody@localhost: 550 5.1.1 "), bad)
+        self.assertIn("'demo' is no address", done.stderr)
+
+        done = self.command("reload")
+        self.assertEqual((done.returncode, done.stdout), (0, "reloaded; no setting has changed\n"), done.stderr)

@@ -1,0 +1,94 @@
+"""One of each event, for the tests of whatever is made from events."""
+
+import attrs
+
+from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.event import (
+    BackendFailed,
+    BackendRecovered,
+    MailboxesKept,
+    MailboxesLoaded,
+    SessionEnded,
+    SessionOpened,
+    SettingsKept,
+    SettingsReloaded,
+    SubscriberDropped,
+    TlsEstablished,
+    TransactionEnded,
+)
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.verdict import Reason, verdict
+from twistedmx.policy.recipient import ACCEPTED
+from twistedmx.smtp import codes
+from twistedmx.smtp.path import parse_path
+
+AT = 1_800_000_000.125
+PEER = Peer(address="192.0.2.7", port=1024)
+TLS = Tls(protocol="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", server_name="mx.example.org")
+REFUSED = Recipient(
+    path=parse_path(b"nobody@example.org"), verdict=verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
+)
+OPENED = SessionOpened(at=AT, session="0123456789", peer=PEER)
+SECURED = TlsEstablished(at=AT, session="0123456789", peer=PEER, tls=TLS)
+TRANSACTION = TransactionEnded(
+    at=AT,
+    session="0123456789",
+    queue_id="0123456789.1",
+    peer=PEER,
+    helo="client.example",
+    tls=TLS,
+    envelope=Envelope(
+        reverse_path=parse_path(b"a@client.example"),
+        recipients=tuple(
+            Recipient(path=parse_path(each), verdict=ACCEPTED) for each in (b"demo@example.org", b"ann@example.org")
+        ),
+    ),
+    refused=(REFUSED,),
+    refused_count=1,
+    verdict=verdict(codes.accepted("0123456789.1"), Reason.ACCEPTED),
+    reason=Reason.ACCEPTED,
+    octets=1234,
+    seconds=0.12345,
+    detail="/mail/x/new/1",
+)
+GIVEN_UP = attrs.evolve(TRANSACTION, verdict=None, reason=Reason.LOST, refused=(), refused_count=0, octets=0, detail="")
+DISK_FULL = attrs.evolve(
+    TRANSACTION, verdict=verdict(codes.NO_SPACE, Reason.DISK_FULL), reason=Reason.DISK_FULL, detail="/mail: full"
+)
+SESSION = SessionEnded(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="client.example",
+    tls=None,
+    reason=Reason.QUIT,
+    seconds=1.5,
+    commands=6,
+    transactions=1,
+    messages=1,
+    refused_recipients=1,
+    errors=1,
+)
+LOADED = MailboxesLoaded(at=AT, source="/etc/boxes", addresses=3, seconds=0.0124)
+KEPT = MailboxesKept(at=AT, source="/etc/boxes", fault="/etc/boxes: 3: what is this?")
+FAILED = BackendFailed(at=AT, source="people", fault="connection refused")
+RECOVERED = BackendRecovered(at=AT, source="people", seconds=61.0004)
+RELOADED = SettingsReloaded(at=AT, source="/etc/mx.toml", changed=("limits.size", "log.format"))
+SETTINGS_KEPT = SettingsKept(at=AT, source="/etc/mx.toml", faults=("host: is no name", "listen: in use"))
+DROPPED = SubscriberDropped(at=AT, subscriber="Counters", fault="KeyError: 1")
+
+EVENTS = (
+    OPENED,
+    SECURED,
+    TRANSACTION,
+    GIVEN_UP,
+    DISK_FULL,
+    SESSION,
+    LOADED,
+    KEPT,
+    FAILED,
+    RECOVERED,
+    RELOADED,
+    SETTINGS_KEPT,
+    DROPPED,
+)

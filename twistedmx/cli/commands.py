@@ -1,0 +1,12 @@
+"""The table of commands. A new one is a file and a line here."""
+
+from typing import Final
+
+from twistedmx.cli.check_config import CHECK_CONFIG
+from twistedmx.cli.command import Command
+from twistedmx.cli.rcpt import RCPT
+from twistedmx.cli.reload import RELOAD
+from twistedmx.cli.settings import SETTINGS
+from twistedmx.cli.status import STATUS
+
+COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD)

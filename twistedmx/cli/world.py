@@ -1,0 +1,31 @@
+"""What a command asks of the server's own code. It is loaded when it is asked: with it comes all of Twisted."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+
+def _findings(path: str) -> tuple[list[str], list[str]]:
+    from twistedmx.service.check import findings
+
+    faults, dangers = findings(path)
+    return list(faults), list(dangers)
+
+
+def _look_up(path: str, addresses: Sequence[str]) -> list[Mapping[str, Any]]:
+    from twistedmx.service.offline import look_up
+
+    return list(look_up(path, addresses))
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """`environment`: of the process. `findings`: faults and dangers of a settings file. `look_up`: recipients, asked of the
+    backends that a settings file describes; raises ValueError with a line for each thing that hinders it.
+    """
+
+    environment: Mapping[str, str] = attrs.field(factory=lambda: dict(os.environ))
+    findings: Callable[[str], tuple[list[str], list[str]]] = _findings
+    look_up: Callable[[str, Sequence[str]], Sequence[Mapping[str, Any]]] = _look_up

@@ -1,0 +1,205 @@
+"""The system calls of a POSIX disk that need the rights of a directory's owner: whatever takes a path.
+
+The server makes them for its own files (`disk`), the agent for those of other users (`agent`); so this imports the
+standard library alone. A file begins without a name (O_TMPFILE) and is linked into place through /proc/self/fd where
+that is known to survive a power cut, else it has a name in `tmp` and is moved. Paths are absolute; all raise OSError.
+
+BUGS: on ext4 without a journal a file system check may throw away a file that was linked late. A directory on which a
+file system of another kind is mounted while we run keeps the way of writing that was chosen for it. The first message
+on a file system that makes files without a name but then refuses to link them fails; the next ones have names.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+
+# Making a nameless file: EOPNOTSUPP from the file system, EISDIR from a kernel that does not know the flag, EINVAL from
+# some network file systems.
+_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+# statfs(2) f_type. On others O_TMPFILE may work too, but does a sync before the link keep the octets? btrfs keeps no log
+# of a file while it has no name, and a later sync of its directory logs the file's existence alone: it may come back
+# empty. ext2 to ext4, XFS and tmpfs (which keeps nothing) are all a mail server usually meets.
+_NAMELESS_IS_SAFE = frozenset({0xEF53, 0x58465342, 0x01021994})
+
+_PROC = "/proc/self/fd"
+_REMEMBERED = 4096  # directories; ours is some 200 octets each
+
+_statfs = getattr(ctypes.CDLL(None), "statfs", None) if sys.platform == "linux" else None
+
+
+def _kind(path: str) -> int:
+    """The statfs type of the file system of `path`, or 0 where the system does not tell."""
+    answer = (ctypes.c_long * 64)()  # more than struct statfs is anywhere; its first word is the type
+    if _statfs is None or _statfs(os.fsencode(path), answer) != 0:
+        return 0
+    return int(answer[0]) & 0xFFFFFFFF
+
+
+def _is_stale(status: os.stat_result, touched_before: float) -> bool:
+    return stat.S_ISREG(status.st_mode) and max(status.st_atime, status.st_mtime) < touched_before
+
+
+class Paths:
+    """`now`: seconds since the epoch, as file times are. `nameless`: False gives every file a name from the start."""
+
+    def __init__(self, *, now: Callable[[], float], nameless: bool = True) -> None:
+        self._now = now
+        self._may_be_nameless = nameless
+        self._nameless: dict[str, bool] = {}  # by directory, so that the common case asks the system nothing
+        self._refusing: set[int] = set()  # devices that made a nameless file and would not link it
+
+    def look(self, path: str) -> None:
+        """Raises OSError where there is nothing, or we may not look."""
+        os.stat(path)
+
+    def make_directories(self, path: str) -> None:
+        """As `ports.Disk` says."""
+        missing = []
+        while path and not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for directory in reversed(missing):
+            try:
+                os.mkdir(directory, 0o700)
+            except FileExistsError:
+                if not os.path.isdir(directory):
+                    raise
+            try:
+                self.sync_directory(os.path.dirname(directory))
+            except OSError:
+                # Left there, it would pass for a safe one the next time.
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)
+                raise
+
+    def begin(self, directory: str, name: str) -> tuple[int, str]:
+        """Descriptor and temporary path of a new file: `create` of `ports.Disk`."""
+        nameless = self._nameless.get(directory)
+        if nameless is None:
+            nameless = self._choose(directory)
+        if nameless:
+            try:
+                return os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600), ""
+            except OSError as error:
+                if error.errno not in _NO_NAMELESS:
+                    raise
+                self._nameless[directory] = False
+        path = f"{directory}/{name}"
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), path
+
+    def _choose(self, directory: str) -> bool:
+        """May files of `directory` begin without a name? Raises FileNotFoundError if it is missing."""
+        device = os.stat(directory).st_dev
+        nameless = (
+            self._may_be_nameless
+            and hasattr(os, "O_TMPFILE")
+            and device not in self._refusing
+            and os.path.isdir(_PROC)
+            and _kind(directory) in _NAMELESS_IS_SAFE
+        )
+        if len(self._nameless) >= _REMEMBERED:
+            self._nameless.clear()
+        self._nameless[directory] = nameless
+        return nameless
+
+    def give_name(self, descriptor: int, temporary: str, path: str) -> None:
+        """Give an open file its name: `publish` of `ports.Disk`. `temporary`: the path it has, "" for none."""
+        if not temporary:
+            self._link_nameless(descriptor, path)
+            return
+        try:
+            os.link(temporary, path)
+        except OSError as error:
+            if os.fstat(descriptor).st_nlink == 2:
+                pass  # done, but NFS lost the answer and asked again
+            elif error.errno in _NO_LINKS:
+                # rename would replace; with 64 random bits in the name nobody comes in between.
+                if os.path.lexists(path):
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+                os.rename(temporary, path)
+                return
+            else:
+                raise
+        # It is published: a name left in tmp is swept some day, and is no reason to fail.
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+    def _link_nameless(self, descriptor: int, path: str) -> None:
+        try:
+            # Given a dst_dir_fd, Python calls linkat, which follows the link in /proc; link would say EXDEV. The kernel
+            # does not look at the descriptor, for `path` is absolute.
+            os.link(f"{_PROC}/{descriptor}", path, dst_dir_fd=descriptor, follow_symlinks=True)
+        except OSError as error:
+            if error.errno in _NO_LINKS or error.errno == errno.EXDEV:
+                self._refusing.add(os.fstat(descriptor).st_dev)
+                self._nameless.clear()
+            elif error.errno == errno.ENOENT:
+                self._nameless.clear()  # is it /proc that went away? Look again.
+            raise
+
+    def sync_directory(self, path: str) -> None:
+        """As `ports.Disk` says."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, path: str) -> None:
+        """As `ports.Disk` says."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def list_stale(self, directory: str, older_than: float) -> Sequence[str]:
+        """As `ports.Disk` says."""
+        touched_before = self._now() - older_than
+        stale = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+            for entry in entries:
+                # One that cannot be looked at, or went away meanwhile, is not ours to judge.
+                with contextlib.suppress(OSError):
+                    if _is_stale(entry.stat(follow_symlinks=False), touched_before):
+                        stale.append(entry.path)
+        return stale
+
+    def is_stale(self, path: str, older_than: float) -> bool:
+        """Would `list_stale` name it?"""
+        try:
+            return _is_stale(os.lstat(path), self._now() - older_than)
+        except FileNotFoundError:
+            return False
+
+    def free_octets(self, path: str) -> int:
+        """As `ports.Disk` says."""
+        while True:
+            try:
+                status = os.statvfs(path)
+            except (FileNotFoundError, NotADirectoryError):
+                if path in ("/", ""):
+                    raise
+                path = os.path.dirname(path)
+            else:
+                return status.f_bavail * status.f_frsize
+
+    def add_to_maildirsize(self, maildir: str, octets: int) -> bool:
+        """Add a message of so many octets to the Maildir's `maildirsize`. False if it has none.
+
+        One write with O_APPEND, as the Maildir++ page has it: others add to it at the same moment.
+        """
+        try:
+            # A symbolic link is not followed, and a FIFO without a reader makes nobody wait.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(f"{maildir}/maildirsize", flags)
+        except FileNotFoundError:
+            return False
+        try:
+            os.write(descriptor, b"%d 1\n" % octets)
+        finally:
+            os.close(descriptor)
+        return True

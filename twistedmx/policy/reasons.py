@@ -1,0 +1,30 @@
+"""Why, by what was said: the reason that a fixed reply stands for."""
+
+from typing import Final
+
+from twistedmx.model.verdict import Reason
+from twistedmx.smtp import codes
+from twistedmx.smtp.reply import Reply
+
+# Of content that is refused.
+FAULTS: Final[dict[Reply, Reason]] = {
+    codes.BARE_NEWLINE: Reason.BARE_NEWLINE,
+    codes.TEXT_LINE_TOO_LONG: Reason.LINE_TOO_LONG,
+    codes.TOO_LARGE: Reason.TOO_LARGE,
+    codes.ENDLESS: Reason.TOO_LARGE,
+}
+# Why a session ends, by the last words in it; any other means that the peer left.
+ENDINGS: Final[dict[Reply, Reason]] = {
+    codes.CLOSING: Reason.QUIT,
+    codes.NOT_SMTP: Reason.NOT_SMTP,
+    codes.BDAT_SYNTAX: Reason.SYNTAX,
+    codes.BARE_LF_IN_COMMAND: Reason.BARE_NEWLINE,
+    codes.ENDLESS: Reason.TOO_LARGE,
+    codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
+    codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
+    codes.TOO_MANY_MESSAGES: Reason.TOO_MANY_MESSAGES,
+    codes.IDLE: Reason.IDLE,
+    codes.TOO_SLOW: Reason.TOO_SLOW,
+    codes.SHUTDOWN: Reason.SHUTDOWN,
+    codes.FAULT: Reason.FAULT,
+}

@@ -1,0 +1,197 @@
+"""Counters: a subscriber of events that does as little as it can at each, in plain numbers.
+
+What they are called for Prometheus, and the price of saying it, is `report.prometheus`. Labels are words of closed lists and
+names from the settings, never what a peer said. What alerts look at begins at zero, so that its first step is seen.
+
+BUGS: recipients are counted when their transaction ends, not while it goes on.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+from twistedmx.model.event import (
+    BackendFailed,
+    BackendRecovered,
+    Event,
+    MailboxesKept,
+    MailboxesLoaded,
+    SessionEnded,
+    SessionOpened,
+    SettingsKept,
+    SettingsReloaded,
+    SubscriberDropped,
+    TlsEstablished,
+    TransactionEnded,
+)
+from twistedmx.model.verdict import Action, Reason
+from twistedmx.report.rates import LastMinute, Rates
+
+Decided = tuple[Action, Reason | None]
+
+_PROTOCOLS: Final = ("TLSv1.2", "TLSv1.3")
+# Sources of mailboxes that are told apart; the settings name fewer.
+_SOURCES: Final = 256
+_verdict_of: Final = attrgetter("verdict")
+_ACCEPTED: Final = (Action.ACCEPT, Reason.ACCEPTED)
+
+
+class Histogram:
+    """`counts`: one for each bound in `bounds`, of values up to it and above the one before; the last one is for the rest."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, *bounds: float) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class Counters:
+    """Since the start. All attributes are for reading."""
+
+    def __init__(self) -> None:
+        self.sessions_opened = 0
+        self.sessions: dict[Reason, int] = dict.fromkeys((Reason.QUIT, Reason.LOST, Reason.TLS_FAILED, Reason.FAULT), 0)
+        self.session_seconds = Histogram(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
+        # Reason None: refused without being remembered one by one.
+        self.recipients: dict[Decided, int] = {
+            _ACCEPTED: 0,
+            (Action.REJECT, Reason.UNKNOWN_MAILBOX): 0,
+            (Action.REJECT, Reason.NOT_OURS): 0,
+            (Action.DEFER, Reason.LOOKUP_FAILED): 0,
+            (Action.DEFER, Reason.LOOKUP_LATE): 0,
+        }
+        self.messages: dict[Decided, int] = {
+            _ACCEPTED: 0,
+            (Action.DEFER, Reason.DISK_FULL): 0,
+            (Action.DEFER, Reason.DISK_FAILED): 0,
+        }
+        self.without_message: dict[Reason, int] = {Reason.ABANDONED: 0, Reason.LOST: 0, Reason.QUIT: 0}
+        self.message_octets: dict[Action, int] = dict.fromkeys(Action, 0)
+        self.transaction_seconds = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+        self.handshakes: dict[str, int] = dict.fromkeys((*_PROTOCOLS, "other"), 0)
+        self.addresses: dict[str, int] = {}
+        self.loaded_at: dict[str, float] = {}
+        self.usable: dict[str, bool] = {}
+        self.backends: dict[str, bool] = {}
+        self.backend_failures = 0
+        self.reloads = {"taken": 0, "kept": 0}
+        self.reloaded_at = 0.0
+        self.subscribers_dropped = 0
+        self._last_sessions = LastMinute()
+        self._last_messages = LastMinute()
+        self._last_refused = LastMinute()
+        self._count: dict[type, Callable[[Any], None]] = {
+            SessionOpened: self._opened,
+            SessionEnded: self._ended,
+            TlsEstablished: self._secured,
+            TransactionEnded: self._transaction,
+            MailboxesLoaded: self._loaded,
+            MailboxesKept: self._kept,
+            BackendFailed: self._failed,
+            BackendRecovered: self._recovered,
+            SettingsReloaded: self._reloaded,
+            SettingsKept: self._settings_kept,
+            SubscriberDropped: self._dropped,
+        }
+
+    def __call__(self, event: Event) -> None:
+        count = self._count.get(type(event))
+        if count is not None:
+            count(event)
+
+    def rates(self, now: float) -> Rates:
+        """Of the minute before `now`, seconds since the epoch."""
+        return Rates(
+            sessions=self._last_sessions.total(now),
+            messages=self._last_messages.total(now),
+            refused_recipients=self._last_refused.total(now),
+        )
+
+    def keep_sources(self, names: Collection[str]) -> None:
+        """A reload: tables of mailboxes that are not among `names` are no more. Backends begin anew, whatever their names, and
+        tell when they are down; what the old ones told last holds no longer."""
+        self.backends.clear()
+        for known in (self.addresses, self.loaded_at, self.usable):
+            for name in [name for name in known if name not in names]:
+                del known[name]
+
+    def _opened(self, event: SessionOpened) -> None:
+        self.sessions_opened += 1
+        self._last_sessions.add(event.at)
+
+    def _ended(self, event: SessionEnded) -> None:
+        _add(self.sessions, event.reason)
+        self.session_seconds.observe(event.seconds)
+
+    def _secured(self, event: TlsEstablished) -> None:
+        protocol = event.tls.protocol
+        self.handshakes[protocol if protocol in _PROTOCOLS else "other"] += 1
+
+    def _transaction(self, event: TransactionEnded) -> None:
+        decided = event.verdict
+        if decided is None:
+            _add(self.without_message, event.reason)
+        else:
+            _add(self.messages, (decided.action, decided.reason))
+            self.message_octets[decided.action] += event.octets
+            if decided.action is Action.ACCEPT:
+                self._last_messages.add(event.at)
+        self.transaction_seconds.observe(event.seconds)
+        self.recipients[_ACCEPTED] += len(event.envelope.recipients)
+        if event.refused_count:
+            self._refused(event)
+
+    def _refused(self, event: TransactionEnded) -> None:
+        # A flood is refused with one and the same verdict: runs of it are counted at once (benchmarks/facts.py).
+        for decided, run in groupby(event.refused, _verdict_of):
+            _add(self.recipients, (decided.action, decided.reason), len(tuple(run)))
+        left = event.refused_count - len(event.refused)
+        for action, reason, count in event.refused_others:
+            _add(self.recipients, (action, reason), count)
+            left -= count
+        if left > 0:  # beyond the limit of recipients (RFC 5321 4.5.3.1.10): 452, without being looked up
+            _add(self.recipients, (Action.DEFER, None), left)
+        self._last_refused.add(event.at, event.refused_count)
+
+    def _loaded(self, event: MailboxesLoaded) -> None:
+        _put(self.addresses, event.source, event.addresses)
+        _put(self.loaded_at, event.source, event.at)
+        _put(self.usable, event.source, True)
+
+    def _kept(self, event: MailboxesKept) -> None:
+        _put(self.usable, event.source, False)
+
+    def _failed(self, event: BackendFailed) -> None:
+        self.backend_failures += 1
+        _put(self.backends, event.source, False)
+
+    def _recovered(self, event: BackendRecovered) -> None:
+        _put(self.backends, event.source, True)
+
+    def _reloaded(self, event: SettingsReloaded) -> None:
+        self.reloads["taken"] += 1
+        self.reloaded_at = event.at
+
+    def _settings_kept(self, event: SettingsKept) -> None:
+        self.reloads["kept"] += 1
+
+    def _dropped(self, event: SubscriberDropped) -> None:
+        self.subscribers_dropped += 1
+
+
+def _add(counts: dict[Any, int], key: Any, count: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + count
+
+
+def _put(known: dict[str, Any], source: str, value: Any) -> None:
+    if source in known or len(known) < _SOURCES:
+        known[source] = value

@@ -1,0 +1,66 @@
+"""The log in the journal of systemd, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): each field by itself.
+
+    journalctl SYSLOG_IDENTIFIER=twistedmx TWISTEDMX_REASON=disk-full
+
+MESSAGE is the line as text. Ours are TWISTEDMX_PEER, TWISTEDMX_QUEUE_ID and so on; a list is one value, with commas. What
+does not fit into a datagram goes by a sealed file in memory, as sd_journal_send does it.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from typing import Final
+
+from twistedmx.model.event import Event
+from twistedmx.report.datagrams import Datagrams
+from twistedmx.report.fields import FIELDS, flat, severity, text
+from twistedmx.report.losses import Losses
+
+SOCKET: Final = "/run/systemd/journal/socket"
+_ALWAYS: Final = (("SYSLOG_IDENTIFIER", "twistedmx"), ("SYSLOG_FACILITY", "2"))  # RFC 5424 6.2.1: mail system
+
+
+class Journald:
+    """A subscriber of events."""
+
+    def __init__(self, losses: Losses, path: str = SOCKET) -> None:
+        self._datagrams = Datagrams(path, losses, send_in_memory)
+
+    def __call__(self, event: Event) -> None:
+        fields_of = FIELDS.get(type(event))
+        if fields_of is None:
+            return
+        fields = fields_of(event)
+        ours = ((f"TWISTEDMX_{name.upper()}", flat(value)) for name, value in fields.items())
+        message = ("MESSAGE", text(fields)), ("PRIORITY", str(severity(event)))
+        self._datagrams.send(entry((*message, *_ALWAYS, *ours)))
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._datagrams.close()
+
+
+def entry(fields: Iterable[tuple[str, str]]) -> bytes:
+    """One entry of the journal. A value of several lines comes with its length, so that it cannot begin a field."""
+    parts = []
+    for name, value in fields:
+        octets = value.encode("utf-8", "backslashreplace")
+        if b"\n" in octets:
+            parts.append(b"%s\n%s%s\n" % (name.encode("ascii"), struct.pack("<Q", len(octets)), octets))
+        else:
+            parts.append(b"%s=%s\n" % (name.encode("ascii"), octets))
+    return b"".join(parts)
+
+
+def send_in_memory(journal: socket.socket, datagram: bytes) -> None:
+    """Hand over a file in memory instead: sealed, so that the journal may trust it not to change. Raises OSError."""
+    descriptor = os.memfd_create("twistedmx", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.write(descriptor, datagram)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        socket.send_fds(journal, [], [descriptor])
+    finally:
+        os.close(descriptor)

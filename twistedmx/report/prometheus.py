@@ -1,0 +1,168 @@
+"""The counters as Prometheus reads them: names, labels and help, made when somebody asks. docs/metrics.md has each.
+
+Names follow prometheus.io/docs/practices/naming: base units (bytes, seconds), `_total` for what only grows. Here is no
+network: `net.metrics` serves it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from platform import python_version
+from typing import Any, Final
+
+import attrs
+import twisted
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from twisted.logger import Logger
+
+from twistedmx import __version__
+from twistedmx.report.counters import Counters, Decided, Histogram
+
+_log: Final = Logger()
+
+
+@attrs.frozen(kw_only=True)
+class Gauges:
+    """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
+
+    `sessions`, `secured`: open ones, and those of them under TLS. `certificates`: name and end (seconds since the epoch) of
+    each. `free_octets`: on the disk that messages go to; None while nobody knows. `log_lines_lost`: since the start.
+    """
+
+    sessions: Callable[[], int]
+    secured: Callable[[], int]
+    certificates: Callable[[], Iterable[tuple[str, float]]]
+    free_octets: Callable[[], int | None]
+    log_lines_lost: Callable[[], int]
+
+
+def registry_of(counters: Counters, gauges: Gauges) -> CollectorRegistry:
+    """All that a scrape shows: ours, and what Linux knows of the process."""
+    registry = CollectorRegistry()
+    registry.register(CountersCollector(counters, gauges))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class CountersCollector(Collector):
+    """Asked for each scrape. A gauge that cannot be read is left out, and said in the log."""
+
+    def __init__(self, counters: Counters, gauges: Gauges) -> None:
+        self._counters = counters
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, in the order of docs/metrics.md."""
+        yield from self._of_sessions()
+        yield from self._of_mail()
+        yield from self._of_mailboxes()
+        yield from self._of_the_server()
+
+    def _of_sessions(self) -> Iterator[Metric]:
+        counters, gauges = self._counters, self._gauges
+        yield _total("sessions_opened", "Sessions that were greeted.", counters.sessions_opened)
+        by_reason = {(reason.value,): count for reason, count in counters.sessions.items()}
+        yield _totals("sessions", "Sessions that ended, by who ended them and why.", ("reason",), by_reason)
+        yield from _gauge("sessions_open", "Sessions that are open.", gauges.sessions)
+        yield from _gauge("sessions_secured", "Sessions that are open and under TLS.", gauges.secured)
+        yield _histogram("session_seconds", "From the greeting of a session to its end.", counters.session_seconds)
+        by_protocol = {(protocol,): count for protocol, count in counters.handshakes.items()}
+        yield _totals("tls_handshakes", "TLS handshakes that were completed.", ("protocol",), by_protocol)
+
+    def _of_mail(self) -> Iterator[Metric]:
+        counters = self._counters
+        labels = ("verdict", "reason")
+        yield _totals("recipients", "RCPTs in transactions that ended.", labels, _decided(counters.recipients))
+        yield _totals("messages", "Messages that were answered.", labels, _decided(counters.messages))
+        ended = {(reason.value,): count for reason, count in counters.without_message.items()}
+        yield _totals("transactions_without_message", "Transactions given up before that.", ("reason",), ended)
+        octets = {(action.value,): count for action, count in counters.message_octets.items()}
+        yield _totals("message_bytes", "Octets of messages that were answered, as received.", ("verdict",), octets)
+        yield _histogram("transaction_seconds", "From MAIL to the end.", counters.transaction_seconds)
+
+    def _of_mailboxes(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _of_sources("mailboxes_loaded", "Addresses in a table of mailboxes.", counters.addresses)
+        yield _of_sources(
+            "mailboxes_loaded_timestamp_seconds", "When a table was last read and could be used.", counters.loaded_at
+        )
+        yield _of_sources(
+            "mailboxes_usable",
+            "0: the newest version of a table cannot be used, the last good one is.",
+            counters.usable,
+        )
+        yield _of_sources("backend_up", "0: a backend of mailboxes does not answer.", counters.backends)
+        yield _total("backend_failures", "Times that a backend of mailboxes went down.", counters.backend_failures)
+
+    def _of_the_server(self) -> Iterator[Metric]:
+        counters, gauges = self._counters, self._gauges
+        certificates = GaugeMetricFamily(
+            "twistedmx_certificate_expiry_timestamp_seconds", "When a certificate ends.", labels=("certificate",)
+        )
+        for name, end in _asked("certificates", gauges.certificates) or ():
+            certificates.add_metric((name,), end)
+        yield certificates
+        yield from _gauge("disk_free_bytes", "Room where messages are written.", gauges.free_octets)
+        results = {(result,): count for result, count in counters.reloads.items()}
+        yield _totals("reloads", "Reloads of the settings: taken, or kept as they were.", ("result",), results)
+        if counters.reloaded_at:
+            yield GaugeMetricFamily(
+                "twistedmx_reload_timestamp_seconds", "When settings were last taken up anew.", counters.reloaded_at
+            )
+        lost = _asked("log_lines_lost", gauges.log_lines_lost)
+        if lost is not None:
+            yield _total("log_lines_lost", "Lines of the log that could not be written.", lost)
+        yield _total("subscribers_dropped", "Subscribers of events that failed.", counters.subscribers_dropped)
+        build = GaugeMetricFamily(
+            "twistedmx_build_info", "Always 1; the versions.", labels=("version", "twisted", "python")
+        )
+        build.add_metric((__version__, twisted.__version__, python_version()), 1)
+        yield build
+
+
+def _decided(counts: Mapping[Decided, int]) -> dict[tuple[str, ...], int]:
+    return {
+        (action.value, reason.value if reason is not None else "too-many-recipients"): count
+        for (action, reason), count in counts.items()
+    }
+
+
+def _total(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(f"twistedmx_{name}", about, value)
+
+
+def _totals(name: str, about: str, labels: tuple[str, ...], counts: Mapping[Any, int]) -> Metric:
+    """`counts`: by a tuple of the labels' values."""
+    family = CounterMetricFamily(f"twistedmx_{name}", about, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _of_sources(name: str, about: str, known: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"twistedmx_{name}", about, labels=("source",))
+    for source, value in known.items():
+        family.add_metric((source,), value)
+    return family
+
+
+def _histogram(name: str, about: str, histogram: Histogram) -> Metric:
+    buckets, below = [], 0
+    for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
+        below += count
+        buckets.append(("+Inf" if bound == float("inf") else str(float(bound)), float(below)))
+    return HistogramMetricFamily(f"twistedmx_{name}", about, buckets=buckets, sum_value=histogram.sum)
+
+
+def _gauge(name: str, about: str, ask: Callable[[], float | None]) -> Iterator[Metric]:
+    value = _asked(name, ask)
+    if value is not None:
+        yield GaugeMetricFamily(f"twistedmx_{name}", about, value)
+
+
+def _asked(name: str, ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except Exception:
+        _log.failure("the metric {name} cannot be read", name=name)
+        return None

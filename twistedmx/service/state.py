@@ -1,0 +1,69 @@
+"""How a running server is, in numbers: for `twistedmx status` and for who scrapes."""
+
+import resource
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from twistedmx import __version__
+from twistedmx.report.prometheus import Gauges
+from twistedmx.service.places import place_of
+
+if TYPE_CHECKING:
+    from twistedmx.service.server import Server
+
+_DAY = 86_400
+
+
+def gauges(server: "Server") -> Gauges:
+    """What is known elsewhere than in the counters, asked at each scrape."""
+    return Gauges(
+        sessions=lambda: len(server.factory.connections),
+        secured=lambda: server.factory.under_tls,
+        certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
+        free_octets=server.lasting.acceptance.free_octets,
+        log_lines_lost=lambda: server.lasting.losses.lines,
+    )
+
+
+def state(server: "Server") -> dict[str, Any]:
+    """As JSON can say it. Times are seconds since the epoch, spans seconds."""
+    lasting, settings = server.lasting, server.parts.settings
+    now = lasting.world.now()
+    rates = lasting.counters.rates(now)
+    return {
+        "version": __version__,
+        "pid": lasting.world.pid(),
+        "host": server.parts.site.host,
+        "settings": server.parts.source,
+        "since": server.since,
+        "uptime": now - server.since,
+        "reloaded": server.reloaded,
+        "listening": [place_of(port) for port in server.ports],
+        "sessions": {"open": len(server.factory.connections), "tls": server.factory.under_tls},
+        "rates": {
+            "connections": rates.sessions,
+            "messages": rates.messages,
+            "refused_recipients": rates.refused_recipients,
+        },
+        "limits": {
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            **{name: value for name, value in attrs.asdict(settings.limits).items()},
+        },
+        "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
+        "certificates": [
+            {
+                "file": each.file,
+                "names": list(each.names),
+                "expires": each.expires,
+                "days_left": int((each.expires - now) // _DAY),
+            }
+            for each in _certificates(server)
+        ],
+        "disk": {"free_octets": lasting.acceptance.free_octets()},
+        "log": {"lines_lost": lasting.losses.lines, "subscribers_dropped": list(lasting.events.dropped)},
+    }
+
+
+def _certificates(server: "Server") -> Any:
+    return server.parts.tls.certificates() if server.parts.tls is not None else ()

@@ -1,0 +1,27 @@
+"""What the program has of the machine."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+import attrs
+
+from twistedmx.ports import Disk
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """What the program has of the machine: given, so that a test can give another.
+
+    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process.
+    """
+
+    reactor: Any
+    disk: Disk
+    now: Callable[[], float] = time.time
+    pid: Callable[[], int] = os.getpid
+    chance: Callable[[], Random] = Random
+    uid: Callable[[], int] = os.geteuid
+    environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))

@@ -1,0 +1,64 @@
+"""This machine, as far as the dangers of settings depend on it. Nothing here waits but the resolver."""
+
+import grp
+import os
+import pwd
+import resource
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twistedmx.settings.dangers import Account, Machine
+
+_SOMAXCONN = "/proc/sys/net/core/somaxconn"
+_FIRST_FREE_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+
+def this_machine() -> Machine:
+    """As it is now."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return Machine(
+        resolve=addresses_of,
+        is_ours=is_ours,
+        stat=os.stat,
+        account=account,
+        descriptors=sys.maxsize if descriptors == resource.RLIM_INFINITY else descriptors,
+        somaxconn=_number(_SOMAXCONN, 4096),
+        first_free_port=_number(_FIRST_FREE_PORT, 1024),
+        uid=os.geteuid(),
+    )
+
+
+def addresses_of(name: str) -> Sequence[str]:
+    """As the system's resolver says. Raises OSError, and UnicodeError of a name that is none."""
+    found = socket.getaddrinfo(name, 25, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
+def is_ours(address: str) -> bool:
+    """The kernel binds a socket to an address of ours alone; a socket for datagrams, so that no peer notices."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def account(name: str) -> Account | None:
+    """A user of the system with its groups."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    groups = {group.gr_gid for group in grp.getgrall() if name in group.gr_mem}
+    return Account(name=name, uid=entry.pw_uid, groups=frozenset({entry.pw_gid, *groups}))
+
+
+def _number(path: str, otherwise: int) -> int:
+    try:
+        return int(Path(path).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return otherwise
