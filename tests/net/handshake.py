@@ -68,7 +68,8 @@ def attempted(step):
     except SSL.WantReadError:
         return None
     except SSL.Error as error:
-        return error.args[0][-1][-1] if error.args and error.args[0] else str(error)
+        stack = error.args[0] if error.args else None  # of a SysCallError it is a number
+        return stack[-1][-1] if isinstance(stack, list) and stack else str(error)
     return None
 
 

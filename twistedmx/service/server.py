@@ -34,6 +34,8 @@ from twistedmx.service.users import give_folder, users_of
 from twistedmx.settings import BadSettings, Settings
 from twistedmx.settings.difference import beyond_reload, changed
 
+_log = Logger(namespace="twistedmx")
+
 # What else is said when the server listens: of its settings and its first port, lines.
 FirstWords = Callable[[Settings, IListeningPort], list[str]]
 
@@ -41,8 +43,6 @@ FirstWords = Callable[[Settings, IListeningPort], list[str]]
 class Server(MultiService):
     """`becomes`: the user that it is once its ports are bound, "" when it stays who it is. `read`: the settings as they
     are written now; raises BadSettings."""
-
-    _log = Logger(namespace="twistedmx")
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Server(MultiService):
                 f"started as root, with no user to become, and {', '.join(outside)} can be reached from elsewhere: "
                 'write user = "mail" (or a user of its own) into the settings, or start twistd with --uid'
             )
-        self._log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
+        _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
 
     def _prepare_for_others(self) -> None:
         """What only root can: a data folder for who we become, and the agent that writes to system users. Raises CannotStart."""
@@ -164,10 +164,10 @@ class Server(MultiService):
         self._listen_for_commands()
         self.parts.events.release(self.lasting.events)
         for warning in self.parts.backends.warnings:
-            self._log.warn("{warning}", warning=warning)
+            _log.warn("{warning}", warning=warning)
         self.lasting.acceptance.start()
         for line in self._first_lines():
-            self._log.info("{line}", line=line)
+            _log.info("{line}", line=line)
         self._systemd.ready(self.lasting.world.reactor)
 
     def _listen_for_commands(self) -> None:
@@ -217,15 +217,15 @@ class Server(MultiService):
 
     def reload_by_signal(self) -> None:
         """As `reload`; what comes of it is told as an event, and in the log of twistd."""
-        self._log.info("{words}", words="SIGHUP: reads the settings again")
+        _log.info("{words}", words="SIGHUP: reads the settings again")
         self.reload().addErrback(self._not_reloaded)
 
     def _not_reloaded(self, failure: Failure) -> None:
         if not isinstance(failure.value, Faults):
-            self._log.failure("a reload failed by a fault of ours", failure=failure)
+            _log.failure("a reload failed by a fault of ours", failure=failure)
             return
         for fault in failure.value.faults:
-            self._log.error("not reloaded: {fault}", fault=fault)
+            _log.error("not reloaded: {fault}", fault=fault)
 
     @defer.inlineCallbacks
     def _take_up(self) -> Any:

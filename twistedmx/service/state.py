@@ -48,7 +48,7 @@ def state(server: "Server") -> dict[str, Any]:
         },
         "limits": {
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            **{name: value for name, value in attrs.asdict(settings.limits).items()},
+            **attrs.asdict(settings.limits),
         },
         "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
         "certificates": [
