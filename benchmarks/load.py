@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -53,26 +54,34 @@ class Load:
             ["taskset", "-c", str(core), program(tls=mode == "tls"), mode, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
+        self._heard = b""  # and not yet read
 
     def wait_for(self, event: str, *, seconds: float) -> dict[str, Any]:
         """What it tells next, which is `event`. Raises CannotMeasure when it is an error, or does not come."""
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], seconds)[0]:
-            raise CannotMeasure(f"the load generator told no {event!r} within {seconds:.0f} s")
-        line = self._process.stdout.readline()
-        if not line:
-            raise CannotMeasure(f"the load generator ended with status {self._process.wait()} before {event!r}")
+        line = self._line(event, time.monotonic() + seconds)
         told: dict[str, Any] = json.loads(line)
         if told.pop("event") != event:
-            raise CannotMeasure(told.get("words", line.strip()))
+            raise CannotMeasure(told.get("words", repr(line)))
         return told
+
+    def _line(self, event: str, until: float) -> bytes:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        while b"\n" not in self._heard:
+            if not select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise CannotMeasure(f"the load generator did not tell {event!r} in time")
+            octets = os.read(descriptor, 65_536)
+            if not octets:
+                raise CannotMeasure(f"the load generator ended with status {self._process.wait()} before {event!r}")
+            self._heard += octets
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line
 
     def go_on(self) -> None:
         """It has waited for us."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(b"\n")
         self._process.stdin.flush()
 
     def __enter__(self) -> "Load":

@@ -272,6 +272,18 @@ class TestCopies(Base):
         )
 
 
+    def test_a_client_that_was_verified_is_named(self):
+        """Whoever reads the field must know that the name is proved, and not the peer's word."""
+        self.receiver.secured(attrs.evolve(TLS, client="mail.partner.example", server_name="mx.example.org"))
+        self.receiver.answer(Ehlo(domain="new.example"))
+        self.begin()
+        self.send(b"x\n")
+        self.assertIn(
+            b"(using TLSv1.3 cipher TLS_AES_256_GCM_SHA384 client mail.partner.example verified)",
+            self.message.copies[0].trace,
+        )
+
+
 class TestBehindAProxy(Base):
     def make(self):
         peer = Peer(address="192.0.2.7", port=1024)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.service import CannotStart, Options, World, build, makeService
@@ -338,7 +339,7 @@ class TestRunning(TestCase):
 
     async def test_a_stop_says_421_to_who_is_there_and_refuses_who_comes(self):
         """RFC 5321 3.8."""
-        service = await self.started()
+        service = await self.started(timeouts=Timeouts(grace=0.0))
         address = service.ports[0].getHost()
         client = await self.talk(service, b"EHLO client.example\r\n")
         while b"250 LIMITS" not in client.heard:

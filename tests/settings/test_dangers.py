@@ -214,6 +214,34 @@ class TestWritable(SynchronousTestCase):
         self.assertEqual(list(dangers.not_writable("data", "/x", "mx", FakeMachine().machine(stat=hidden))), [])
 
 
+class TestReadAgain(SynchronousTestCase):
+    def told(self, mode, uid, gid, user="mx"):
+        fake = FakeMachine()
+        fake.files["/mx.pem"] = (stat.S_IFREG | mode, uid, gid)
+        return list(dangers.not_readable("tls.certificate", "/mx.pem", user, fake.machine()))
+
+    def test_a_key_that_root_alone_can_read_is_told(self):
+        """The start goes well; the first renewal does not."""
+        (told,) = self.told(0o600, 0, 0)
+        self.assertIn("tls.certificate: /mx.pem cannot be read by mx", told)
+
+    def test_owner_and_group_may(self):
+        """That is how it should be."""
+        for mode, uid, gid in ((0o600, 900, 0), (0o640, 0, 8)):
+            self.assertEqual(self.told(mode, uid, gid), [])
+
+    def test_without_another_user_nothing_changes_after_the_start(self):
+        """Whoever starts it reads it again."""
+        self.assertEqual(self.told(0o600, 0, 0, user=""), [])
+
+    def test_system_users_need_a_server_that_was_root(self):
+        """Else each of their messages is deferred, for ever."""
+        settings = Settings(mailboxes=MailboxSettings(passwd=(PasswdSettings(domains=("example.org",)),)))
+        for uid, count in ((0, 0), (1000, 1)):
+            told = dangers.dangers(settings, "", "mx.example.org", FakeMachine().machine(uid=uid))
+            self.assertEqual(len([line for line in told if line.startswith("mailboxes.passwd: ")]), count)
+
+
 class TestAll(SynchronousTestCase):
     def test_a_sound_file_has_no_danger(self):
         """A warning that is always there is read by nobody."""

@@ -14,8 +14,14 @@ def received(site: Site, transaction: Transaction, peer: Peer, tls: Tls | None, 
         peer_literal=f"{peer.name} {peer.literal}" if peer.name else peer.literal,
         host=site.host,
         protocol=trace.with_protocol(esmtp=esmtp, tls=tls is not None, smtputf8=mail.parameters.smtputf8),
-        tls=f"{tls.protocol} cipher {tls.cipher}" if tls is not None else "",
+        tls=_agreed(tls) if tls is not None else "",
         queue_id=transaction.queue_id,
         recipient=envelope.recipients[0].path if len(envelope.recipients) == 1 else None,
         at=site.ports.now(),
     )
+
+
+def _agreed(tls: Tls) -> str:
+    """Without the name that the peer asked for: that is its choice, and in the log."""
+    verified = f" client {tls.client} verified" if tls.client else ""
+    return f"{tls.protocol} cipher {tls.cipher}{verified}"

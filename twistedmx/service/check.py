@@ -28,5 +28,6 @@ def findings(path: str) -> tuple[list[str], list[str]]:
     return [], [
         *dangers(settings, path, host, this_machine()),
         *dangers_of_tls(settings.tls, host=host, at=world.now()),
+        *settings.log.warnings(),
         *parts.backends.warnings,
     ]

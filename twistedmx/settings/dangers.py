@@ -83,6 +83,13 @@ def dangers(settings: Settings, source: str, host: str, machine: Machine) -> lis
     found += backlog_is_cut(settings.backlog, machine)
     found += too_few_descriptors("backlog", settings.backlog, settings.writing.batch, machine)
     found += anybody_commands(settings.control.mode)
+    for key, path in _read_again(settings):
+        found += not_readable(key, path, settings.user, machine)
+    if settings.mailboxes.passwd and machine.uid != 0:
+        found.append(
+            "mailboxes.passwd: mail of other users can be written by a server alone that was started as root, and you are "
+            f"user {machine.uid}; start it as root, with `user` set"
+        )
     found += not_writable("data", settings.data, settings.user, machine)
     if os.path.isabs(settings.mailboxes.maildir):  # else it is in `data`
         found += not_writable("mailboxes.maildir", settings.mailboxes.maildir, settings.user, machine)
@@ -188,6 +195,27 @@ def anybody_commands(mode: str) -> Iterator[str]:
     """Who may write to the control socket may command the server."""
     if int(mode, 8) & stat.S_IWOTH:
         yield f"control.mode: {mode} lets every user of this machine command the server; write 0660 for a group, or 0600"
+
+
+def _read_again(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Files that a reload reads, when root has been given up."""
+    yield "mailboxes.table", settings.mailboxes.table
+    yield "tls.certificate", settings.tls.certificate
+    for number, path in enumerate(settings.tls.certificates):
+        yield f"tls.certificates[{number}]", path
+
+
+def not_readable(key: str, path: str, user: str, machine: Machine) -> Iterator[str]:
+    """Root can read it at the start, and the user whom root becomes cannot at the next reload."""
+    account = machine.account(user) if user else None
+    if account is None or account.uid == 0 or not path:
+        return
+    try:
+        found = machine.stat(path)
+    except OSError:
+        return
+    if not _may(found, account, stat.S_IROTH):
+        yield f"{key}: {path} cannot be read by {account.name}, and a reload will fail: chgrp {account.name}, chmod g+r"
 
 
 def not_writable(key: str, path: str, user: str, machine: Machine) -> Iterator[str]:
