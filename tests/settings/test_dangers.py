@@ -6,7 +6,9 @@ import stat
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.mailbox.passwd import PasswdSettings
 from twistedmx.settings import Settings, dangers, settings_from
+from twistedmx.settings.composed import MailboxSettings
 from twistedmx.settings.dangers import Account, Machine
 from twistedmx.settings.machine import account, addresses_of, is_ours, this_machine
 
