@@ -4,6 +4,7 @@ In a control group (cgroup v2) of their own where we may make one, which is exac
 down: exact to some ticks of 10 ms, and blind to who ended without being waited for.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -94,10 +95,8 @@ class Group:
             return
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            pass
         for _ in range(100):
             left = self.pids()
             for pid in left:
@@ -144,7 +143,5 @@ def _pss_of(pid: int) -> int:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -206,8 +206,10 @@ static void advance(void) {
     uint64_t t = now();
     if (t - last_news > (uint64_t)o.patience * 1000000) fail("no reply from the server for %ld s", o.patience);
     if (stage == WARM && (rounds_done - rounds_at_stage >= o.warm_rounds || t - stage_began > 60e6) &&
-        t - stage_began >= o.warm_seconds * 1e6)
+        t - stage_began >= o.warm_seconds * 1e6) {
         begin_measured();
+        return;
+    }
     if (stage != MEASURED) return;
     if (o.total ? rounds_done - rounds_at_stage < o.total : t - stage_began < o.seconds * 1e6) return;
     tell("end");

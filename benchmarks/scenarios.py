@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
 from benchmarks.load import Load
 from benchmarks.peers.peer import Peer
@@ -40,25 +41,22 @@ class Case:
 
 
 def _rejects() -> list[Case]:
-    cases = []
-    for pipelined in (0, 1):
-        for connections in (1, 100, 580, 2000):
-            cases.append(
-                Case(
-                    name=f"reject-{connections}" + "-pipelined" * pipelined,
-                    scenario="reject",
-                    title=f"unknown recipients, {connections:,} connections, "
-                    + ("pipelined" if pipelined else "lock-step"),
-                    mode="reject",
-                    options={"connections": connections, "pipelined": pipelined, "seconds": 5},
-                    counts="refused",
-                    unit="RCPT/s",
-                    quick={"seconds": 1.5},
-                    needs=("pipelining",) if pipelined else (),
-                    brief=connections == 580,
-                )
-            )
-    return cases
+    return [
+        Case(
+            name=f"reject-{connections}" + "-pipelined" * pipelined,
+            scenario="reject",
+            title=f"unknown recipients, {connections:,} connections, " + ("pipelined" if pipelined else "lock-step"),
+            mode="reject",
+            options={"connections": connections, "pipelined": pipelined, "seconds": 5},
+            counts="refused",
+            unit="RCPT/s",
+            quick={"seconds": 1.5},
+            needs=("pipelining",) if pipelined else (),
+            brief=connections == 580,
+        )
+        for pipelined in (0, 1)
+        for connections in (1, 100, 580, 2000)
+    ]
 
 
 def _accepts() -> list[Case]:
@@ -187,6 +185,8 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
     options["at_once"] = peer.at_once
     options["refusal"] = peer.refusal
     options["port"] = port
+    if case.mode in ("reject", "churn"):
+        options["domain"] = peer.unknown_domain
     if case.mode == "accept":
         options["pipelined"] = int(peer.pipelining)
     if case.mode == "idle":
@@ -204,6 +204,8 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         else:
             told, cpu, wall = _between(load, group)
     count = told[case.counts]
+    if not count:
+        raise CannotMeasure(f"nothing was done in {told['seconds']:.1f} s")
     told["ramp_seconds"] = ramp["ramp_seconds"]
     return {
         "rate": count / told["seconds"] / (1e6 if case.counts == "octets" else 1),

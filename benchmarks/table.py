@@ -88,8 +88,8 @@ def report(result: Result) -> str:
         found = rows(case, result)
         if len(found) > 1:
             parts.append(f"{case.name}: {case.title}\n{aligned(found)}")
-    for skipped in result["skipped"]:
-        parts.append(f"not measured: {skipped['case']} of {skipped['peer']}: {skipped['why']}")
+    lost = [f"not measured: {row['case']} of {row['peer']}: {row['why']}" for row in result["skipped"]]
+    parts += ["\n".join(lost)] if lost else []
     reached = [row for row in targets(result) if row[3] != "not measured"]
     if len(reached) > 1:
         parts.append(aligned(reached))

@@ -1,7 +1,7 @@
 """What we want to reach on one core, and whether a result does."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 

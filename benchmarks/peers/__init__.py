@@ -1,1 +1,1 @@
-"""The servers that are measured, each in a file of its own: how it is started, what differs from its defaults, what its 250 promises."""
+"""The servers that are measured, a file each: how it is started, what differs from its defaults, what its 250 promises."""

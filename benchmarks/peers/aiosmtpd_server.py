@@ -1,4 +1,4 @@
-"""A server of aiosmtpd: PORT FOLDER CERTIFICATE KEY. Recipients in a set; each message goes into a Maildir of the standard library."""
+"""A server of aiosmtpd: PORT FOLDER CERTIFICATE KEY. Recipients in a set; messages go into a Maildir of the standard library."""
 
 import asyncio
 import mailbox

@@ -69,6 +69,7 @@ class Peer(ABC):
     recipients: ClassVar[str]  # how it knows them
     differs: ClassVar[str]  # from its defaults
     refusal: ClassVar[int] = 550  # of an unknown recipient
+    unknown_domain: ClassVar[str] = DOMAIN  # in which recipients are refused
     pipelining: ClassVar[bool] = True
     starttls: ClassVar[bool] = True
     at_once: ClassVar[int] = 128  # connections that may be in the making
@@ -94,6 +95,9 @@ class Peer(ABC):
         """Of its process."""
         return {**os.environ, "PYTHONPATH": str(ROOT)}
 
+    def clean(self, place: Place) -> None:  # noqa: B027  # most have nothing to do
+        """Remove what it has written outside of the folder."""
+
     def start(self, place: Place) -> "Running":
         """It has greeted when this returns. Raises CannotMeasure."""
         return Running(self, place)
@@ -103,6 +107,7 @@ class Running:
     """A server that runs."""
 
     def __init__(self, peer: Peer, place: Place) -> None:
+        self._peer, self._place = peer, place
         self._output = place.folder / "output"
         self.group = Group(peer.name)
         with open(self._output, "wb") as output:
@@ -122,6 +127,7 @@ class Running:
     def stop(self) -> None:
         """End it, with all its processes."""
         self.group.stop()
+        self._peer.clean(self._place)
 
     def words(self) -> str:
         """The end of what it has said."""

@@ -29,6 +29,9 @@ class Twistedmx(Peer):
 
     def command(self, place: Place) -> Sequence[str]:
         place.write("mailboxes", "".join(f"{local}@{DOMAIN}\n" for local in local_parts()))
+        for local in local_parts():  # a mailbox that is older than today has its folders
+            for name in ("tmp", "new", "cur"):
+                (place.folder / "data/mail" / DOMAIN / local / name).mkdir(parents=True)
         pem = place.write("both.pem", place.key.read_text() + place.certificate.read_text())
         pem.chmod(0o600)
         settings = place.write(

@@ -271,7 +271,6 @@ class TestCopies(Base):
             self.message.copies[0].trace,
         )
 
-
     def test_a_client_that_was_verified_is_named(self):
         """Whoever reads the field must know that the name is proved, and not the peer's word."""
         self.receiver.secured(attrs.evolve(TLS, client="mail.partner.example", server_name="mx.example.org"))

@@ -63,6 +63,56 @@ class TestLines(SynchronousTestCase):
         self.assertEqual(losses.lines, 1)
 
 
+class TestGathered(SynchronousTestCase):
+    def setUp(self):
+        self.path = self.mktemp()
+        self.turn = []
+        self.losses = Losses()
+        self.lines = Lines(self.path, self.losses, later=self.turn.append)
+
+    def written(self):
+        with open(self.path, encoding="utf-8") as file:
+            return file.read()
+
+    def test_the_lines_of_a_turn_are_written_at_its_end(self):
+        """Together: each write of its own would cost a third of the line."""
+        for line in ("one", "two"):
+            self.lines(line)
+        self.assertFalse(os.path.exists(self.path))
+        (flush,) = self.turn
+        flush()
+        self.assertEqual(self.written(), "one\ntwo\n")
+
+    def test_the_next_turn_begins_anew(self):
+        """Else its lines would wait for ever."""
+        self.lines("one")
+        self.turn.pop()()
+        self.lines("two")
+        self.turn.pop()()
+        self.assertEqual(self.written(), "one\ntwo\n")
+
+    def test_a_close_loses_nothing(self):
+        """A stop and a reload close; the flush that was asked for comes later, and finds nothing."""
+        self.lines("one")
+        self.lines.close()
+        self.turn.pop()()
+        self.assertEqual(self.written(), "one\n")
+
+    def test_a_turn_without_end_is_written_in_between(self):
+        """What is held is bounded."""
+        for number in range(1000):
+            self.lines(str(number))
+        self.assertEqual(self.written().count("\n"), 1000)
+
+    def test_each_line_that_is_lost_is_counted(self):
+        """A folder that is not there takes all of them with it."""
+        lines = Lines(os.path.join(self.mktemp(), "log"), self.losses, later=self.turn.append)
+        for line in ("one", "two", "three"):
+            lines(line)
+        self.turn.pop()()
+        self.assertEqual(self.losses.lines, 3)
+
+
 class TestStandardOutput(SynchronousTestCase):
     def setUp(self):
         self.read, self.write = os.pipe()

@@ -26,11 +26,12 @@ def log_of(
     host: str,
     pid: Callable[[], int],
     twistd: Callable[[str], None],
+    later: Callable[[Callable[[], None]], object] | None = None,
 ) -> Destination:
     """Opens nothing before the first line: by then privileges were dropped.
 
     `losses`: counts on when a reload makes another log. `host`: our name. `twistd`: takes a line for twistd's own log, which
-    adds the time.
+    adds the time. `later`: calls at the end of this turn of the reactor.
     """
     match settings.destination:
         case "journald":
@@ -40,5 +41,5 @@ def log_of(
         case "twistd":
             return Log(settings, twistd, stamped=False)
         case destination:
-            lines = Lines("-" if destination == "stdout" else settings.file, losses)
+            lines = Lines("-" if destination == "stdout" else settings.file, losses, later=later)
             return Log(settings, lines, stamped=True, close=lines.close)

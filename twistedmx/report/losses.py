@@ -12,9 +12,9 @@ class Losses:
         self.lines = 0
         self._said = False
 
-    def lost(self, destination: str, error: str) -> None:
-        """A line is gone, and `error` says why."""
-        self.lines += 1
+    def lost(self, destination: str, error: str, lines: int = 1) -> None:
+        """Lines are gone, and `error` says why."""
+        self.lines += lines
         if not self._said:
             self._said = True
             self._log.error("lines of the log are lost: {destination}: {error}", destination=destination, error=error)

@@ -175,6 +175,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting) -> Parts:
             host=host,
             pid=world.pid,
             twistd=lambda line: _log.info("{line}", line=line),
+            later=lambda flush: world.reactor.callLater(0, flush),
         ),
         events=events,
         listening=listening,

@@ -246,7 +246,7 @@ class Server(MultiService):
         self._adopt(parts)
         self._listening |= bound
         gone = [self._listening.pop(place) for place in list(self._listening) if place not in parts.listening]
-        before.close()
+        before.log.close()
         parts.events.release(self.lasting.events)
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in gone])
         self.reloaded = self._now()
@@ -289,6 +289,7 @@ class Server(MultiService):
         yield self.lasting.acceptance.stop()
         self.lasting.owners.stop()
         self.lasting.mailboxes.close()
+        self.parts.log.close()
         self.lasting.wheel.stop()
         if self._metrics is not None:
             yield self._metrics.stopListening()

@@ -1,5 +1,6 @@
 """From the command line to a server that is ready to be started."""
 
+import gc
 import os
 import pwd
 import resource
@@ -39,6 +40,8 @@ def makeService(options: Options) -> Server:
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # What is there by now stays: the collector need not look at it at each of its rounds (4 % of a refused RCPT).
+    gc.freeze()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server

@@ -1,0 +1,173 @@
+"""docs/performance.md: its prose stands below, its tables come from a result.
+
+    python -m benchmarks.page result.json [result2.json …] > docs/performance.md
+
+Several results, as of several calls of `python -m benchmarks --json`, are taken together. The charts that it shows are those of
+`--svg docs/performance`; with `--svg DIR` they are drawn here as well.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import chart, results, table
+from benchmarks.fault import CannotMeasure
+from benchmarks.results import Result
+from benchmarks.scenarios import CASES, SCENARIOS
+
+_CHARTS = (
+    "reject-580",
+    "reject-580-pipelined",
+    "churn",
+    "accept-4k-1",
+    "accept-4k-20",
+    "idle",
+    "big",
+    "short-lines",
+    "tls",
+)
+_HEADINGS = {
+    "reject": "Unknown recipients",
+    "churn": "Connections",
+    "accept": "Messages",
+    "idle": "Idle sessions",
+    "big": "Large messages",
+    "short-lines": "Short lines",
+    "tls": "TLS",
+}
+_WORDS = {
+    "reject": """\
+An attacker who guesses names: EHLO, then MAIL, five unknown recipients and RSET, again and again without a pause. The figure that
+counts is the price of a thousand refused recipients in seconds of CPU, MAIL and RSET included. Lock-step waits for each reply;
+pipelined sends a round in one packet, to servers that offer PIPELINING.""",
+    "churn": "One such round per connection: greeting, EHLO, MAIL, five unknown recipients, QUIT; then a new connection.",
+    "accept": """\
+Mail for known recipients, which each server makes as safe as it does by default before it says 250 (see the servers): the rates of
+servers that sync and of those that do not are not of the same thing.""",
+    "idle": """\
+Sessions that have said EHLO and then nothing. Memory is the PSS of all processes of the server, less what it was with one session;
+the kernel's own memory for sockets and processes is not in it.""",
+    "big": "One connection that sends one message after another. The memory is PSS, before and at most.",
+    "short-lines": "The same with the worst of texts: lines of 20 octets.",
+    "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
+}
+_TOP = """\
+# Performance
+
+What {title} costs, beside other servers, on one core. Every table on this page comes from one file of results:
+`{command}`, {at}, {machine[processor]}, {machine[memory_gib]} GiB, {machine[kernel]}, Python {machine[python]}. Figures of other
+machines are others; what may be compared is what stands in one table.
+
+    python -m benchmarks.peers.install                  # servers that are not here, into a folder of their own
+    python -m benchmarks --json result.json --svg docs/performance
+    python -m benchmarks.page result.json > docs/performance.md
+
+`python -m benchmarks --help` says how to measure less than all. `python -m benchmarks --check` tells in a minute whether this tree
+has become slower than `benchmarks/recorded.json`.
+
+## What we want, and what was measured
+
+{targets}
+"""
+_METHOD = """\
+## How it is measured
+
+- The server has one core to itself, with all its processes; the load has another. The load is a C program (`benchmarks/load.c`),
+  one thread around epoll, each connection from a loopback address of its own. Its loop is closed: it sends when it has been
+  answered. That is the worst a peer can do; a botnet thinks longer.
+- Every reply is compared with what it has to be. One wrong reply, a lost connection or a minute of silence, and the run counts as
+  failed instead of fast.
+- A run begins with a server that was started for it, connections that are all greeted, and some time to get warm. Each figure is
+  the median of the runs; a run of every server comes before the next run of any, so that what drifts drifts for all.
+- CPU is that of all processes of the server, kernel included, counted by their control group. `core busy` below 100 % means that
+  the disk or the round trips were waited for.
+- Before each run a fixed loop of Python is timed on the server's core. CPU beside that loop is what `--check` compares.
+- Messages are not deleted while it is measured, for ext4 is slow for some seconds after many were.
+
+What this does not say: there is no network and no DNS, no content filter, no delivery behind the queue, and hardly any think time.
+Loopback makes a packet cheap for both ends. On a virtual machine the neighbours are part of every figure, and its disk may say
+"synced" before it is. A server with a process per connection is measured against the kernel's scheduler as much as by itself.
+"""
+
+
+def page(result: Result) -> str:
+    """All of it."""
+    ours = next(iter(result["peers"].values()))
+    parts = [
+        _TOP.format(
+            title=ours["title"],
+            command=result["command"],
+            at=result["at"],
+            machine=result["machine"],
+            targets=table.markdown(table.targets(result)),
+        ),
+        _METHOD,
+        "## The servers\n",
+        _servers(result),
+    ]
+    for scenario in SCENARIOS:
+        parts += _section(scenario, result)
+    skipped = sorted({(row["peer"], row["case"], row["why"]) for row in result["skipped"]})
+    if skipped:
+        parts.append("## What is not measured\n")
+        parts.append(_together(skipped))
+    profile = Path(__file__).with_name("profile.md")
+    if profile.exists():
+        parts.append(profile.read_text())
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _servers(result: Result) -> str:
+    fields = ("title", "version", "promise", "recipients", "differs")
+    rows = [("server", "version", "true at its 250", "recipients", "differs from its defaults")]
+    rows += [tuple(peer[field] for field in fields) for peer in result["peers"].values()]
+    return table.markdown(rows).replace("---:", "---") + "\n"
+
+
+def _section(scenario: str, result: Result) -> list[str]:
+    parts = []
+    for case in CASES:
+        rows = table.rows(case, result) if case.scenario == scenario else []
+        if len(rows) < 2:
+            continue
+        if not parts:
+            parts += [f"## {_HEADINGS[scenario]}\n", _WORDS[scenario] + "\n"]
+        title = case.title[0].upper() + case.title[1:]
+        parts.append(f"### {title}\n")
+        if case.name in _CHARTS and chart.draw(case, result):
+            parts.append(f"![{title}](performance/{case.name}.svg)\n")
+        parts.append(table.markdown(rows) + "\n")
+    return parts
+
+
+def _together(skipped: list[tuple[str, str, str]]) -> str:
+    """A row for each server and reason."""
+    cases: dict[tuple[str, str], list[str]] = {}
+    for peer, case, why in skipped:
+        cases.setdefault((peer, why), []).append(case)
+    rows = [("server", "cases", "why"), *((peer, ", ".join(names), why) for (peer, why), names in cases.items())]
+    return table.markdown(rows).replace("---:", "---") + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.page",
+        description="Writes docs/performance.md from results.",
+        epilog="Example: python -m benchmarks.page result.json > docs/performance.md",
+    )
+    parser.add_argument("results", nargs="+", metavar="FILE", help="of python -m benchmarks --json")
+    parser.add_argument("--svg", metavar="DIR", help="draw the charts as well")
+    chosen = parser.parse_args()
+    try:
+        result = results.joined([results.read(path) for path in chosen.results])
+    except CannotMeasure as error:
+        print(f"benchmarks.page: {error}", file=sys.stderr)
+        return 1
+    if chosen.svg:
+        chart.draw_all(result, Path(chosen.svg))
+    print(page(result), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
