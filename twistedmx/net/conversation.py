@@ -133,11 +133,15 @@ class Conversation(Protocol):
         replied = False
         if self._much and turns.spent:
             self._rest()
-        share = left = turns.share()
-        while not (self._holding_off() or self._closed):
+        share = left = turns.least
+        while not (self._waiting or self._stalled or self._resting or self._closed):
             if left <= 0:
-                self._rest()
-                break
+                if share == turns.least:  # more than who has little to say
+                    share = turns.share()
+                    left += share - turns.least
+                if left <= 0:
+                    self._rest()
+                    break
             input_ = session.next_input()
             if type(input_) is Need:
                 break
@@ -161,7 +165,8 @@ class Conversation(Protocol):
                     self._hang_up(answer)
                 else:
                     self._start_tls()
-        turns.spend(share - left)
+        if share - left >= turns.least:
+            turns.spend(share - left)
         return replied
 
     def _holding_off(self) -> bool:

@@ -28,13 +28,14 @@ def inputs_in(octets: int) -> int:
 
 
 class Turns:
-    """The turns of one server. `clock`: whose callLater(0) is the next turn of the reactor. The rest are inputs."""
+    """The turns of one server. `clock`: whose callLater(0) is the next turn of the reactor. The rest are inputs: `least` are
+    answered without asking."""
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, *, budget: int = _BUDGET, most: int = _MOST, least: int = _LEAST) -> None:
         self._clock = clock
-        self._budget, self._most, self._least = budget, most, least
+        self._budget, self._most, self.least = budget, most, least
         self._line: deque[Callable[[], None]] = deque()
         self._left = budget
         self._asked = False
@@ -46,13 +47,12 @@ class Turns:
 
     def share(self) -> int:
         """Inputs that a session may answer now."""
-        return max(self._least, min(self._most, self._left))
+        return max(self.least, min(self._most, self._left))
 
     def spend(self, inputs: int) -> None:
-        """So many were answered. A few are not worth counting."""
-        if inputs >= self._least:
-            self._left -= inputs
-            self._ask()
+        """So many were answered; fewer than `least` are not worth counting."""
+        self._left -= inputs
+        self._ask()
 
     def wait(self, go_on: Callable[[], None]) -> None:
         """`go_on` is called when its turn has come."""

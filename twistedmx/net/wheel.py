@@ -48,8 +48,11 @@ class Wheel:
         if self._call is None:
             self._origin, self._turned = now, 0
             self._call = self._clock.callLater(_TICK, self._turn)
-        deadline._at = now + seconds
-        slot = self._slot(deadline._at)
+        at, before = now + seconds, deadline._at
+        deadline._at = at
+        if deadline._bucket is not None and at >= before:
+            return  # nearly always: its bucket will find it put off
+        slot = self._slot(at)
         if deadline._bucket is not None:
             if deadline._slot <= slot:
                 return

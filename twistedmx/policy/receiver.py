@@ -211,10 +211,9 @@ class Receiver:
 
     def _decided(self, decision: Decision, command: Rcpt) -> Reply:
         self._open_transaction().add(command, decision)
-        verdict_, destinations = decision
-        if not destinations:
+        if not decision[1]:
             self._refused_recipients += 1
-        return verdict_.reply
+        return decision[0].reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 
