@@ -74,7 +74,8 @@ _METHOD = """\
 
 - The server has one core to itself, with all its processes; the load has another. The load is a C program (`benchmarks/load.c`),
   one thread around epoll, each connection from a loopback address of its own. Its loop is closed: it sends when it has been
-  answered. That is the worst a peer can do; a botnet thinks longer.
+  answered. That is the worst a peer can do; a botnet thinks longer. While it measures it never sleeps: else a server would pay, with
+  each reply, for waking a core, which on a virtual machine costs more than the reply.
 - Every reply is compared with what it has to be. One wrong reply, a lost connection or a minute of silence, and the run counts as
   failed instead of fast.
 - A run begins with a server that was started for it, connections that are all greeted, and some time to get warm. Each figure is

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from benchmarks.results import Result, medians
 
-_FILE = Path(__file__).with_name("recorded.json")
+FILE = Path(__file__).with_name("recorded.json")
 _MARGIN = 1.25
 _OURS = "twistedmx"
 
 
-def write(result: Result) -> None:
+def write(result: Result, file: Path = FILE) -> None:
     """What was measured of ours is what later runs are compared with. Cases that were not measured keep their figure."""
-    kept = _read()
+    kept = _read(file)
     kept |= {case: round(peers[_OURS]["ratio"], 6) for case, peers in medians(result).items() if _OURS in peers}
-    _FILE.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
+    file.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
 
 
-def slower(result: Result) -> list[str]:
+def slower(result: Result, file: Path = FILE) -> list[str]:
     """A line for each case that costs more than it did, beyond the margin, or that was never recorded."""
-    known = _read()
+    known = _read(file)
     found = []
     for case, peers in medians(result).items():
         if _OURS not in peers:
@@ -37,9 +37,9 @@ def slower(result: Result) -> list[str]:
     return found
 
 
-def _read() -> dict[str, float]:
+def _read(file: Path) -> dict[str, float]:
     try:
-        kept: dict[str, float] = json.loads(_FILE.read_text())
+        kept: dict[str, float] = json.loads(file.read_text())
     except FileNotFoundError:
         return {}
     return kept

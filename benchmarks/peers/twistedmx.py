@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from typing import ClassVar
 
 import twisted
 
@@ -17,7 +18,9 @@ class Twistedmx(Peer):
     title = "twistedmx"
     promise = "file in each Maildir, and its name, synced (fsync of file and folder)"
     recipients = "table of 10,000, in memory"
-    differs = "limits of a session raised, backlog 4096; log to a file"
+    differs = "limits of sessions and of handshakes raised, backlog 4096; log to a file"
+
+    twistd_words: ClassVar[tuple[str, ...]] = ()
 
     def why_not(self) -> str:
         return ""
@@ -49,7 +52,10 @@ messages = {_MANY}
 size = {64 << 20}
 [tls]
 certificate = {json.dumps(str(pem))}
-{self.more_tls}
+[handshakes]
+host_burst = {_MANY}
+burst = {_MANY}
+under_way = {_MANY}
 [log]
 file = "log"
 """,
@@ -58,6 +64,3 @@ file = "log"
             *(sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
             *("twistedmx", "--config", str(settings)),
         ]
-
-    more_tls = ""
-    twistd_words: tuple[str, ...] = ()

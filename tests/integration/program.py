@@ -2,9 +2,12 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +18,9 @@ _SOURCE = Path(twistedmx.__file__).resolve().parent.parent
 _PLUGIN = Path("twisted", "plugins", "twistedmx_plugin.py")
 _TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 ORDERLY = -signal.SIGTERM
+# Lines that should not be there. That it runs as root is how some run the tests, and no fault of the server's.
+COMPLAINT = re.compile(r"Traceback|dropin|#(?!warn\] runs as root)(?:warn|error|critical)")
+LOOPBACK = "tcp:0:interface=127.0.0.1"
 LISTENS = r"twistedmx \S+ listens on (.+)$"
 
 
@@ -44,6 +50,25 @@ class TwistdProcess:
         )
         assert self._process.stdout is not None
         self.output = Output(self._process.stdout)
+        self.pid = self._process.pid
+
+    def ports_of(self, listens: str = LISTENS) -> list[int]:
+        """The ports that it says it listens on, once it has. Kills it when it does not."""
+        try:
+            places = self.output.wait_for(listens)[1]
+        except AssertionError:
+            self._process.kill()
+            raise
+        return [int(port) for port in re.findall(r":(\d+)", places)]
+
+    def hang_up(self) -> None:
+        """SIGHUP: read the settings again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def ended(self) -> tuple[int, list[str]]:
+        """As `stop`, of one that ends by itself."""
+        self._asked = True
+        return self.stop()
 
     def ask_to_stop(self) -> None:
         """SIGTERM, once: to a second one twistd answers with a traceback."""
@@ -68,28 +93,94 @@ class TwistdProcess:
         return status, lines
 
 
+class Started(TwistdProcess):
+    """A server by the settings file `config`. `words`: more of `twistd twistedmx`'s. `environment`: beside ours.
+
+    It may not come to listen: `ports_of` waits for that, `ended` for its end.
+    """
+
+    def __init__(self, config: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
+        folder = config.parent
+        super().__init__(
+            [_TWISTD, "-n", "--pidfile=", "twistedmx", "--config", str(config), *words],
+            folder=str(folder),
+            environment=shown(folder / "place", **(environment or {})),
+        )
+
+
+def shown(place: Path, **more: str) -> dict[str, str]:
+    """The environment in which a Python finds the package under test, and its twistd the plugin. `place`: will be made."""
+    return {**os.environ, "PYTHONPATH": str(_place(str(place))), **more}
+
+
+def command(*words: str) -> "subprocess.CompletedProcess[str]":
+    """`twistedmx` with these words, as an operator types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "twistedmx", *words],
+        env={**os.environ, "PYTHONPATH": str(_SOURCE)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def programs(folder: Path) -> Path:
+    """A folder as a virtual environment is: its bin/ has twistd, twistedmx and python. `folder`: will be made."""
+    place = _place(str(folder / "place"))
+    (folder / "bin").mkdir()
+    commands = {"twistd": _TWISTD, "twistedmx": f"{sys.executable} -m twistedmx", "python": sys.executable}
+    for name, words in commands.items():
+        path = folder / "bin" / name
+        path.write_text(f'#!/bin/sh\nPYTHONPATH={place} exec {words} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+    return folder
+
+
+def short_folder() -> Path:
+    """A new folder, for everybody to look into: the name of a Unix socket has at most 107 octets, those of trial have more.
+    Its maker removes it with `remove`."""
+    folder = Path(tempfile.mkdtemp(prefix="mx"))
+    folder.chmod(0o755)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """With all that is in it."""
+    shutil.rmtree(folder)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """One that nobody listens on just now, for programs that cannot say which one they were given."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Program(TwistdProcess):
     """A server that runs in `folder`, with its data there in `data`. It listens when it is built.
 
-    `endpoints`: where, in Twisted's words. `port`, `ports`: their numbers.
+    `endpoints`, `tls_endpoints`: where, in Twisted's words; `port`, `ports`: their numbers.
     """
 
-    def __init__(self, folder: str, endpoints: Sequence[str] = ("tcp:0:interface=127.0.0.1",)) -> None:
+    def __init__(
+        self,
+        folder: str,
+        endpoints: Sequence[str] = ("tcp:0:interface=127.0.0.1",),
+        tls_endpoints: Sequence[str] = (),
+    ) -> None:
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
         os.makedirs(self.folder, exist_ok=True)
         words = [word for endpoint in endpoints for word in ("--port", endpoint)]
+        words += [word for endpoint in tls_endpoints for word in ("--tls-port", endpoint)]
         super().__init__(
             [_TWISTD, "-n", "--pidfile=", "twistedmx", "--data", self.data, *words],
             folder=self.folder,
             environment={**os.environ, "PYTHONPATH": str(_place(self.folder + "-place"))},
         )
-        try:
-            places = self.output.wait_for(LISTENS)[1]
-        except AssertionError:
-            self._process.kill()
-            raise
-        self.ports = [int(port) for port in re.findall(r":(\d+)", places)]
+        self.ports = self.ports_of()
         self.port = self.ports[0]
 
     def maildir(self, mailbox: str) -> str:

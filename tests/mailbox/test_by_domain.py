@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.mailbox.world import TEMPLATE, Told
+from tests.mailbox.world import TEMPLATE, Threads, Told
 from twistedmx.mailbox.aliases import Targets
 from twistedmx.mailbox.by_domain import BackendState, MailboxesByDomain
 from twistedmx.mailbox.faults import BadTable
@@ -65,13 +65,14 @@ def own_postmaster(domain: str) -> Lookup:
     return Lookup(outcome=Outcome.FOUND, destinations=(destination,))
 
 
-def table_of(directory: str, text: str, **rules: object) -> TableMailboxes:
+def table_of(directory: str, text: str, threads: Threads | None = None, **rules: object) -> TableMailboxes:
+    run = execute if threads is None else threads.run
     os.makedirs(directory, exist_ok=True)
     file = os.path.join(directory, "mailboxes")
     with open(file, "w", encoding="utf-8") as written:
         written.write(text)
     table = TableMailboxes(
-        path=file, maildirs=TEMPLATE.text, run_in_thread=execute, now=float, events=Told(), rules=Rules(**rules)
+        path=file, maildirs=TEMPLATE.text, run_in_thread=run, now=float, events=Told(), rules=Rules(**rules)
     )
     table.load()
     return table
@@ -147,6 +148,19 @@ class TestDomains(ByDomainTestCase):
         self.assertEqual(whole.find(path("eve@example.com")), found("eve@example.com"))
         whole.close()
         self.assertEqual((self.users.closed, self.others.closed, new.closed), (1, 1, 1))
+
+    def test_a_table_that_is_replaced_while_it_is_read_is_not_half_believed(self) -> None:
+        """A reload moves a domain from folders to the table: a RCPT that waited must not hear that it is not ours."""
+        threads = Threads()
+        old = table_of(self.mktemp(), "eve@example.com", elsewhere={b"example.net": "others"}, threads=threads)
+        whole = MailboxesByDomain([self.others], table=old, template=TEMPLATE)
+        os.utime(old.state().partition(":")[0], (1, 1))
+        whole.refresh()
+        waits = whole.find(path("bob@example.net"))
+        new = table_of(self.mktemp(), "eve@example.com\nbob@example.net")
+        whole.replace([self.users], table=new, template=TEMPLATE)
+        threads.work()
+        self.assertIs(self.successResultOf(waits).outcome, Outcome.FOUND)
 
     def test_a_replacement_at_fault_changes_nothing(self) -> None:
         """A reload is all or nothing."""

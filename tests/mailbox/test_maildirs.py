@@ -1,6 +1,8 @@
 """Mailboxes that are there because their folders are: the port's suite, and what the disk may have in store."""
 
+import errno
 import os
+from typing import Any
 from unittest import SkipTest
 
 from hypothesis import given
@@ -13,6 +15,7 @@ from tests.mailbox.test_by_domain import path, table_of
 from tests.mailbox.world import TEMPLATE, Threads, means
 from twistedmx.mailbox.by_domain import MailboxesByDomain
 from twistedmx.mailbox.case import CaseRules
+from twistedmx.mailbox.folders import folder_name
 from twistedmx.mailbox.keys import folded
 from twistedmx.mailbox.maildirs import MaildirsMailboxes, MaildirsSettings, _Tree
 from twistedmx.mailbox.template import safe_name
@@ -112,10 +115,26 @@ class TestFolders(FoldersTestCase):
         backend = self.backend()
         answer = self.find(backend, "bob@example.org")
         self.assertIs(answer.outcome, Outcome.COULD_NOT_TELL)
-        self.assertEqual(answer.detail, f"{self.directory}: the link for 'bob' leads nowhere")
+        told = f"{self.directory}: the link for 'bob' leads nowhere, or the disk does not tell what it is"
+        self.assertEqual(answer.detail, told)
         os.mkdir(f"{self.root}/large")
         self.clock.advance(1)
         self.assertEqual(self.maildirs(backend, "bob@example.org"), [f"{self.directory}/bob"])
+
+    def test_a_name_whose_kind_the_disk_does_not_tell_cannot_be_told(self) -> None:
+        """File systems that keep no kinds in their directories (some NFS, old XFS) are asked for each name, and may fail."""
+
+        class Untold:
+            name = "ann"
+
+            def is_dir(self) -> bool:
+                raise OSError(errno.EIO, "Input/output error")
+
+            def is_symlink(self) -> bool:
+                return False
+
+        untold: Any = Untold()
+        self.assertEqual(folder_name(untold), "")
 
     def test_a_folder_that_differs_in_case_is_found_unless_case_matters(self) -> None:
         """Somebody made it by hand; where case matters it is another mailbox."""

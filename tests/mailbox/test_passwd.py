@@ -185,11 +185,28 @@ class TestUsers(SynchronousTestCase):
         self.assertIn("mailboxes.passwd[0]: ", answer.detail)
         self.assertIn("Input/output error", answer.detail)
 
+    def test_look_ups_that_hang_hold_so_many_threads_and_no_more(self) -> None:
+        """A home on a file server that is gone must not take the threads of all other backends."""
+        backend = self.backend(most_at_once=2)
+        hanging = []
+        for name in ("ann", "bob", "eve"):
+            hanging.append(backend.find(path(f"{name}@example.org")))
+            self.clock.advance(6)  # each is given up, and its thread is not done
+        self.assertEqual(len(self.threads.begun), 2)
+        outcomes = [self.successResultOf(answer).outcome for answer in hanging]
+        self.assertEqual(outcomes, [Outcome.COULD_NOT_TELL] * 3)
+        self.threads.work()
+        self.clock.advance(6)
+        self.threads.begun.clear()
+        backend.find(path("ann@example.org"))
+        self.assertEqual(len(self.threads.begun), 1)
+
     def test_settings_that_cannot_be_are_told(self) -> None:
         """Before the server starts. least_uid 0 would be root."""
         for key, values in {
             "domains": ((), ("@",)),
-            "maildir": ("", "/srv/{local}", "../x", "a\nb"),
+            # The last ones are other ways to write Maildir, which the agent would take for another path.
+            "maildir": ("", "/srv/{local}", "../x", "a\nb", "./Maildir", "Maildir/", "mail//in"),
             "least_uid": (0,),
             "delimiters": ("a", "+ "),
         }.items():

@@ -314,6 +314,13 @@ class TestFailure(RememberedTestCase):
             self.assertIs(self.successResultOf(answer).outcome, Outcome.COULD_NOT_TELL)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_closed_it_does_not_say_that_the_source_failed(self) -> None:
+        """A reload under load must not read in the log as a database that went down, and never came back."""
+        answers = [self.ask_later(number) for number in range(5)]
+        self.remembered.close()
+        details = {self.successResultOf(answer).detail for answer in answers}
+        self.assertEqual((self.told.events, details), ([], {"sql: it was closed"}))
+
 
 class TestSettings(SynchronousTestCase):
     def test_what_makes_no_sense_is_refused(self) -> None:

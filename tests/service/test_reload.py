@@ -7,8 +7,9 @@ from random import Random
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, _SystemdParser, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import TestCase
 
 from twistedmx.delivery.disk import PosixDisk
@@ -74,16 +75,19 @@ class ReloadCase(TestCase):
         with open(os.path.join(self.folder, name), "w") as file:
             file.write(text)
 
-    def start(self):
+    def build(self, uid=1000):
         world = World(
             reactor=reactor,
             disk=PosixDisk(now=lambda: NOW),
             now=lambda: NOW,
             chance=lambda: Random(1),
-            uid=lambda: 1000,
+            uid=lambda: uid,
             environment={},
         )
-        server = build(read_file(self.path), world, source=self.path, read=lambda: read_file(self.path))
+        return build(read_file(self.path), world, source=self.path, read=lambda: read_file(self.path))
+
+    def start(self, uid=1000):
+        server = self.build(uid)
         self.told = []
         server.privilegedStartService()
         server.startService()
@@ -102,6 +106,13 @@ class ReloadCase(TestCase):
         await client.line()
         await client.ask("EHLO client.example.org")
         return client
+
+    async def until(self, there):
+        """Turns of the reactor until `there` is true; the time limit of trial ends what never is."""
+        while not there():
+            turned = Deferred()
+            reactor.callLater(0, turned.callback, None)
+            await turned
 
     async def refused(self, server):
         """The faults of a reload that is not done."""
@@ -237,6 +248,43 @@ class TestReload(ReloadCase):
         self.assertEqual(await self.refused(server), ["a reload is under way: wait for it"])
         await first
 
+    async def test_a_hangup_during_a_reload_is_not_lost(self):
+        """What the first one has read may be older than what the second hangup is for."""
+        server = self.start()
+        first = server.reload()
+        server.reload_by_signal()
+        server.reload_by_signal()
+        await first
+        await self.until(lambda: server.lasting.counters.reloads["taken"] == 2)
+        self.assertFalse(server._reloading)
+
+    async def test_a_stop_during_a_reload_takes_nothing_up(self):
+        """What were opened then would be closed by nobody."""
+        server = self.start()
+        self.write("mx.toml", SETTINGS.replace('listen = ["', 'listen = ["tcp:0:interface=127.0.0.2", "'))
+        before = server.parts
+        reload = server.reload()
+        stopped = server.stopService()
+        await self.assertFailure(reload, Faults)
+        await stopped
+        self.assertIs(server.parts, before)
+        self.assertEqual(server.ports, [])
+        self.assertEqual(await self.refused(server), ["the server stops"])
+
+    async def test_a_socket_of_systemd_is_not_taken_up_later(self):
+        """Its number may be that of somebody's connection by now."""
+        server = self.start()
+        passed = socket.socket()
+        self.addCleanup(passed.close)
+        passed.bind(("127.0.0.1", 0))
+        daemon = _SystemdParser._sddaemon
+        self.addCleanup(setattr, _SystemdParser, "_sddaemon", daemon)
+        _SystemdParser._sddaemon = ListenFDs([passed.fileno()], ("smtp",))
+        self.write("mx.toml", SETTINGS.replace('listen = ["', 'listen = ["systemd:domain=INET:name=smtp", "'))
+        (fault,) = await self.refused(server)
+        self.assertEqual(fault, "systemd:domain=INET:name=smtp: cannot change while the server runs: restart it")
+        self.assertEqual(len(server.ports), 1)
+
     async def test_it_is_told_with_what_changed(self):
         """Who reads the log later wants to know since when which number held."""
         self.write("mx.toml", SETTINGS)
@@ -249,6 +297,44 @@ class TestReload(ReloadCase):
         with open(os.path.join(self.folder, "log")) as log:
             lines = log.read().splitlines()
         self.assertEqual(len([line for line in lines if "limits.size" in line]), 1, lines)
+
+
+class TestRoot(ReloadCase):
+    """Root with nobody to become serves this machine alone."""
+
+    def outside(self):
+        """Every address of this machine."""
+        return SETTINGS.replace(":interface=127.0.0.1", "")
+
+    def test_it_does_not_start_for_others(self):
+        """Whoever finds a way into a server that faces the world must not be root."""
+        self.write("mx.toml", self.outside())
+        server = self.build(uid=0)
+        cannot = self.assertRaises(CannotStart, server.privilegedStartService)
+        self.assertIn("started as root, with no user to become, and 0.0.0.0:", str(cannot))
+        self.assertEqual(server.ports, [])
+
+    def test_its_metrics_are_not_for_others_either(self):
+        """An HTTP server of root's is no better than a mail server."""
+        self.write("mx.toml", SETTINGS + '[metrics]\nlisten = "tcp:0"\n')
+        server = self.build(uid=0)
+        cannot = self.assertRaises(CannotStart, server.privilegedStartService)
+        self.assertIn("started as root, with no user to become, and 0.0.0.0:", str(cannot))
+        self.assertEqual(server.ports, [])
+
+    async def test_a_reload_does_not_open_it_to_others(self):
+        """The start has looked; the settings are others now."""
+        server = self.start(uid=0)
+        before = server.ports
+        self.write("mx.toml", self.outside())
+        (fault,) = await self.refused(server)
+        self.assertIn("started as root, with no user to become, and 0.0.0.0:", fault)
+        self.assertEqual(server.ports, before)
+
+    async def test_it_starts_for_this_machine(self):
+        """The demo in a container."""
+        server = self.start(uid=0)
+        await self.client(server)
 
 
 class TestControl(ReloadCase):

@@ -132,16 +132,21 @@ class MailboxesByDomain:
         if path.address in trail:
             names = " -> ".join(address.decode("utf-8", "backslashreplace") for address in (*trail, path.address))
             return Lookup(outcome=Outcome.COULD_NOT_TELL, detail=f"a loop: {names}")
-        if self._table is None:
+        table = self._table
+        if table is None:
             return self._find_elsewhere(path, trail)
-        answer = self._table.find(path)
+        answer = table.find(path)
         if answer is NOT_OURS:
             return self._find_elsewhere(path, trail)
         if type(answer) is Lookup:
             return answer
-        return _then(answer, lambda lookup: self._after_table(lookup, path, trail))
+        return _then(answer, lambda lookup: self._after_table(table, lookup, path, trail))
 
-    def _after_table(self, lookup: Lookup, path: Path, trail: _Trail) -> Answer:
+    def _after_table(self, table: TableMailboxes, lookup: Lookup, path: Path, trail: _Trail) -> Answer:
+        if table is not self._table:
+            # Replaced meanwhile. A domain that was another backend's may be the new table's, or the other way round: half an
+            # answer of each would be "not ours", for good.
+            return self._find(path, trail)
         if isinstance(lookup, Targets):
             return self._join([], iter(lookup.parts), (*trail, path.address))
         return self._find_elsewhere(path, trail) if lookup is NOT_OURS else lookup

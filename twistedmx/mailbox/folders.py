@@ -19,8 +19,8 @@ _NO_MAILBOX: Final = frozenset({"lost+found"})
 
 @attrs.frozen(kw_only=True)
 class Folders:
-    """`names`: on disk, by the key that is looked for; "" for a link that leads nowhere. `fault`: why they are not known,
-    "" if they are. `version`: of the directory; () when it is to be read again in any case."""
+    """`names`: on disk, by the key that is looked for; "" for a link that leads nowhere, and for what the disk does not tell.
+    `fault`: why they are not known, "" if they are. `version`: of the directory; () when it is to be read again in any case."""
 
     names: Mapping[bytes, str]
     fault: str = ""
@@ -42,7 +42,7 @@ def list_folders(directory: str, key_of: Callable[[str], bytes | None], before: 
             key = None if entry.name in _NO_MAILBOX else key_of(entry.name)
             if key is None:
                 continue
-            name = entry.name if _is_folder(entry) else "" if _leads_nowhere(entry) else None
+            name = folder_name(entry)
             # Of several that differ in case alone the one that is written as its key, or else the first by name.
             if name is not None and (key not in names or _rank(name, key) < _rank(names[key], key)):
                 names[key] = name
@@ -50,21 +50,16 @@ def list_folders(directory: str, key_of: Callable[[str], bytes | None], before: 
     return Folders(names=names, version=version if settled else ())
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def folder_name(entry: os.DirEntry[str]) -> str | None:
+    """None for what is no folder, "" where that cannot be told: a link that leads nowhere, a disk that does not answer."""
     try:
-        return entry.is_dir()
+        if entry.is_dir():
+            return entry.name
+        if entry.is_symlink():
+            entry.stat()
     except OSError:
-        return False
-
-
-def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_symlink():
-        return False
-    try:
-        entry.stat()
-    except OSError:
-        return True
-    return False
+        return ""
+    return None
 
 
 def _rank(name: str, key: bytes) -> tuple[bool, bool, str]:

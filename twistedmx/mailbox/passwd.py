@@ -15,6 +15,7 @@ import pwd
 import re
 import stat
 from collections.abc import Callable, Sequence
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 import attrs
@@ -23,7 +24,8 @@ from twisted.internet.defer import Deferred
 from twistedmx.mailbox.backend import Means
 from twistedmx.mailbox.extension import are_delimiters, names
 from twistedmx.mailbox.keys import are_domains, domain_key, domain_keys
-from twistedmx.mailbox.remembered import Remembered, Remembering
+from twistedmx.mailbox.name_service import user_named
+from twistedmx.mailbox.remembered import Remembered, Remembering, SourceFailed
 from twistedmx.mailbox.template import UnsafeName, check_maildir
 from twistedmx.model.mailbox import NOT_OURS, UNKNOWN, Destination, Lookup, Outcome
 from twistedmx.setting import at_least, setting
@@ -35,7 +37,8 @@ _NOBODY: Final = 65_534  # whom NFS and user namespaces give what is nobody's
 
 
 def _is_below_home(instance: Any, attribute: Any, value: str) -> None:
-    if not value or posixpath.isabs(value):
+    # As the agent that writes there takes it (delivery/agent.py): a path that can be written in one way alone.
+    if any(part in ("", ".", "..") for part in value.split("/")):
         raise ValueError(f"must be a path below the home, as Maildir, is {value!r}")
     try:
         check_maildir("/" + value)
@@ -75,9 +78,9 @@ class PasswdSettings(Remembering):
 
 @attrs.frozen(kw_only=True)
 class UserDatabase:
-    """What is asked of the system, in a thread."""
+    """What is asked of the system, in a thread. `getpwnam`: raises KeyError for nobody, OSError when it cannot tell."""
 
-    getpwnam: Callable[[str], pwd.struct_passwd] = pwd.getpwnam
+    getpwnam: Callable[[str], pwd.struct_passwd] = user_named
     stat: Callable[[str], os.stat_result] = os.stat
 
 
@@ -93,6 +96,9 @@ class PasswdMailboxes:
         self._domains = domain_keys(settings.domains)
         self._served = frozenset(self._domains)
         self._remembered = Remembered(self._look_up, settings=settings, means=means, name=name)
+        # A look-up that was given up holds its thread until the name service or the disk of a home answers: so many may
+        # hang there, and no more, for other backends need threads too.
+        self._threads = BoundedSemaphore(settings.most_at_once)
 
     def domains(self) -> Sequence[bytes]:
         return self._domains
@@ -114,7 +120,19 @@ class PasswdMailboxes:
     def _look_up(self, path: Path) -> Deferred[Lookup]:
         domain = domain_key(path.domain)
         key = Path(address=self._means.case.key_of(path), domain=domain)
-        return self._means.run_in_thread(self._ask, key.local_part, domain)
+        if not self._threads.acquire(blocking=False):
+            raise SourceFailed("every thread is held by a look-up that has not ended; does a home or the name service hang?")
+        try:
+            return self._means.run_in_thread(self._ask_and_release, key.local_part, domain)
+        except Exception:  # the threads are being stopped
+            self._threads.release()
+            raise
+
+    def _ask_and_release(self, local_part: bytes, domain: bytes) -> Lookup:
+        try:
+            return self._ask(local_part, domain)
+        finally:
+            self._threads.release()
 
     def _ask(self, local_part: bytes, domain: bytes) -> Lookup:
         """In a thread. Raises OSError when users cannot be asked for."""

@@ -30,6 +30,7 @@ from twistedmx.smtp.path import Path
 _IN_A_ROW: Final = 3  # failures
 _ASK_AGAIN: Final = 5.0  # seconds
 _SHOWN_CHARACTERS: Final = 300
+_CLOSED: Final = "it was closed"
 _NOBODY: Final = (Outcome.UNKNOWN, Outcome.NOT_OURS)
 
 
@@ -125,6 +126,7 @@ class Remembered:
         self._filling = False
         self._failures = 0  # in a row
         self._down: _Down | None = None
+        self._closed = False
 
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         """From memory at once, else from the source. The Deferred does not fail; cancelling it leaves all others alone."""
@@ -160,7 +162,8 @@ class Remembered:
 
     def close(self) -> None:
         """Whoever waits hears COULD_NOT_TELL."""
-        self._empty_line("it was closed")
+        self._closed = True
+        self._empty_line(_CLOSED)
         for looking_up in list(self._under_way.values()):
             looking_up.cancel()
 
@@ -226,6 +229,8 @@ class Remembered:
 
     def _failed(self, failure: Failure, key: bytes) -> Lookup:
         now = self._means.clock.seconds()
+        if self._closed:  # it is we who gave up, not the source that failed
+            return self._old(key, now) or self._could_not_tell(_CLOSED)
         fault = self._fault(failure)
         self._failures += 1
         if self._down is not None:

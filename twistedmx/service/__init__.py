@@ -9,8 +9,8 @@ commands    what the control socket answers
 check       settings judged without being used; look_up: a recipient without a server
 """
 
-from twistedmx.service.options import Options
 from twistedmx.service.faults import CannotStart
+from twistedmx.service.options import Options
 from twistedmx.service.start import build, makeService
 from twistedmx.service.world import World
 

@@ -20,7 +20,7 @@ def findings(path: str) -> tuple[list[str], list[str]]:
     world = World(reactor=reactor, disk=PosixDisk(now=time.time))
     try:
         settings = read_file(path)
-        parts = parts_of(settings, path, lasting(settings, world))
+        parts = parts_of(settings, path, lasting(settings, world), serves=False)
     except (BadSettings, Faults) as error:
         return list(error.faults), []
     parts.close()

@@ -28,7 +28,7 @@ def look_up(path: str, addresses: Sequence[str]) -> list[dict[str, Any]]:
     try:
         settings = read_file(path)
         core = lasting(settings, world)
-        parts = parts_of(settings, path, core)
+        parts = parts_of(settings, path, core, serves=False)
     except (BadSettings, Faults) as error:
         raise ValueError("\n".join(error.faults)) from None
     parts.backends.put_into(core.mailboxes)

@@ -9,7 +9,7 @@ from twistedmx import __version__
 class Options(usage.Options):
     """The command line."""
 
-    synopsis = "[--config FILE] [--data DIR] [--port ENDPOINT]..."
+    synopsis = "[--config FILE] [--data DIR] [--port ENDPOINT]... [--tls-port ENDPOINT]..."
     longdesc = (
         "A receiving mail server. Without --config it serves a demo: 127.0.0.1:2525, mailboxes demo@localhost and "
         "postmaster@localhost, everything in ./twistedmx-data.\n\n"
@@ -23,12 +23,17 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["ports"] = []
+        self["tls-ports"] = []
 
     def opt_port(self, endpoint: str) -> None:
         """Listen here instead: a Twisted endpoint string, as tcp:2525:interface=127.0.0.1. May be given several times."""
         self["ports"].append(endpoint)
 
     opt_p = opt_port
+
+    def opt_tls_port(self, endpoint: str) -> None:
+        """The same, where TLS comes first: tcp:4465:interface=127.0.0.1, with the certificate of the settings."""
+        self["tls-ports"].append(endpoint)
 
     def opt_version(self) -> None:
         """Display the versions of twistedmx and of Twisted, and exit."""

@@ -5,10 +5,9 @@ stream of events, the writer. *Parts* are made from one version of the settings;
 place of the old ones. Making parts binds no port and starts nothing, so that it can be done to see whether it can be done.
 """
 
-import os
 from collections.abc import Sequence
 from socket import getfqdn
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from twisted.internet import endpoints
@@ -19,8 +18,8 @@ from twistedmx.delivery.acceptance import MaildirAcceptance
 from twistedmx.delivery.owner_disks import OwnerDisks
 from twistedmx.mailbox.by_domain import MailboxesByDomain
 from twistedmx.mailbox.template import MaildirTemplate
-from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.model.peer import Network
+from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
@@ -121,8 +120,11 @@ def lasting(settings: Settings, world: World) -> Lasting:
     )
 
 
-def parts_of(settings: Settings, source: str, lasting: Lasting) -> Parts:
-    """What `settings` describe. Reads files and may wait for them. Raises Faults."""
+def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool = True) -> Parts:
+    """What `settings` describe. Reads files and may wait for them. Raises Faults.
+
+    `serves`: they are for a server; else it is no fault that systemd has passed no sockets, as it does to servers alone.
+    """
     faults = settings.log.faults()
     events = Held()
     host = host_of(settings)
@@ -138,7 +140,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting) -> Parts:
     tls = _tls(settings, faults)
     world = lasting.world
     backends = backends_of(settings, world, events, faults)
-    listening = _listening(settings, world, faults)
+    listening = _listening(settings, world, faults, serves=serves)
     if faults or backends is None:
         if backends is not None:
             backends.close()
@@ -201,7 +203,14 @@ def _tls(settings: Settings, faults: list[str]) -> ServerTls | None:
     return None
 
 
-def _listening(settings: Settings, world: World, faults: list[str]) -> dict[Place, IStreamServerEndpoint]:
+def is_of_systemd(place: Place) -> bool:
+    """Whether it was opened before us, and is passed at the start."""
+    return place.text.startswith("systemd:")
+
+
+def _listening(
+    settings: Settings, world: World, faults: list[str], *, serves: bool
+) -> dict[Place, IStreamServerEndpoint]:
     places = [Place(text=text, secure=False) for text in settings.listen]
     places += [Place(text=text, secure=True) for text in settings.listen_tls]
     listening: dict[Place, IStreamServerEndpoint] = {}
@@ -213,12 +222,14 @@ def _listening(settings: Settings, world: World, faults: list[str]) -> dict[Plac
             listening[place] = endpoints.serverFromString(world.reactor, text)
         except Exception as error:  # each kind of endpoint has its own way to refuse its words
             key = "listen_tls" if place.secure else "listen"
-            faults.append(f"{key}: {_refusal(place.text, error)}")
+            missing = is_of_systemd(place) and isinstance(error, LookupError)
+            if serves or not missing:
+                faults.append(f"{key}: {_refusal(place.text, error, missing=missing)}")
     return listening
 
 
-def _refusal(text: str, error: Exception) -> str:
-    if text.startswith("systemd:") and isinstance(error, LookupError):
+def _refusal(text: str, error: Exception, *, missing: bool) -> str:
+    if missing:
         return (
             f"{text!r}: systemd passed no such socket; start it by its .socket unit (contrib/systemd), or write tcp:25"
         )

@@ -7,8 +7,8 @@ stop        no new connections; sessions finish, or hear 421 when their time is 
 """
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 from twisted.application.service import MultiService
 from twisted.internet import defer, threads
@@ -27,7 +27,7 @@ from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
 from twistedmx.service.commands import commands
 from twistedmx.service.faults import CannotStart, Faults
-from twistedmx.service.parts import Lasting, Parts, Place, parts_of
+from twistedmx.service.parts import Lasting, Parts, Place, is_of_systemd, parts_of
 from twistedmx.service.places import is_loopback, place_of
 from twistedmx.service.state import gauges
 from twistedmx.service.users import give_folder, users_of
@@ -35,6 +35,8 @@ from twistedmx.settings import BadSettings, Settings
 from twistedmx.settings.difference import beyond_reload, changed
 
 _log = Logger(namespace="twistedmx")
+
+_STOPS: Final = "the server stops"
 
 # What else is said when the server listens: of its settings and its first port, lines.
 FirstWords = Callable[[Settings, IListeningPort], list[str]]
@@ -61,6 +63,8 @@ class Server(MultiService):
         self._read = read
         self._becomes = becomes
         self._reloading = False
+        self._hung_up = False  # a hangup came meanwhile
+        self._stopping = False
         self.reloaded: float | None = None  # seconds since the epoch
         self._control: IListeningPort | None = None
         self._metrics: IListeningPort | None = None
@@ -89,10 +93,13 @@ class Server(MultiService):
             self._listening = self._bind(self.parts.listening)
             self._metrics = self._bind_metrics()
         except Faults as error:
+            for port in self.ports:
+                port.stopListening()
+            self._listening.clear()
             raise CannotStart(*error.faults) from None
         if self.lasting.world.uid() == 0:
             if not self._becomes:
-                self._stay_within()
+                _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
             self._prepare_for_others()
 
     def _bind(self, listening: dict[Place, IStreamServerEndpoint]) -> dict[Place, IListeningPort]:
@@ -107,20 +114,26 @@ class Server(MultiService):
                         port.stopListening()
                     raise Faults([f"cannot listen on {place.text}: {result.getErrorMessage()}"])
                 bound[place] = result
+        self._stay_within(bound.values())
         return bound
 
-    def _stay_within(self) -> None:
-        """As root we serve this machine alone: whoever finds a way into a server that faces the world must not be root."""
-        outside = [place_of(port) for port in self.ports if not is_loopback(port)]
+    def _stay_within(self, ports: Collection[IListeningPort]) -> None:
+        """As root we serve this machine alone: whoever finds a way into a server that faces the world must not be root.
+
+        Raises Faults, and then `ports` are closed.
+        """
+        if self._becomes or self.lasting.world.uid() != 0:
+            return
+        outside = [place_of(port) for port in ports if not is_loopback(port)]
         if outside:
-            for port in self.ports:
+            for port in ports:
                 port.stopListening()
-            self._listening.clear()
-            raise CannotStart(
-                f"started as root, with no user to become, and {', '.join(outside)} can be reached from elsewhere: "
-                'write user = "mail" (or a user of its own) into the settings, or start twistd with --uid'
+            raise Faults(
+                [
+                    f"started as root, with no user to become, and {', '.join(outside)} can be reached from elsewhere: "
+                    'write user = "mail" (or a user of its own) into the settings, or start twistd with --uid'
+                ]
             )
-        _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
 
     def _prepare_for_others(self) -> None:
         """What only root can: a data folder for who we become, and the agent that writes to system users. Raises CannotStart."""
@@ -152,6 +165,7 @@ class Server(MultiService):
         if isinstance(result, Failure):
             raise Faults([f"metrics.listen: cannot listen on {settings.listen}: {result.getErrorMessage()}"])
         port: IListeningPort = result
+        self._stay_within([port])
         return port
 
     # -- serve -------------------------------------------------------------------------------------------------------
@@ -204,6 +218,8 @@ class Server(MultiService):
         """
         if self._reloading:
             raise Faults(["a reload is under way: wait for it"])
+        if self._stopping:
+            raise Faults([_STOPS])
         self._reloading = True
         try:
             result = yield self._take_up()
@@ -212,11 +228,18 @@ class Server(MultiService):
             raise
         finally:
             self._reloading = False
+            if self._hung_up:
+                self._hung_up = False
+                self.reload_by_signal()
         self._tell(SettingsReloaded(at=self._now(), source=self.parts.source, changed=tuple(result)))
         return result
 
     def reload_by_signal(self) -> None:
-        """As `reload`; what comes of it is told as an event, and in the log of twistd."""
+        """As `reload`; what comes of it is told as an event, and in the log of twistd. While another is under way it waits: what
+        that one has read may be older than the hangup."""
+        if self._reloading:
+            self._hung_up = True
+            return
         _log.info("{words}", words="SIGHUP: reads the settings again")
         self.reload().addErrback(self._not_reloaded)
 
@@ -231,15 +254,22 @@ class Server(MultiService):
     def _take_up(self) -> Any:
         world = self.lasting.world
         parts = yield threads.deferToThreadPool(world.reactor, world.reactor.getThreadPool(), self._prepare)
+        if self._stopping:
+            parts.close()
+            raise Faults([_STOPS])
         before = self.parts
+        new = {place: endpoint for place, endpoint in parts.listening.items() if place not in self._listening}
         fixed = beyond_reload(before.settings, parts.settings)
+        fixed += [
+            place.text for place in new if is_of_systemd(place)
+        ]  # what it passed at the start may be closed by now
         if users_of(parts.settings) not in (None, users_of(before.settings)):
             fixed.append("mailboxes.passwd")  # the agent was told at its start whom it may serve
         if fixed:
             parts.close()
             raise Faults([f"{key}: cannot change while the server runs: restart it" for key in fixed])
         try:
-            bound = self._bind({place: end for place, end in parts.listening.items() if place not in self._listening})
+            bound = self._bind(new)
         except Faults:
             parts.close()
             raise
@@ -280,6 +310,7 @@ class Server(MultiService):
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
+        self._stopping = True
         self._systemd.stopping()
         if self._control is not None:
             yield self._control.stopListening()

@@ -13,8 +13,8 @@ import attrs
 
 from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
-from twistedmx.service.options import Options
 from twistedmx.service.faults import CannotStart, Faults
+from twistedmx.service.options import Options
 from twistedmx.service.parts import lasting, parts_of
 from twistedmx.service.server import FirstWords, Server
 from twistedmx.service.world import World
@@ -49,10 +49,11 @@ def makeService(options: Options) -> Server:
 
 def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
     """How the settings are read, now and at each reload, and what else is said when the server listens."""
-    config, data, ports = options["config"], options["data"], tuple(options["ports"])
+    config, data = options["config"], options["data"]
+    ports, tls_ports = tuple(options["ports"]), tuple(options["tls-ports"])
 
     def overruled(settings: Settings) -> Settings:
-        return attrs.evolve(settings, listen=ports, listen_tls=()) if ports else settings
+        return attrs.evolve(settings, listen=ports, listen_tls=tls_ports) if ports or tls_ports else settings
 
     if config is None:
         try:

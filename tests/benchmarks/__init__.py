@@ -1,0 +1,1 @@
+"""The harness that measures: that it counts what it says it counts."""
