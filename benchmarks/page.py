@@ -42,8 +42,8 @@ counts is the price of a thousand refused recipients in seconds of CPU, MAIL and
 pipelined sends a round in one packet, to servers that offer PIPELINING.""",
     "churn": "One such round per connection: greeting, EHLO, MAIL, five unknown recipients, QUIT; then a new connection.",
     "accept": """\
-Mail for known recipients, which each server makes as safe as it does by default before it says 250 (see the servers): the rates of
-servers that sync and of those that do not are not of the same thing.""",
+Mail for 500 of the recipients in turn, who have all had mail before. Each server makes it as safe as it does by default before it
+says 250 (see the servers): the rates of servers that sync and of those that do not are not of the same thing.""",
     "idle": """\
 Sessions that have said EHLO and then nothing. Memory is the PSS of all processes of the server, less what it was with one session;
 the kernel's own memory for sockets and processes is not in it.""",
@@ -74,8 +74,8 @@ _METHOD = """\
 
 - The server has one core to itself, with all its processes; the load has another. The load is a C program (`benchmarks/load.c`),
   one thread around epoll, each connection from a loopback address of its own. Its loop is closed: it sends when it has been
-  answered. That is the worst a peer can do; a botnet thinks longer. While it measures it never sleeps: else a server would pay, with
-  each reply, for waking a core, which on a virtual machine costs more than the reply.
+  answered. That is the worst a peer can do; a botnet thinks longer. While it measures it never sleeps: else a server would
+  pay, with each reply, for waking a core, which on a virtual machine costs more than the reply.
 - Every reply is compared with what it has to be. One wrong reply, a lost connection or a minute of silence, and the run counts as
   failed instead of fast.
 - A run begins with a server that was started for it, connections that are all greeted, and some time to get warm. Each figure is

@@ -2,9 +2,9 @@
 
 import re
 import time
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO
 
 _DEADLINE = 60.0  # seconds; a loaded machine is slow, a test that hangs is worse
 
@@ -12,7 +12,7 @@ _DEADLINE = 60.0  # seconds; a loaded machine is slow, a test that hangs is wors
 class Output:
     """Reads `stream` to its end. `lines`: what was waited for or passed over so far, without line ends."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: Iterable[str]) -> None:
         self.lines: list[str] = []
         self._coming: SimpleQueue[str | None] = SimpleQueue()
         self._stream = stream

@@ -65,6 +65,11 @@ class TwistdProcess:
         """SIGHUP: read the settings again."""
         self._process.send_signal(signal.SIGHUP)
 
+    def kill(self) -> None:
+        """SIGKILL, as a power cut is for a process."""
+        self._process.kill()
+        self._process.wait(60)
+
     def ended(self) -> tuple[int, list[str]]:
         """As `stop`, of one that ends by itself."""
         self._asked = True

@@ -75,15 +75,15 @@ class Example(SynchronousTestCase):
             text = text.replace(old, new)
         self.config.write_text(text, encoding="utf-8")
 
-    def listen_as(self, service: str) -> socket.socket:
-        """The datagram socket of journald or syslog."""
+    def listen_as(self, service: str) -> Output:
+        """What journald or syslog hears, a datagram after the other."""
         path = str(self.root / service)
-        found = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(found.close)
-        found.bind(path)
-        found.settimeout(60)
+        heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        heard.bind(path)
+        self.addCleanup(heard.close)
+        self.addCleanup(heard.shutdown, socket.SHUT_RDWR)
         self.change((f'to = "{service}"', f'to = "{service}"\nsocket = "{path}"'))
-        return found
+        return Output(iter(lambda: heard.recv(65_536).decode(), ""))
 
     def start(self) -> Started:
         """It is judged to be good before it is started, and listens. Its `port` is in self.port."""
@@ -102,7 +102,8 @@ class Example(SynchronousTestCase):
             client.sendmail("me@example.com", [address], CONTENT)
         self.assertEqual(self.found(), sorted((maildir, STORED) for maildir in maildirs))
         for maildir in maildirs:
-            shutil.rmtree(self.root / maildir / "new")
+            for message in (self.root / maildir / "new").iterdir():
+                message.unlink()
 
     def found(self) -> list[tuple[str, bytes]]:
         """Every new message, with its Maildir relative to the root."""
@@ -119,7 +120,7 @@ class Example(SynchronousTestCase):
             client.ehlo()
             client.mail("me@example.com")
             code, words = client.rcpt(address)
-        self.assertTrue(b"%d %s" % (code, words) >= reply and (b"%d %s" % (code, words)).startswith(reply), words)
+        self.assertEqual((b"%d %s" % (code, words))[: len(reply)], reply)
 
     def assert_good(self, server: Started) -> list[str]:
         """Nothing frightening was said, and the end is orderly. The log."""
@@ -136,10 +137,10 @@ class SmallHostTests(Example):
         """A table of addresses, and a journal."""
         journal = self.listen_as("journald")
         server = self.start()
-        self.assertIn(b"MESSAGE=mailboxes-loaded ", journal.recv(65_536))
+        journal.wait_for("^MESSAGE=mailboxes-loaded ")
         ann, bob = "var/mail/example.org/ann", "var/mail/example.org/bob"
         self.assert_takes("Ann@Example.ORG", ann)
-        self.assertIn(b"\nTWISTEDMX_TO=ann@example.org\n", journal.recv(65_536).replace(b"Ann@E", b"ann@e").lower().replace(b"twistedmx_to", b"TWISTEDMX_TO"))
+        journal.wait_for(r"\nTWISTEDMX_TO=Ann@Example\.ORG\n")
         self.assert_takes("info@example.org", ann, bob)
         self.assert_takes("postmaster@example.org", ann)
         self.assert_takes("abuse@example.org", ann)
@@ -181,8 +182,8 @@ class SeveralDomainsTests(Example):
         self.assert_refuses("nobody@example.net", b"550 5.1.1 ")
         self.assert_refuses("nobody@example.org", b"550 5.1.1 ")
         self.assert_refuses("nobody@example.edu", b"550 5.7.1 ")
-        self.assertRegex(syslog.recv(65_536), rb"^<22>.* twistedmx\[\d+\]: mailboxes-loaded ")
-        self.assertRegex(syslog.recv(65_536), rb"^<22>.* twistedmx\[\d+\]: transaction ")
+        syslog.wait_for(r"^<22>.* twistedmx\[\d+\]: mailboxes-loaded ")
+        syslog.wait_for(r"^<22>.* twistedmx\[\d+\]: transaction ")
         with urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=60) as page:
             said = page.read().decode()
         self.assertIn('twistedmx_messages_total{reason="accepted",verdict="accept"} 8.0\n', said)
@@ -190,6 +191,7 @@ class SeveralDomainsTests(Example):
 
     def test_each_name_has_its_certificate(self) -> None:
         """Senders that verify (MTA-STS, RFC 8461) look at the name of the MX that they know."""
+        self.listen_as("syslog")
         server = self.start()
         for name in ("mx.example.org", "mx.example.net"):
             with smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example", timeout=60) as client:
@@ -211,15 +213,15 @@ class GatewayTests(Example):
 
     def setUp(self) -> None:
         super().setUp()
-        (self.directory,) = self.serve(sys.executable, str(self.etc / "directory.py"), "0", says=r"serves on (\S+)")
+        script = self.etc / "directory.py"
+        script.write_text(script.read_text(encoding="utf-8").replace("/srv/", f"{self.root}/srv/"), encoding="utf-8")
+        (directory,) = self.serve(sys.executable, str(script), "0", says=r"serves on (\S+)")
         self.change(
             ("/srv/", f"{self.root}/srv/"),
-            ("127.0.0.1:8025", self.directory),
+            ("127.0.0.1:8025", directory),
             ('"192.0.2.1", "192.0.2.2"', '"127.0.0.1"'),
             ("tcp:9925:", f"tcp:{free_port()}:"),
         )
-        script = self.etc / "directory.py"
-        self.assertIn('"/srv/vmail/staff/bob"', script.read_text(encoding="utf-8"))
 
     def serve(self, *words: str, says: str) -> tuple[str, ...]:
         """Start another program, which is ended with the test; what is in the parentheses of its line."""
@@ -235,6 +237,7 @@ class GatewayTests(Example):
     def assert_serves(self) -> None:
         """Mailboxes of the directory, postmasters of ours, and no others."""
         self.assert_takes("ann@example.org", "srv/vmail/example.org/ann")
+        self.assert_takes("info@example.org", "srv/vmail/example.org/ann", "srv/vmail/staff/bob")
         self.assert_takes("postmaster@example.net", "srv/vmail/example.org/ann")
         self.assert_refuses("nobody@example.org", b"550 5.1.1 ")
         self.assert_refuses("full@example.org", b"452 4.2.2 ")
@@ -255,8 +258,13 @@ class GatewayTests(Example):
         server = self.start()
         with socket.create_connection(("127.0.0.1", self.port), 60) as stranger:
             stranger.sendall(b"EHLO client.example\r\n")
-            self.assertEqual(stranger.recv(100), b"")
-        server.stop()
+            try:
+                heard = stranger.recv(100)
+            except ConnectionResetError:
+                heard = b""
+        self.assertEqual(heard, b"")
+        server.output.wait_for(r'"reason": ?"proxy-failed"')
+        self.assert_good(server)
 
     def test_haproxy_sends_what_is_understood(self) -> None:
         """The other half of the example, through the real one, with its checks."""
@@ -278,7 +286,7 @@ class GatewayTests(Example):
         checked = subprocess.run([haproxy, "-c", "-f", str(written)], capture_output=True, text=True, timeout=60)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
         self.assertNotIn("WARNING", checked.stderr)
-        self.serve(haproxy, "-db", "-V", "-f", str(written), says=r"(started|success|Loading|New worker)")
+        self.serve(haproxy, "-W", "-db", "-f", str(written), says="Loading success")
         self.assert_takes("ann@example.org", "srv/vmail/example.org/ann")
         self.assert_refuses("nobody@example.org", b"550 5.1.1 ")
         log = self.assert_good(server)

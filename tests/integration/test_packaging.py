@@ -82,12 +82,12 @@ def build_wheel(checkout: Path, folder: Path) -> Path:
 
 
 class Environment:
-    """A virtual environment with the dependencies that run this test, and of twistedmx nothing but `wheel`.
+    """A virtual environment with the dependencies that run this test, and of twistedmx nothing but `wheel`, if any.
 
     The dependencies are links, so that this takes a moment and no network. `folder`: will be made.
     """
 
-    def __init__(self, folder: Path, wheel: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path | None = None) -> None:
         needed("pip")
         venv.create(folder, symlinks=True)
         self.python = str(folder / "bin" / "python")
@@ -101,10 +101,14 @@ class Environment:
         self._link_all(ours / "twisted", self.packages / "twisted", besides="plugins$|__pycache__")
         plugins = Path("twisted", "plugins")
         self._link_all(ours / plugins, self.packages / plugins, besides=r"twistedmx|dropin\.cache|__pycache__")
-        # As pip would have made it.
+        # As pip would have made them; pip itself is ours, told where to install.
         Path(self.twistd).write_text(f"#!{self.python}\nfrom twisted.scripts.twistd import run\nrun()\n")
-        pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "-q", "--no-deps", "--no-index"]
-        run([*pip, "--disable-pip-version-check", str(wheel)], folder)
+        pip = folder / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec {sys.executable} -m pip --python {self.python} "$@"\n')
+        for script in (Path(self.twistd), pip):
+            script.chmod(0o755)
+        if wheel is not None:
+            run([str(pip), "install", "-q", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)], folder)
 
     def _link_all(self, source: Path, target: Path, besides: str) -> None:
         target.mkdir(exist_ok=True)

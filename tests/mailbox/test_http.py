@@ -96,7 +96,7 @@ class TestSuite(MailboxesSuite, TestCase):
 
         def answer(address: str) -> Response:
             found = answers.get(address)
-            return Response(404, b"none") if found is None else Response(200, json.dumps(found).encode())
+            return Response(404, b"{}") if found is None else Response(200, json.dumps(found).encode())
 
         settings = HttpSettings(domains=tuple(household.domains), url=URL)
         backend = HttpMailboxes(settings, means=means(), agent=Agent(answer), name="mailboxes.http[0]")
@@ -139,10 +139,16 @@ class TestAnswers(HttpTestCase):
         self.assertEqual(self.ask(), UNKNOWN)
 
     def test_404_and_410_mean_unknown(self) -> None:
-        """Whatever page goes with it."""
+        """With a JSON object, as the server of users says it."""
         for code in (404, 410):
-            self.build(Response(code, b"<html>"))
+            self.build(Response(code, b"{}"))
             self.assertEqual(self.ask(), UNKNOWN)
+
+    def test_404_of_somebody_between_refuses_nobody(self) -> None:
+        """A proxy has a page for it while the server behind is being replaced; so has a wrong url."""
+        for body in (b"<html>", b"", b"[]", b"null"):
+            self.build(Response(404, body))
+            self.assertIs(self.ask().outcome, Outcome.COULD_NOT_TELL)
 
     def test_what_is_no_answer_defers_and_says_why(self) -> None:
         """An error page with status 200 is no mailbox."""
@@ -209,10 +215,10 @@ class TestRequests(HttpTestCase):
 
     def test_values_are_percent_encoded_in_lower_case(self) -> None:
         """Whatever stands in a local part, it stays one value of one parameter."""
-        self.build(Response(404, b""))
+        self.build(Response(404, b"{}"))
         self.ask('"A b&c=#/?"@EXAMPLE.org')
         self.assertEqual(self.agent.asked, [PREFIX + b"%22a%20b%26c%3D%23%2F%3F%22%40example.org"])
-        self.build(Response(404, b""), url="http://u/{domain}/{local}")
+        self.build(Response(404, b"{}"), url="http://u/{domain}/{local}")
         self.ask("Jörg+x@example.org")
         self.assertEqual(self.agent.asked, [b"http://u/example.org/j%C3%B6rg%2Bx"])
 
@@ -284,7 +290,7 @@ class TestLoopback(TestCase):
                 if request.args[b"address"] == [b"ann@example.org"]:
                     return ACTIVE
                 request.setResponseCode(404)
-                return b""
+                return b"{}"
 
         port = reactor.listenTCP(0, Site(Users()), interface="127.0.0.1")
         self.addCleanup(port.stopListening)

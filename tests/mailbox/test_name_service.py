@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.mailbox.name_service import status_of, user_named
 
+
 def no_entry(name: str) -> pwd.struct_passwd:
     raise KeyError(name)
 

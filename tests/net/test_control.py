@@ -22,10 +22,13 @@ class TestAnswers(SynchronousTestCase):
         def fail(arguments):
             raise KeyError("secret")
 
+        def unsayable(arguments):
+            return {"backend": object()}
+
         async def later(arguments):
             return await self.slow
 
-        commands = {"echo": lambda arguments: arguments, "no": refuse, "fault": fail, "later": later}
+        commands = {"echo": lambda arguments: arguments, "no": refuse, "fault": fail, "later": later, "odd": unsayable}
         self.control = Control(commands)
         self.connection = self.control.buildProtocol(None)
         self.transport = StringTransport()
@@ -54,7 +57,7 @@ class TestAnswers(SynchronousTestCase):
             (b"[]", '"command"'),
             (b'{"command": 1}', '"command"'),
             (b'{"command": "echo", "arguments": []}', '"arguments" is an object'),
-            (b'{"command": "halt"}', "this server knows echo, fault, later, no"),
+            (b'{"command": "halt"}', "this server knows echo, fault, later, no, odd"),
         ):
             (answer,) = self.say(line)
             self.assertFalse(answer["ok"])
@@ -69,6 +72,12 @@ class TestAnswers(SynchronousTestCase):
         (answer,) = self.say(b'{"command": "fault"}')
         self.assertNotIn("secret", answer["error"])
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_a_result_that_json_cannot_say_is_a_fault_of_ours_too(self):
+        """Who asked is not left waiting."""
+        (answer,) = self.say(b'{"command": "odd"}')
+        self.assertIn("fault of the server", answer["error"])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_answers_come_in_the_order_of_the_commands(self):
         """Else a client could not tell which is which."""

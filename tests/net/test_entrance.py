@@ -58,6 +58,15 @@ class Base(SynchronousTestCase):
 
 
 class TestEntrance(Base):
+    def test_a_certificate_that_is_gone_by_the_time_of_the_header_is_missed_quietly(self):
+        """A reload may take it away in between: the connection ends, and no traceback tells of it."""
+        transport = self.connect(door=ImplicitTls(self.stage.factory))
+        self.stage.factory.tls = None
+        transport.protocol.dataReceived(HEADER)
+        (ended,) = self.events(SessionEnded)
+        self.assertEqual(ended.reason, Reason.TLS_FAILED)
+        self.assertTrue(transport.disconnecting)
+
     def test_only_listed_peers_are_asked(self):
         """Whoever may name the client can be anybody."""
         for address, kind in (

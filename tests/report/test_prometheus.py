@@ -25,6 +25,7 @@ def gauges(**others):
     asked = {
         "sessions": lambda: 5,
         "secured": lambda: 2,
+        "refused_handshakes": lambda: {"host": 3, "rate": 0},
         "certificates": lambda: [("mx.example.org", 1_900_000_000.0)],
         "free_octets": lambda: 1 << 30,
         "log_lines_lost": lambda: 4,
@@ -69,6 +70,7 @@ class TestScrape(SynchronousTestCase):
             ("twistedmx_transaction_seconds_bucket", ("le", "+Inf")): 3,
             ("twistedmx_transaction_seconds_count",): 3,
             ("twistedmx_tls_handshakes_total", ("protocol", "TLSv1.3")): 1,
+            ("twistedmx_tls_handshakes_refused_total", ("limit", "host")): 3,
             ("twistedmx_mailboxes_usable", ("source", "/etc/boxes")): 0,
             ("twistedmx_backend_up", ("source", "people")): 1,
             ("twistedmx_certificate_expiry_timestamp_seconds", ("certificate", "mx.example.org")): 1_900_000_000,

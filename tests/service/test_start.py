@@ -138,8 +138,11 @@ class TestBuild(SynchronousTestCase):
         for changes, words in (
             ({"mailboxes": MailboxSettings()}, "mailboxes.table: name the file of your addresses"),
             ({"tls": TlsSettings(), "listen_tls": ("tcp:465",)}, "listen_tls: needs a certificate"),
+            ({"listen": ()}, "listen: names no place"),
             ({"listen": ("tcp:x",)}, "listen: 'tcp:x' is no Twisted endpoint"),
             ({"listen_tls": ("what",)}, "listen"),
+            ({"listen": ("ssl:465:privateKey=x",)}, 'is done by the server itself; write listen_tls = ["tcp:465"]'),
+            ({"listen": ("haproxy:tcp:25",)}, "is done by the server itself; set [balancer] proxy_from"),
             ({"host": "a b"}, "host: domain is malformed: 'a b'"),
             ({"mailboxes": attrs.evolve(self.settings.mailboxes, maildir="x")}, "mailboxes.maildir: "),
         ):

@@ -227,6 +227,35 @@ class TestReadAgain(SynchronousTestCase):
         (told,) = self.told(0o600, 0, 0)
         self.assertIn("tls.certificate: /mx.pem cannot be read by mx", told)
 
+    def test_all_that_is_read_after_the_start_is_asked_for(self):
+        """A database that root alone can read is found at the start, and by no look-up after it."""
+        fake = FakeMachine()
+        paths = (
+            "/mx.toml",
+            "/table",
+            "/password",
+            "/users.db",
+            "/token",
+            "/ca.pem",
+            "/mx.pem",
+            "/other.pem",
+            "/peers.pem",
+        )
+        fake.files |= dict.fromkeys(paths, (stat.S_IFREG | 0o600, 0, 0))
+        domains = {"domains": ["example.org"]}
+        sql = {"database": "sqlite:/users.db", "query": "SELECT :local", "password_file": "/password"}
+        http = {"url": "https://users.example.org/{local}", "token_file": "/token", "ca": "/ca.pem"}
+        clients = {"networks": ["192.0.2.1"], "names": ["a.example.org"], "ca": "/peers.pem"}
+        document = {
+            "user": "mx",
+            "data": "/made-by-the-start",
+            "mailboxes": {"table": "/table", "sql": [domains | sql], "http": [domains | http]},
+            "tls": {"certificate": "/mx.pem", "certificates": ["/other.pem"], "clients": [clients]},
+        }
+        settings = settings_from(document, "/mx.toml")
+        told = dangers.dangers(settings, "/mx.toml", "mx.example.org", fake.machine())
+        self.assertEqual([line.partition(": ")[2].partition(" ")[0] for line in told], list(paths))
+
     def test_owner_and_group_may(self):
         """That is how it should be."""
         for mode, uid, gid in ((0o600, 900, 0), (0o640, 0, 8)):

@@ -212,7 +212,7 @@ def _as_target(asked: Lookup | Path, found: Lookup) -> Lookup:
     """Mail for an alias waits until the operator has mended a target that takes none: that is no fault of who writes."""
     if found.outcome in (Outcome.FOUND, Outcome.OVER_QUOTA, Outcome.COULD_NOT_TELL):
         return found
-    detail = f"mail for {asked} is to go here, which is {found.outcome.value}"
+    detail = f"it leads to {asked}, which is {found.outcome.value}"
     return Lookup(outcome=Outcome.COULD_NOT_TELL, detail=detail)
 
 

@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twistedmx.mailbox.backend import Means
 from twistedmx.mailbox.entry import NO_ENTRY, BadEntry, Entry, keyed
 from twistedmx.mailbox.following import follow_one
-from twistedmx.mailbox.http_answer import MOST_OCTETS, read_answer
+from twistedmx.mailbox.http_answer import MOST_OCTETS, is_object, read_answer
 from twistedmx.mailbox.keys import are_domains, domain_key, domain_keys
 from twistedmx.mailbox.remembered import Remembered, Remembering, SourceFailed
 from twistedmx.mailbox.secret_file import read_secret
@@ -152,7 +152,7 @@ class HttpMailboxes:
             return Lookup(outcome=Outcome.COULD_NOT_TELL, detail=f"{self.name}: {wrong}")
 
     async def _entry(self, asked: Path) -> Entry:
-        from twistedmx.mailbox.http_body import bounded_body  # costs 100 ms, and most servers do without
+        from twistedmx.mailbox.http_body import bounded_body  # loaded by now, with the agent
 
         if not _may_be_asked(asked):
             return NO_ENTRY
@@ -166,7 +166,10 @@ class HttpMailboxes:
         if response.code == 200:
             return read_answer(body, asked=asked, template=self._means.template, case=self._means.case)
         if response.code in (404, 410):
-            return NO_ENTRY
+            # A proxy or a wrong url says 404 as well; nobody is refused for good on its word.
+            if is_object(body):
+                return NO_ENTRY
+            raise SourceFailed(f"the server answered {response.code} without a JSON object; for nobody it says {{}}")
         if response.code in _OF_THIS_REQUEST:
             raise BadEntry(f"the server answered {response.code}")
         raise SourceFailed(f"the server answered {response.code}")

@@ -7,6 +7,7 @@ from twisted.internet import ssl
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.iweb import IAgent
 
+import twistedmx.mailbox.http_body  # noqa: F401  # now, while root can read every file of the interpreter
 from twistedmx.mailbox.http import HttpSettings
 
 

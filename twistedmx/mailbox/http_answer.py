@@ -17,11 +17,27 @@ def read_answer(octets: bytes, *, asked: Path, template: MaildirTemplate, case: 
     if len(octets) > MOST_OCTETS:
         raise BadEntry(f"the answer has more than {MOST_OCTETS} octets")
     try:
-        answer = json.loads(octets)
-    except (ValueError, RecursionError):  # also bad UTF-8, and a number of too many digits
+        answer = _loaded(octets)
+    except ValueError:
         raise BadEntry(f"the answer is no JSON: {shown(octets)}") from None
     if not isinstance(answer, dict):
         raise BadEntry(f"the answer is no JSON object: {shown(octets)}")
     if not answer.get("state"):  # else any object, of an error too, would be a mailbox
         raise BadEntry(f"the answer has no state: {shown(octets)}")
     return read_entry(answer, asked=asked, template=template, key_of=case.key_of)
+
+
+def is_object(octets: bytes) -> bool:
+    """Whether it is a JSON object, as the server of users answers, and not the page of somebody between."""
+    try:
+        return len(octets) <= MOST_OCTETS and isinstance(_loaded(octets), dict)
+    except ValueError:
+        return False
+
+
+def _loaded(octets: bytes) -> object:
+    """Raises ValueError: also for bad UTF-8, a number of too many digits, a nest too deep."""
+    try:
+        return json.loads(octets)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None

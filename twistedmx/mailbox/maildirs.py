@@ -182,7 +182,9 @@ class MaildirsMailboxes:
 
     def _found(self, tree: "_Tree", local: bytes, name: str) -> Lookup | Deferred[Lookup]:
         if not name:
-            detail = f"{tree.directory}: the link for {shown(local)} leads nowhere, or the disk does not tell what it is"
+            detail = (
+                f"{tree.directory}: the link for {shown(local)} leads nowhere, or the disk does not tell what it is"
+            )
             return Lookup(outcome=Outcome.COULD_NOT_TELL, detail=detail)
         maildir = f"{tree.directory}/{name}{tree.below}"
         destination = Destination(address=local + b"@" + tree.domain, maildir=maildir)

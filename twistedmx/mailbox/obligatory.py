@@ -26,7 +26,9 @@ def parse_postmaster(written: str) -> Path | None:
     try:
         path = parse_path(written.encode("utf-8", "surrogateescape"))
     except BadPath as wrong:
-        raise ValueError(f"must be an address as ann@example.org, is {written!r}: {wrong}") from None
+        raise ValueError(
+            f"mailboxes.postmaster: must be an address as ann@example.org, is {written!r}: {wrong}"
+        ) from None
     if path == POSTMASTER:
-        raise ValueError(f"must be an address with its domain, is {written!r}")
+        raise ValueError(f"mailboxes.postmaster: must be an address with its domain, is {written!r}")
     return path

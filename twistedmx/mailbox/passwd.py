@@ -121,7 +121,9 @@ class PasswdMailboxes:
         domain = domain_key(path.domain)
         key = Path(address=self._means.case.key_of(path), domain=domain)
         if not self._threads.acquire(blocking=False):
-            raise SourceFailed("every thread is held by a look-up that has not ended; does a home or the name service hang?")
+            raise SourceFailed(
+                "every thread is held by a look-up that has not ended; does a home or the name service hang?"
+            )
         try:
             return self._means.run_in_thread(self._ask_and_release, key.local_part, domain)
         except Exception:  # the threads are being stopped

@@ -36,6 +36,11 @@ _POSTGRESQL: Final = ("postgresql://", "postgres://")
 _MOST_ROWS: Final = 1000
 
 
+def sqlite_file(database: str) -> str:
+    """The file that the setting `database` names, "" when it is no SQLite."""
+    return database.removeprefix(_SQLITE) if database.startswith(_SQLITE) else ""
+
+
 def _is_database(instance: Any, attribute: Any, value: str) -> None:
     if value.startswith(_SQLITE + "/"):
         return
@@ -206,8 +211,8 @@ class _Slot:
 
 
 def _database(settings: SqlSettings, means: Means) -> Database:
-    if settings.database.startswith(_SQLITE):
-        path = settings.database.removeprefix(_SQLITE)
+    path = sqlite_file(settings.database)
+    if path:
         return SqliteDatabase(path, settings.query, time=settings.time, seconds=means.clock.seconds)
     from twistedmx.mailbox.sql_postgres import PostgresDatabase
 

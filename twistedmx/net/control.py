@@ -112,7 +112,7 @@ class ControlConnection(LineOnlyReceiver):
         while self._waiting and not self._answering:
             self._answering = True
             answering = maybeDeferred(self.factory.answer, self._waiting.popleft())
-            answering.addCallbacks(self._say_yes, self._failed)
+            answering.addCallback(self._say_yes).addErrback(self._failed)
             answering.addBoth(self._answered)
 
     def _answered(self, result: None) -> None:

@@ -47,7 +47,11 @@ class Entrance(Protocol):
         except BadHeader:
             self._cut(Reason.PROXY_FAILED)
         else:
-            if header is not None:
+            if header is None:
+                return
+            if self._secure and self._factory.tls is None:
+                self._cut(Reason.TLS_FAILED)  # a reload took the certificate away since the balancer connected
+            else:
                 self._hand_over(header)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

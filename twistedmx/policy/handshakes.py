@@ -73,7 +73,7 @@ class Refusal(StrEnum):
 
     HOST = "host"
     RATE = "rate"
-    UNDER_WAY = "under way"
+    UNDER_WAY = "under-way"
 
 
 class Handshakes:

@@ -25,12 +25,14 @@ _log: Final = Logger()
 class Gauges:
     """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
 
-    `sessions`, `secured`: open ones, and those of them under TLS. `certificates`: name and end (seconds since the epoch) of
+    `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
+    were above. `certificates`: name and end (seconds since the epoch) of
     each. `free_octets`: on the disk that messages go to; None while nobody knows. `log_lines_lost`: since the start.
     """
 
     sessions: Callable[[], int]
     secured: Callable[[], int]
+    refused_handshakes: Callable[[], Mapping[str, int]] = dict  # none
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -68,6 +70,10 @@ class CountersCollector(Collector):
         yield _histogram("session_seconds", "From the greeting of a session to its end.", counters.session_seconds)
         by_protocol = {(protocol,): count for protocol, count in counters.handshakes.items()}
         yield _totals("tls_handshakes", "TLS handshakes that were completed.", ("protocol",), by_protocol)
+        refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
+        if refused is not None:
+            by_limit = {(limit,): count for limit, count in refused.items()}
+            yield _totals("tls_handshakes_refused", "TLS handshakes beyond a limit.", ("limit",), by_limit)
 
     def _of_mail(self) -> Iterator[Metric]:
         counters = self._counters

@@ -72,15 +72,13 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
     """Those that the settings name, ready to be asked. None and more `faults` where that cannot be. Reads the table."""
     written = settings.mailboxes
     before = len(faults)
-    template = _template(settings, faults)
+    template = _template(settings, faults)  # told; the rest is judged still
     postmaster = None
     try:
         postmaster = parse_postmaster(written.postmaster)
     except ValueError as error:
         faults.append(str(error))
     case = CaseRules(sensitive=frozenset(domain_keys(written.case_sensitive)))
-    if template is None:
-        return None
     means = Means(
         clock=world.reactor,
         now=world.now,
@@ -133,15 +131,15 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
 
 def _threads(settings: Settings) -> int:
     slow = (*settings.mailboxes.passwd, *settings.mailboxes.sql)
-    return _THREADS + 2 * len(settings.mailboxes.maildirs) + sum(section.most_at_once for section in slow)
+    return _THREADS + 4 * len(settings.mailboxes.maildirs) + sum(section.most_at_once for section in slow)
 
 
-def _template(settings: Settings, faults: list[str]) -> MaildirTemplate | None:
+def _template(settings: Settings, faults: list[str]) -> MaildirTemplate:
     try:
         return MaildirTemplate(text=os.path.join(settings.data, settings.mailboxes.maildir))
     except ValueError as error:
         faults.append(f"mailboxes.maildir: {error}")
-        return None
+        return MaildirTemplate(text="/{domain}/{local}")
 
 
 def _table(settings: Settings, means: Means, rules: Rules, faults: list[str]) -> TableMailboxes | None:

@@ -39,8 +39,10 @@ from twistedmx.smtp.path import BadPath, check_domain
 
 _log = Logger(namespace="twistedmx")
 
+# Endpoints of Twisted that stand between us and the socket: they would hide the peer, or speak TLS before the server does.
+_WRAPPED: Final = ("ssl", "tls", "haproxy")
 # Endpoints of Twisted that say how many connections may wait to be accepted; its own default is 50.
-_WITH_BACKLOG: Final = ("tcp", "tcp6", "ssl", "unix")
+_WITH_BACKLOG: Final = ("tcp", "tcp6", "unix")
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +103,7 @@ def lasting(settings: Settings, world: World) -> Lasting:
         wheel=Wheel(world.reactor),
         events=Stream([]),
         counters=Counters(),
-        losses=Losses(),
+        losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
         handshakes=Handshakes(settings.handshakes, world.reactor.seconds),
         owners=owners,
@@ -141,6 +143,8 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
     world = lasting.world
     backends = backends_of(settings, world, events, faults)
     listening = _listening(settings, world, faults, serves=serves)
+    if not (settings.listen or settings.listen_tls):
+        faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
     if faults or backends is None:
         if backends is not None:
             backends.close()
@@ -216,6 +220,9 @@ def _listening(
     listening: dict[Place, IStreamServerEndpoint] = {}
     for place in places:
         words = place.text.split(":")
+        if words[0] in _WRAPPED:
+            faults.append(f"{'listen_tls' if place.secure else 'listen'}: {_wrapped(place.text, words[0])}")
+            continue
         queued = words[0] in _WITH_BACKLOG and not any(word.startswith("backlog=") for word in words)
         text = f"{place.text}:backlog={settings.backlog}" if queued else place.text
         try:
@@ -226,6 +233,11 @@ def _listening(
             if serves or not missing:
                 faults.append(f"{key}: {_refusal(place.text, error, missing=missing)}")
     return listening
+
+
+def _wrapped(text: str, kind: str) -> str:
+    remedy = "set [balancer] proxy_from" if kind == "haproxy" else 'write listen_tls = ["tcp:465"]'
+    return f"{text!r}: what {kind}: does is done by the server itself; {remedy}"
 
 
 def _refusal(text: str, error: Exception, *, missing: bool) -> str:

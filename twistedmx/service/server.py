@@ -177,8 +177,7 @@ class Server(MultiService):
             self.privilegedStartService()
         self._listen_for_commands()
         self.parts.events.release(self.lasting.events)
-        for warning in self.parts.backends.warnings:
-            _log.warn("{warning}", warning=warning)
+        self._warn()
         self.lasting.acceptance.start()
         for line in self._first_lines():
             _log.info("{line}", line=line)
@@ -201,6 +200,11 @@ class Server(MultiService):
             raise CannotStart(f"control.socket: {path}: {error.strerror}") from None
         except CannotListenError as error:
             raise CannotStart(f"control.socket: {path}: {error.socketError}") from None
+
+    def _warn(self) -> None:
+        """Of what the backends cannot do now."""
+        for warning in self.parts.backends.warnings:
+            _log.warn("{warning}", warning=warning)
 
     def _first_lines(self) -> list[str]:
         lines = [f"twistedmx {__version__} listens on {', '.join(map(place_of, self.ports))}"]
@@ -278,6 +282,7 @@ class Server(MultiService):
         gone = [self._listening.pop(place) for place in list(self._listening) if place not in parts.listening]
         before.log.close()
         parts.events.release(self.lasting.events)
+        self._warn()
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in gone])
         self.reloaded = self._now()
         return changed(before.settings, parts.settings)

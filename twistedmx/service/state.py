@@ -20,6 +20,7 @@ def gauges(server: "Server") -> Gauges:
     return Gauges(
         sessions=lambda: len(server.factory.connections),
         secured=lambda: server.factory.under_tls,
+        refused_handshakes=lambda: {limit.value: count for limit, count in server.lasting.handshakes.refused.items()},
         certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
         free_octets=server.lasting.acceptance.free_octets,
         log_lines_lost=lambda: server.lasting.losses.lines,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from twistedmx.mailbox.sql import sqlite_file
 from twistedmx.settings.composed import Settings
 from twistedmx.settings.endpoints import is_loopback, place_of
 from twistedmx.settings.listing import sections
@@ -83,14 +84,15 @@ def dangers(settings: Settings, source: str, host: str, machine: Machine) -> lis
     found += backlog_is_cut(settings.backlog, machine)
     found += too_few_descriptors("backlog", settings.backlog, settings.writing.batch, machine)
     found += anybody_commands(settings.control.mode)
-    for key, path in _read_again(settings):
+    for key, path in _read_again(settings, source):
         found += not_readable(key, path, settings.user, machine)
     if settings.mailboxes.passwd and machine.uid != 0:
         found.append(
             "mailboxes.passwd: mail of other users can be written by a server alone that was started as root, and you are "
             f"user {machine.uid}; start it as root, with `user` set"
         )
-    found += not_writable("data", settings.data, settings.user, machine)
+    if not (machine.uid == 0 and _is_missing(settings.data, machine)):  # else the start makes it, for `user`
+        found += not_writable("data", settings.data, settings.user, machine)
     if os.path.isabs(settings.mailboxes.maildir):  # else it is in `data`
         found += not_writable("mailboxes.maildir", settings.mailboxes.maildir, settings.user, machine)
     return found
@@ -197,16 +199,35 @@ def anybody_commands(mode: str) -> Iterator[str]:
         yield f"control.mode: {mode} lets every user of this machine command the server; write 0660 for a group, or 0600"
 
 
-def _read_again(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Files that a reload reads, when root has been given up."""
+def _is_missing(path: str, machine: Machine) -> bool:
+    try:
+        machine.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _read_again(settings: Settings, source: str) -> Iterator[tuple[str, str]]:
+    """Files that a reload or a look-up reads, when root has been given up."""
+    yield "this file", source
     yield "mailboxes.table", settings.mailboxes.table
+    for number, sql in enumerate(settings.mailboxes.sql):
+        yield f"mailboxes.sql[{number}].password_file", sql.password_file
+        yield f"mailboxes.sql[{number}].database", sqlite_file(sql.database)
+    for number, http in enumerate(settings.mailboxes.http):
+        yield f"mailboxes.http[{number}].token_file", http.token_file
+        yield f"mailboxes.http[{number}].ca", http.ca
     yield "tls.certificate", settings.tls.certificate
     for number, path in enumerate(settings.tls.certificates):
         yield f"tls.certificates[{number}]", path
+    for number, clients in enumerate(settings.tls.clients):
+        yield f"tls.clients[{number}].ca", clients.ca
 
 
 def not_readable(key: str, path: str, user: str, machine: Machine) -> Iterator[str]:
-    """Root can read it at the start, and the user whom root becomes cannot at the next reload."""
+    """Root can read it at the start, and the user whom root becomes cannot at the next reload, or look-up."""
     account = machine.account(user) if user else None
     if account is None or account.uid == 0 or not path:
         return
@@ -215,7 +236,7 @@ def not_readable(key: str, path: str, user: str, machine: Machine) -> Iterator[s
     except OSError:
         return
     if not _may(found, account, stat.S_IROTH):
-        yield f"{key}: {path} cannot be read by {account.name}, and a reload will fail: chgrp {account.name}, chmod g+r"
+        yield f"{key}: {path} cannot be read by {account.name} once root is given up: chgrp {account.name}, chmod g+r"
 
 
 def not_writable(key: str, path: str, user: str, machine: Machine) -> Iterator[str]:

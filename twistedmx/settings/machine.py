@@ -1,6 +1,5 @@
 """This machine, as far as the dangers of settings depend on it. Nothing here waits but the resolver."""
 
-import grp
 import os
 import pwd
 import resource
@@ -53,8 +52,8 @@ def account(name: str) -> Account | None:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
-    groups = {group.gr_gid for group in grp.getgrall() if name in group.gr_mem}
-    return Account(name=name, uid=entry.pw_uid, groups=frozenset({entry.pw_gid, *groups}))
+    # Not the members of all groups: a directory (LDAP, sssd) does not list those.
+    return Account(name=name, uid=entry.pw_uid, groups=frozenset(os.getgrouplist(name, entry.pw_gid)))
 
 
 def _number(path: str, otherwise: int) -> int:
