@@ -84,9 +84,13 @@ class Unit:
             self.output.rest()
             self._process.stdout.close()
             self._process = None
-            self._heard.shutdown(socket.SHUT_RDWR)
-            self._heard.close()
         return status
+
+    def close(self) -> None:
+        """Stop, and hear no more."""
+        self.stop()
+        self._heard.shutdown(socket.SHUT_RDWR)
+        self._heard.close()
 
     def _words(self, key: str) -> list[str]:
         (line,) = values(self._service, key)

@@ -107,7 +107,7 @@ class SystemdTests(Contrib):
         self.assertIn(f'listen = ["systemd:domain=INET6:name={name}"]', self.service)
         self.settings(f"systemd:domain={domain}:name={name}")
         unit = Unit(self.service, listening, name, folder=self.folder, environment=environment())
-        self.addCleanup(unit.stop)
+        self.addCleanup(unit.close)
         unit.start(watchdog=0.1)
         unit.said.wait_for("^WATCHDOG=1$")
         unit.said.wait_for("^WATCHDOG=1$")

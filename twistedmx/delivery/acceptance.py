@@ -39,6 +39,7 @@ class Writing:
         why="A message stays in memory up to here; beyond, it goes to its file in pieces of this size while it arrives.",
         precedent="sendmail DataFileBufferSize, 4096",
         validator=at_least(1),
+        restart=True,
     )
     unwritten: int = setting(
         1_048_576,
@@ -46,6 +47,7 @@ class Writing:
         why="More of one message waiting for the disk than this stops reading from its peer until it is written.",
         precedent="Twisted transports stop their producer at 64 KiB",
         validator=at_least(1),
+        restart=True,
     )
     batch: int = setting(
         64,
@@ -53,6 +55,7 @@ class Writing:
         why="So many messages, or pieces of long ones, are made safe together; more raises the wait of each, hardly the rate.",
         precedent="group commit as in PostgreSQL; benchmarks/commit.py for the number",
         validator=at_least(1),
+        restart=True,
     )
 
 

@@ -108,12 +108,12 @@ class Server(MultiService):
         for place, endpoint in listening.items():
             results: list[Any] = []
             endpoint.listen(self._implicit_tls if place.secure else self.factory).addBoth(results.append)
-            for result in results:  # at once, for every endpoint that Twisted has
-                if isinstance(result, Failure):
-                    for port in bound.values():
-                        port.stopListening()
-                    raise Faults([f"cannot listen on {place.text}: {result.getErrorMessage()}"])
-                bound[place] = result
+            (result,) = results or [Failure(CannotListenError(None, None, "this kind of endpoint takes its time"))]
+            if isinstance(result, Failure):  # at once, for every endpoint that Twisted has
+                for port in bound.values():
+                    port.stopListening()
+                raise Faults([f"cannot listen on {place.text}: {result.getErrorMessage()}"])
+            bound[place] = result
         self._stay_within(bound.values())
         return bound
 

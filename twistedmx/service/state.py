@@ -42,6 +42,10 @@ def state(server: "Server") -> dict[str, Any]:
         "reloaded": server.reloaded,
         "listening": [place_of(port) for port in server.ports],
         "sessions": {"open": len(server.factory.connections), "tls": server.factory.under_tls},
+        "handshakes": {
+            "under_way": lasting.handshakes.under_way,
+            "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},
+        },
         "rates": {
             "connections": rates.sessions,
             "messages": rates.messages,

@@ -107,6 +107,7 @@ class Settings:
         why="So many may wait to be accepted, unless an endpoint says backlog=; the kernel has a limit too (somaxconn).",
         precedent="nginx 511; Twisted 50",
         validator=at_least(1),
+        restart=True,
     )
     bare_newline_from: tuple[str, ...] = setting(
         (),

@@ -47,6 +47,8 @@ def _name(value: str) -> str:
 
 
 def _address(value: str) -> str:
+    if "%" in value:
+        raise ValueError("a zone names no host")
     return str(ip_address(value[5:] if value[:5].upper() == "IPV6:" else value)) if value else ""
 
 
