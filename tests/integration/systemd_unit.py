@@ -3,6 +3,7 @@
 What it does not do: everything that needs the kernel or root (users, sandboxes, limits). `systemd-analyze` judges those.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -10,10 +11,13 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 
 from tests.integration.output import Output
 
 _PASS_ON = 'LISTEN_PID=$$ exec "$@" 3<&"$TAKEN"'  # sd_listen_fds(3): the first socket is descriptor 3
+
+_ENDED = "its process ended"  # said by us
 
 
 def values(text: str, key: str) -> list[str]:
@@ -64,11 +68,14 @@ class Unit:
         )
         assert self._process.stdout is not None
         self.output = Output(self._process.stdout)
-        try:
-            self.said.wait_for("^READY=1$")
-        except AssertionError as error:
-            self._process.kill()
-            raise AssertionError("\n".join([str(error), *self.output.rest()])) from None
+        Thread(target=self._watch, args=[self._process], daemon=True).start()
+        if self.said.wait_for(f"^(READY=1|{_ENDED})$")[0] == _ENDED:
+            raise AssertionError("\n".join(["it ended", *self.output.rest()]))
+
+    def _watch(self, process: "subprocess.Popen[str]") -> None:
+        process.wait()
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(_ENDED.encode(), str(self._folder / "notify"))
 
     def reload(self) -> str:
         """ExecReload; what it prints."""
@@ -81,6 +88,7 @@ class Unit:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
             status = self._process.wait(60)
+            self.said.wait_for(f"^{_ENDED}$")
             self.output.rest()
             self._process.stdout.close()
             self._process = None

@@ -6,6 +6,7 @@ played by this test: a command of that name asks it, `_Host`, over a Unix socket
 
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -170,6 +171,7 @@ class OperatorTests(SynchronousTestCase):
         for old, new in (
             ("'localhost', 25)", f"'{self.place}', {self.port})"),
             ("domain=INET6", f"domain={self.domain}"),
+            ('user = "twistedmx"', f'user = "{pwd.getpwuid(os.geteuid()).pw_name}"'),
             ("9925", str(self.metrics)),
             ('to = "journald"', f'to = "journald"\nsocket = "{self.root}/journal.sock"'),
         ):

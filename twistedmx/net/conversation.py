@@ -165,6 +165,8 @@ class Conversation(Protocol):
                     self._hang_up(answer)
                 else:
                     self._start_tls()
+            elif session.is_done():
+                break
         if share - left >= turns.least:
             turns.spend(share - left)
         return replied

@@ -38,12 +38,12 @@ class Transaction:
         "_accepted",
         "_others",
         "_refused",
+        "_scan",
         "incoming",
         "mail",
         "no_room",
         "queue_id",
         "refused_count",
-        "scan",
         "since",
     )
 
@@ -57,7 +57,14 @@ class Transaction:
         self.refused_count = 0
         self.incoming: Incoming | None = None
         self.no_room = False
-        self.scan = TraceScan()
+        self._scan: TraceScan | None = None
+
+    @property
+    def scan(self) -> TraceScan:
+        """Made when content comes."""
+        if self._scan is None:
+            self._scan = TraceScan()
+        return self._scan
 
     @property
     def envelope(self) -> Envelope:

@@ -34,6 +34,14 @@ class Heard:
         self._octets = b""
         self._at = 0
 
+    def is_done(self) -> bool:
+        """Whether all was taken. What was taken is not held any longer then."""
+        if self._at < len(self._octets):
+            return False
+        self._octets = b""
+        self._at = 0
+        return True
+
     def take_all(self) -> bytes:
         """Everything."""
         octets = self._octets[self._at :]

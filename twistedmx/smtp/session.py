@@ -75,13 +75,23 @@ _OF_XCLIENT: Final = (codes.BAD_XCLIENT, codes.XCLIENT_IN_TRANSACTION)
 class _Transaction:
     """What belongs to one MAIL: replaced by the next, never cleared."""
 
-    __slots__ = ("content", "over", "room", "smtputf8")
+    __slots__ = ("_content", "_limits", "_tolerant", "over", "room", "smtputf8")
 
-    def __init__(self, content: Content, room: int, *, smtputf8: bool) -> None:
-        self.content = content
+    def __init__(self, limits: Limits, room: int, *, smtputf8: bool, tolerant: bool) -> None:
+        self._limits = limits
+        self._tolerant = tolerant
+        self._content: Content | None = None
         self.room = room  # recipients that it may still have
         self.smtputf8 = smtputf8
         self.over = False  # the end of its data was seen
+
+    @property
+    def content(self) -> Content:
+        """Made when it is asked for: most transactions of an attack never come so far."""
+        if self._content is None:
+            limits = self._limits
+            self._content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant)
+        return self._content
 
 
 class _Chunk:
@@ -164,6 +174,10 @@ class Session:
             return self._begin_chunk(command, refusal)
         return self._owe(command if refusal is None else Refusal(refusal))
 
+    def is_done(self) -> bool:
+        """Whether all that was heard is answered, so that there is no next input before octets come."""
+        return self.phase not in CONTENT and self._heard.is_done()
+
     def reply(self, reply: Reply) -> bytes:
         """Answer the input that is owed a reply, and move on. Returns the octets to send.
 
@@ -203,11 +217,6 @@ class Session:
         self._owed = owed
         return owed
 
-    def _new_transaction(self, room: int, *, smtputf8: bool) -> _Transaction:
-        limits = self._limits
-        content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self.tolerant)
-        return _Transaction(content, room, smtputf8=smtputf8)
-
     def _succeeded(self, owed: Input) -> None:
         kind = type(owed)
         if kind is Rcpt:
@@ -215,7 +224,8 @@ class Session:
         elif isinstance(owed, Mail):
             limits = self._limits
             room = limits.recipients if owed.reverse_path.address else limits.null_sender_recipients
-            self._transaction = self._new_transaction(room, smtputf8=owed.parameters.smtputf8)
+            smtputf8 = owed.parameters.smtputf8
+            self._transaction = _Transaction(limits, room, smtputf8=smtputf8, tolerant=self.tolerant)
         elif kind is EndOfData:
             self.messages += 1
             self._idle_commands = 0
