@@ -105,9 +105,7 @@ class Unit:
         return line.split()
 
     def _run(self, line: str) -> str:
-        done = subprocess.run(
-            line.split(), cwd="/", env=self._environment, capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run(line.split(), cwd="/", env=self._environment, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise AssertionError(f"{line} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout

@@ -249,4 +249,6 @@ class ContainerTests(Contrib):
 
     def adapted_words(self, text: str) -> str:
         """With the places of this test."""
-        return text.replace("/opt/twistedmx/", f"{self.opt}/").replace("/etc/twistedmx/twistedmx.toml", str(self.config))
+        return text.replace("/opt/twistedmx/", f"{self.opt}/").replace(
+            "/etc/twistedmx/twistedmx.toml", str(self.config)
+        )

@@ -209,7 +209,7 @@ class GatewayTests(Example):
     """examples/gateway"""
 
     name = "gateway"
-    client = Balanced
+    client: type[smtplib.SMTP] = Balanced
 
     def setUp(self) -> None:
         super().setUp()

@@ -458,8 +458,9 @@ def needed_user(name: str) -> pwd.struct_passwd:
 
 
 def ids_of(pid: int) -> dict[str, list[int]]:
-    """"Uid", "Gid": real, effective, saved, of the file system; "Groups"."""
+    """By "Uid" and "Gid", each real, effective, saved and of the file system, and by "Groups"."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return {
-        name: [int(word) for word in words.split()] for name, words in re.findall(r"^(Uid|Gid|Groups):(.*)$", status, re.M)
+        name: [int(word) for word in words.split()]
+        for name, words in re.findall(r"^(Uid|Gid|Groups):(.*)$", status, re.MULTILINE)
     }

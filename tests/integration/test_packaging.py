@@ -108,7 +108,10 @@ class Environment:
         for script in (Path(self.twistd), pip):
             script.chmod(0o755)
         if wheel is not None:
-            run([str(pip), "install", "-q", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)], folder)
+            run(
+                [str(pip), "install", "-q", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)],
+                folder,
+            )
 
     def _link_all(self, source: Path, target: Path, besides: str) -> None:
         target.mkdir(exist_ok=True)
