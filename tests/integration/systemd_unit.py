@@ -9,13 +9,20 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 
 from tests.integration.output import Output
 
-_PASS_ON = 'LISTEN_PID=$$ exec "$@" 3<&"$TAKEN"'  # sd_listen_fds(3): the first socket is descriptor 3
+# sd_listen_fds(3): the first socket is descriptor 3, and they are for the process that LISTEN_PID names.
+_PASS_ON = """\
+import os, sys
+os.dup2(int(os.environ["TAKEN"]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 _ENDED = "its process ended"  # said by us
 
@@ -50,7 +57,7 @@ class Unit:
             self._run(words)
         taken = self._listening.fileno()
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _PASS_ON, "sh", *self._words("ExecStart")],
+            [sys.executable, "-I", "-c", _PASS_ON, *self._words("ExecStart")],
             cwd="/",
             env={
                 **self._environment,
@@ -70,6 +77,9 @@ class Unit:
         self.output = Output(self._process.stdout)
         Thread(target=self._watch, args=[self._process], daemon=True).start()
         if self.said.wait_for(f"^(READY=1|{_ENDED})$")[0] == _ENDED:
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
             raise AssertionError("\n".join(["it ended", *self.output.rest()]))
 
     def _watch(self, process: "subprocess.Popen[str]") -> None:

@@ -35,8 +35,13 @@ TABLE = (
 )
 
 # Names of the fields of a log line, in order.
-TRANSACTION = "session queue_id peer via helo tls tls_name tls_client verdict reason from to refused refused_to octets seconds reply detail"
-SESSION = "session peer port via helo tls tls_name tls_client reason commands transactions messages refused errors seconds"
+TRANSACTION = (
+    "session queue_id peer via helo tls tls_name tls_client verdict reason from to refused refused_to octets seconds "
+    "reply detail"
+)
+SESSION = (
+    "session peer port via helo tls tls_name tls_client reason commands transactions messages refused errors seconds"
+)
 KEPT = r"mailboxes-kept source=\S+ fault="
 
 _FROM_SMTP_SOURCE = re.compile(rb"From: <.*\nTo: <.*\nDate: .*\nMessage-Id: <.*\n\n(?:\d?X+\n)+").fullmatch

@@ -241,9 +241,7 @@ class TestReload(ReloadCase):
         self.assertEqual(fault, "data: cannot change while the server runs: restart it")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
         self.write("mx.toml", "backlog = 7\n" + SETTINGS)
-        self.assertEqual(
-            await self.refused(server), ["backlog: cannot change while the server runs: restart it"]
-        )
+        self.assertEqual(await self.refused(server), ["backlog: cannot change while the server runs: restart it"])
 
     async def test_two_at_once_are_not_done(self):
         """The second would compare itself with what the first is about to change."""

@@ -64,8 +64,6 @@ def _readable(path: str) -> Iterator[str]:
         return
     if mode & stat.S_IRWXO:
         yield f"the private key is open to every user of this machine: chmod o= {path}"
-    elif mode & stat.S_IRWXG:
-        yield f"the private key is open to its group; unless the group is for that (ssl-cert): chmod g= {path}"
 
 
 def _day(second: float) -> str:
