@@ -117,6 +117,12 @@ class Bench:
                     heading = f"[{number}/{len(self._chosen.cases)}] {case.name}, {peer.name}, run {run} of {runs}"
                     if not self._one(case, peer, run, heading):
                         able.remove(peer)
+                    self.save()
+
+    def save(self) -> None:
+        """What there is so far: who is interrupted after an hour has it."""
+        if self._chosen.json:
+            Path(self._chosen.json).write_text(json.dumps(self.result, indent=1) + "\n")
 
     def _is_ready(self, peer: Peer) -> bool:
         why = peer.why_not()
@@ -235,8 +241,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _finish(chosen: argparse.Namespace, bench: Bench) -> int:
     print(table.report(bench.result))
-    if chosen.json:
-        Path(chosen.json).write_text(json.dumps(bench.result, indent=1) + "\n")
+    bench.save()
     if chosen.svg:
         chart.draw_all(bench.result, Path(chosen.svg))
     if chosen.record:
