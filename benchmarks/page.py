@@ -54,7 +54,7 @@ the kernel's own memory for sockets and processes is not in it.""",
 _TOP = """\
 # Performance
 
-What {title} costs, beside other servers, on one core. Every table on this page comes from one file of results:
+What {title} costs, beside other servers, on one core. Every table on this page comes from these runs:
 `{command}`, {at}, {machine[processor]}, {machine[memory_gib]} GiB, {machine[kernel]}, Python {machine[python]}. Figures of other
 machines are others; what may be compared is what stands in one table.
 

@@ -52,8 +52,9 @@ def read(path: str) -> Result:
 
 
 def joined(results: list[Result]) -> Result:
-    """Several results of one machine as one: runs of them all, machine and time of the first."""
+    """Several results of one machine as one: runs and commands of them all, machine and time of the first."""
     first = dict(results[0])
+    first["command"] = "`, `".join(dict.fromkeys(result["command"] for result in results))
     first["peers"] = {name: peer for result in results for name, peer in result["peers"].items()}
     first["runs"] = [run for result in results for run in result["runs"]]
     first["skipped"] = [skipped for result in results for skipped in result["skipped"]]

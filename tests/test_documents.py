@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twistedmx.mailbox.tables import read_table
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.verdict import Reason
-from twistedmx.report import log
+from twistedmx.report import fields
 from twistedmx.settings import settings_from
 from twistedmx.settings.manual import manual
 
@@ -59,7 +59,7 @@ class TestLog(SynchronousTestCase):
         """By the word that the line begins with."""
         headings = re.findall(r"^## (.*)$", read("docs/log.md"), re.MULTILINE)
         words = {word for heading in headings for word in heading.split(", ")}
-        for event in log._FIELDS:
+        for event in fields.FIELDS:
             word = {"TransactionEnded": "transaction", "SessionEnded": "session"}.get(
                 event.__name__, re.sub(r"(?<!^)(?=[A-Z])", "-", event.__name__).lower()
             )

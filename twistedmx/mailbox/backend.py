@@ -13,7 +13,11 @@ from twistedmx.ports import Events, Mailboxes
 
 
 class Backend(Mailboxes, Protocol):
-    """One source of mailboxes, for the domains that it serves. `name`: as the operator finds it in the settings."""
+    """One source of mailboxes, for the domains that it serves. `name`: as the operator finds it in the settings.
+
+    The postmaster without a domain, and the names that every domain must have (RFC 5321 4.5.1, RFC 2142) where it does not,
+    are no matter of a backend: `MailboxesByDomain` answers for these.
+    """
 
     name: str
 

@@ -1,7 +1,7 @@
 """The log as lines in a file, or on standard output. Nothing here waits: what a pipe does not take now is lost, and counted.
 
-The lines of one turn of the reactor leave in one write, at its end: under attack that is a third of what a line costs
-(benchmarks/facts.py). A file that was moved away or removed (logrotate) is opened anew.
+The lines of one turn of the reactor leave in one write, at its end: where each is written by itself, the write is a third of
+what it costs (benchmarks/facts.py). A file that was moved away or removed (logrotate) is opened anew.
 
 BUGS: a process that is killed loses the lines of its last turn. A slow disk holds us up all the same, once the kernel
 has no more room for what it is to write. If others write to the same pipe, its last room may go between our asking and our

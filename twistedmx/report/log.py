@@ -10,8 +10,7 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
-from twistedmx.report.fields import FIELDS as _FIELDS
-from twistedmx.report.fields import json_of, text, time_of
+from twistedmx.report.fields import FIELDS, json_of, text, time_of
 from twistedmx.setting import setting
 
 _STANDARD_OUTPUT: Final = "-"
@@ -114,7 +113,7 @@ class Log:
         self.close = close
 
     def __call__(self, event: Event) -> None:
-        fields_of = _FIELDS.get(type(event))
+        fields_of = FIELDS.get(type(event))
         if fields_of is None:
             return
         fields = fields_of(event)

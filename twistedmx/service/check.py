@@ -1,13 +1,10 @@
 """Settings judged without being used: what `twistedmx check-config` tells."""
 
-import time
-
-from twistedmx.delivery.disk import PosixDisk
 from twistedmx.net.tls_dangers import dangers as dangers_of_tls
 from twistedmx.service.faults import Faults
 from twistedmx.service.parts import host_of, lasting, parts_of
 from twistedmx.service.start import read_file
-from twistedmx.service.world import World
+from twistedmx.service.world import this_world
 from twistedmx.settings import BadSettings
 from twistedmx.settings.dangers import dangers
 from twistedmx.settings.machine import this_machine
@@ -15,9 +12,7 @@ from twistedmx.settings.machine import this_machine
 
 def findings(path: str) -> tuple[list[str], list[str]]:
     """(faults, dangers) of the settings file `path`, each with its place and its remedy. Binds nothing, changes nothing."""
-    from twisted.internet import reactor
-
-    world = World(reactor=reactor, disk=PosixDisk(now=time.time))
+    world = this_world()
     try:
         settings = read_file(path)
         parts = parts_of(settings, path, lasting(settings, world), serves=False)

@@ -1,18 +1,16 @@
 """A recipient looked up without a server: its settings are read, and its backends asked, in this process."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from twistedmx.delivery.disk import PosixDisk
 from twistedmx.service import look_up as asked
 from twistedmx.service.faults import Faults
 from twistedmx.service.parts import lasting, parts_of
 from twistedmx.service.start import read_file
-from twistedmx.service.world import World
+from twistedmx.service.world import this_world
 from twistedmx.settings import BadSettings
 
 
@@ -21,10 +19,8 @@ def look_up(path: str, addresses: Sequence[str]) -> list[dict[str, Any]]:
 
     Raises ValueError with a line for each thing that hinders it. Runs the reactor: once in a process.
     """
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
-    world = World(reactor=reactor, disk=PosixDisk(now=time.time))
+    world = this_world()
+    reactor = world.reactor
     try:
         settings = read_file(path)
         core = lasting(settings, world)

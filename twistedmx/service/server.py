@@ -106,14 +106,13 @@ class Server(MultiService):
         """Listen at every place, or at none: raises Faults."""
         bound: dict[Place, IListeningPort] = {}
         for place, endpoint in listening.items():
-            results: list[Any] = []
-            endpoint.listen(self._implicit_tls if place.secure else self.factory).addBoth(results.append)
-            (result,) = results or [Failure(CannotListenError(None, None, "this kind of endpoint takes its time"))]
-            if isinstance(result, Failure):  # at once, for every endpoint that Twisted has
+            try:
+                opening = endpoint.listen(self._implicit_tls if place.secure else self.factory)
+                bound[place] = _port_of(opening, place.text)
+            except Faults:
                 for port in bound.values():
                     port.stopListening()
-                raise Faults([f"cannot listen on {place.text}: {result.getErrorMessage()}"])
-            bound[place] = result
+                raise
         self._stay_within(bound.values())
         return bound
 
@@ -153,18 +152,15 @@ class Server(MultiService):
 
     def _bind_metrics(self) -> IListeningPort | None:
         """Raises Faults."""
-        settings, results = self.parts.settings.metrics, list[Any]()
+        settings = self.parts.settings.metrics
         if not settings.listen:
             return None
         registry = registry_of(self.lasting.counters, gauges(self))
         try:
-            listen_metrics(self.lasting.world.reactor, settings, registry).addBoth(results.append)
+            listening = listen_metrics(self.lasting.world.reactor, settings, registry)
         except ValueError as error:
             raise Faults([f"metrics.listen: {settings.listen!r}: {error}"]) from None
-        (result,) = results
-        if isinstance(result, Failure):
-            raise Faults([f"metrics.listen: cannot listen on {settings.listen}: {result.getErrorMessage()}"])
-        port: IListeningPort = result
+        port = _port_of(listening, settings.listen, "metrics.listen: ")
         self._stay_within([port])
         return port
 
@@ -331,3 +327,14 @@ class Server(MultiService):
             yield self._metrics.stopListening()
         self._systemd.gone()
         yield super().stopService()
+
+
+def _port_of(listening: "defer.Deferred[IListeningPort]", text: str, key: str = "") -> IListeningPort:
+    """The port, which every endpoint of Twisted's own gives at once. Raises Faults. `key`: what stands before the words."""
+    results: list[Any] = []
+    listening.addBoth(results.append)
+    (result,) = results or [Failure(CannotListenError(None, None, "this kind of endpoint takes its time"))]
+    if isinstance(result, Failure):
+        raise Faults([f"{key}cannot listen on {text}: {result.getErrorMessage()}"])
+    port: IListeningPort = result
+    return port

@@ -1,23 +1,20 @@
 """From the command line to a server that is ready to be started."""
 
-import gc
 import os
 import pwd
 import resource
 import signal
-import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import attrs
 
 from twistedmx import demo
-from twistedmx.delivery.disk import PosixDisk
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.options import Options
 from twistedmx.service.parts import lasting, parts_of
 from twistedmx.service.server import FirstWords, Server
-from twistedmx.service.world import World
+from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings, read_settings
 from twistedmx.settings.paths import in_folder
 
@@ -27,9 +24,7 @@ Read = Callable[[], Settings]
 
 def makeService(options: Options) -> Server:
     """What twistd calls. Raises CannotStart."""
-    from twisted.internet import reactor
-
-    world = World(reactor=reactor, disk=PosixDisk(now=time.time))
+    world = this_world()
     read, words = _reading(options, world)
     try:
         settings = read()
@@ -40,8 +35,6 @@ def makeService(options: Options) -> Server:
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # What is there by now stays: the collector need not look at it at each of its rounds (4 % of a refused RCPT).
-    gc.freeze()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
 
 
@@ -25,3 +26,10 @@ class World:
     chance: Callable[[], Random] = Random
     uid: Callable[[], int] = os.geteuid
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
+
+
+def this_world() -> World:
+    """The real one. Importing the reactor installs it: here, and nowhere else."""
+    from twisted.internet import reactor
+
+    return World(reactor=reactor, disk=PosixDisk(now=time.time))
