@@ -26,13 +26,16 @@ from twistedmx.ports import Ports
 from twistedmx.smtp import codes, command
 from twistedmx.smtp.content import Content
 from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.session import Need, Session
 from twistedmx.testing.acceptance import FakeAcceptance
 
 UNLIMITED = Limits(errors=10**12, idle_commands=10**12, recipients=10**6)
 RCPT = b"RCPT TO:<nobody.12@example.org>\r\n"
 LINE = b"The quick brown fox jumps over the lazy dog; then it rests a while.\r\n"
-BLOCK = LINE * (65_536 // len(LINE))
+BLOCK = LINE * (65_536 // len(LINE))  # about a read of a busy connection
+BASE64 = (b"VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZw" * 2)[:76] + b"\r\n"
+STUFFED = b".." + BASE64[1:]
 
 
 class NobodyHere:
@@ -99,14 +102,14 @@ def pipelined_rcpt() -> Callable[[], object]:
     return work
 
 
-def content() -> Callable[[], object]:
-    taken = Content(limit=1 << 60, text_line=0, tolerant=False)
-    return lambda: taken.feed_data(BLOCK)
+def content(block: bytes, *, text_line: int = 0) -> Callable[[], object]:
+    taken = Content(limit=1 << 60, text_line=text_line, tolerant=False)
+    return lambda: taken.feed_data(block)
 
 
-def content_with_line_limit() -> Callable[[], object]:
-    taken = Content(limit=1 << 60, text_line=1000, tolerant=False)
-    return lambda: taken.feed_data(BLOCK)
+def _filled(lines: bytes) -> bytes:
+    """A block of as many as BLOCK has octets."""
+    return lines * (65_536 // len(lines))
 
 
 def _serve(eager: bool) -> tuple[int, int]:
@@ -186,8 +189,15 @@ def measure(seconds: float) -> dict[str, float]:
         "session: a refused RCPT, ten in a packet": cpu_of(pipelined_rcpt(), seconds) / 10,
         "parse_command: RCPT by the plain pattern": cpu_of(lambda: command.parse_command(line), seconds),
         "parse_command: without it, by the grammar": cpu_of(lambda: command._parse_any(line), seconds),
-        "content: 64 KiB of text, checked and turned into LF": cpu_of(content(), seconds),
-        "content: the same with a limit of the line": cpu_of(content_with_line_limit(), seconds),
+        "content: 64 KiB of text, checked and turned into LF": cpu_of(content(BLOCK), seconds),
+        "content: the same with a limit of the line": cpu_of(content(BLOCK, text_line=1000), seconds),
+        "content: 64 KiB of base64, without a dot": cpu_of(content(_filled(BASE64)), seconds),
+        "content: one line of it in fifty begins with a dot": cpu_of(content(_filled(BASE64 * 49 + STUFFED)), seconds),
+        "content: every line begins with a dot": cpu_of(content(_filled(STUFFED)), seconds),
+        "content: lines of 20 octets": cpu_of(content(_filled(LINE[-20:])), seconds),
+        "content: nothing but line ends": cpu_of(content(_filled(b"\r\n")), seconds),
+        "line ends: of 64 KiB of text, line by line": cpu_of(lambda: with_lf(BLOCK, short_lines=False), seconds),
+        "line ends: of the same, octet by octet": cpu_of(lambda: with_lf(BLOCK, short_lines=True), seconds),
         "server: a refused RCPT, lock-step": over_a_socket(RCPT, 1, rounds, eager=True),
         "server: without eager send": over_a_socket(RCPT, 1, rounds, eager=False),
         "server: a refused RCPT, ten in a packet": over_a_socket(RCPT * 10, 10, rounds // 4, eager=True),

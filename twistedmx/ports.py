@@ -55,24 +55,29 @@ class Acceptance(Protocol):
 
 @attrs.frozen(kw_only=True)
 class File:
-    """A file being written. `descriptor`: to write to. `temporary`: its absolute path so far, "" while it has no name."""
+    """A file being written. `descriptor`: to write to. `temporary`: its absolute path so far, "" while it has no name.
+
+    `name_with_file`, `in_order`: what its file system keeps, as in `twistedmx.delivery.filesystem`. For the disk alone.
+    """
 
     descriptor: int
     temporary: str
+    name_with_file: bool = False
+    in_order: bool = False
 
 
 class Disk(Protocol):
     """The system calls of acceptance, so that a test can stand between any two.
 
     Paths are absolute. Every method raises OSError where the system call does; what it had begun may then be half done,
-    and `discard` undoes it.
+    and `discard` undoes it. The two that take many answer for each instead: None, or the OSError.
     """
 
     def make_directories(self, path: str) -> None:
         """Make a directory and its missing parents, mode 0700, each synced into its parent. Existing ones are fine."""
 
-    def create(self, directory: str, name: str) -> File:
-        """A new file, mode 0600: without a name where the file system can (O_TMPFILE), else `directory`/`name`.
+    def create(self, maildir: str, name: str) -> File:
+        """A new file, mode 0600, for `maildir`/new: without a name where the file system can (O_TMPFILE), else tmp/`name`.
 
         Raises FileExistsError if a name is needed and taken, FileNotFoundError if the directory is missing.
         """
@@ -86,13 +91,22 @@ class Disk(Protocol):
     def start_writeback(self, file: File) -> None:
         """Ask the kernel to begin writing. A hint: promises nothing."""
 
-    def sync(self, file: File) -> None:
-        """When this returns, the octets and the size of the file survive a power cut."""
+    def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
+        """When this returns, no name that a file is given from now on can survive a power cut without all of its octets.
+
+        Unless its answer is an error. The files may be of any owner.
+        """
 
     def publish(self, file: File, path: str) -> None:
         """Give the file the name `path`, and take the temporary one away. Never replaces: raises FileExistsError.
 
-        After any other error the name may be there. It survives a power cut only after `sync_directory` of its directory.
+        After any other error the name may be there. It survives a power cut only after `sync_names`.
+        """
+
+    def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
+        """When this returns, each name and its file survive a power cut, unless its answer is an error.
+
+        As they were given to `publish`.
         """
 
     def sync_directory(self, path: str) -> None:

@@ -16,7 +16,7 @@ _MANY = 10**9
 class Twistedmx(Peer):
     name = "twistedmx"
     title = "twistedmx"
-    promise = "file in each Maildir, and its name, synced (fsync of file and folder)"
+    promise = "file in each Maildir, and its name, synced"
     recipients = "table of 10,000, in memory"
     differs = "limits of sessions and of handshakes raised, backlog 4096; log to a file"
 

@@ -17,6 +17,7 @@ from twistedmx.delivery.agent import LONGEST, Agent, parse
 from twistedmx.delivery.agent_disk import AgentDisk
 from twistedmx.delivery.commit import Draft, GroupCommit
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.delivery.filesystem import Kept
 from twistedmx.delivery.maildir import Layout, Names
 from twistedmx.delivery.paths import Paths
 from twistedmx.delivery.rights import Refused
@@ -71,9 +72,9 @@ class Recorded(Paths):
     def make_directories(self, path: str) -> None:
         self.asked.append(path)
 
-    def begin(self, directory: str, name: str) -> tuple[int, str]:
-        self.asked.append(f"{directory}/{name}")
-        return os.open("/dev/null", os.O_WRONLY), ""
+    def begin(self, maildir: str, name: str) -> tuple[int, str, Kept]:
+        self.asked.append(f"{maildir}/tmp/{name}")
+        return os.open("/dev/null", os.O_WRONLY), "", Kept()
 
     def give_name(self, descriptor: int, temporary: str, path: str) -> None:
         self.asked += [path, temporary]
@@ -142,7 +143,7 @@ class RefusalTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=400)
     @given(packets=st.lists(PACKETS, max_size=5), descriptor=st.booleans())
     @example(packets=[b"sync\0ann\0/home/ann/Maildir/../../bob\0"], descriptor=False)
-    @example(packets=[b"begin\0ann\0/home/ann/Maildir/tmp\0../new/x"], descriptor=False)
+    @example(packets=[b"begin\0ann\0/home/ann/Maildir\0../new/x"], descriptor=False)
     def test_whatever_comes_no_path_outside_of_the_mail_is_touched(
         self, packets: list[bytes], descriptor: bool
     ) -> None:
@@ -189,9 +190,9 @@ class RefusalTests(SynchronousTestCase):
             ("make", "bob", "/home/bob/Maildir/tmp", ""),
             ("make", "ann", "/home/bob/Maildir/tmp", ""),
             ("begin", "ann", "/home/ann/Maildir/new", NAME),
-            ("begin", "ann", "/home/ann/Maildir/tmp", "authorized_keys"),
-            ("begin", "ann", "/home/ann/Maildir/tmp", f"../../{NAME}"),
-            ("begin", "ann", "/home/ann/Maildir/tmp", f"{NAME}\n"),
+            ("begin", "ann", "/home/ann/Maildir", "authorized_keys"),
+            ("begin", "ann", "/home/ann/Maildir", f"../../{NAME}"),
+            ("begin", "ann", "/home/ann/Maildir", f"{NAME}\n"),
             ("sync", "ann", "/home", ""),
             ("sync", "ann", "/", ""),
             ("sync", "ann", "", ""),
@@ -264,7 +265,7 @@ class FilesTests(SynchronousTestCase):
         theirs = users("ann", home=lambda name: self.home, uid=os.getuid() + 1)
         thread = InThread(quiet_agent(theirs, Paths(now=time.time)))
         self.addCleanup(thread.end)
-        file = self.disk.create(f"{self.maildir}/tmp", NAME)
+        file = self.disk.create(self.maildir, NAME)
         disk = thread.asks.disk("ann")
         self.assertRaises(PermissionError, disk.publish, file, f"{self.maildir}/new/{NAME}")
         self.disk.discard(file)
@@ -277,7 +278,7 @@ class FilesTests(SynchronousTestCase):
             with open(path, "wb"):
                 pass
             self.refused("remove", "ann", path)
-        file = self.disk.create(f"{self.maildir}/tmp", NAME.replace("Q1R", "Q2R"))
+        file = self.disk.create(self.maildir, NAME.replace("Q1R", "Q2R"))
         self.assertRaises(FileExistsError, self.disk.publish, file, old)
         self.disk.discard(file)
         self.refused("remove", "ann", old)
@@ -395,7 +396,7 @@ class EdgeTests(SynchronousTestCase):
     def test_a_descriptor_that_did_not_arrive_is_too_many_files_and_leaves_none(self) -> None:
         """The kernel says nothing; the octets must not go to another file."""
         self.disk.make_directories(f"{self.home}/Maildir/tmp")
-        error = self.assertRaises(OSError, self.disk.create, f"{self.home}/Maildir/tmp", NAME)
+        error = self.assertRaises(OSError, self.disk.create, f"{self.home}/Maildir", NAME)
         self.assertEqual(error.errno, errno.EMFILE)
         self.assertEqual(os.listdir(f"{self.home}/Maildir/tmp"), [])
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.delivery.commit import Draft, GroupCommit
+from twistedmx.delivery.filesystem import Kept
 from twistedmx.delivery.maildir import Layout, Names
 from twistedmx.delivery.tally import Tally
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
@@ -16,6 +17,13 @@ from twistedmx.testing.disk import FakeDisk, PowerCut
 
 ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 MAILDIRS = ("/mail/a", "/mail/b", "/home/c/Maildir", "/home/d/Maildir")
+# The lines of the table in twistedmx.delivery.filesystem.
+KEPT = (
+    Kept(),
+    Kept(nameless=True),
+    Kept(nameless=True, name_with_file=True),
+    Kept(nameless=True, name_with_file=True, in_order=True),
+)
 OWNERS = {"/home/c/Maildir": "c", "/home/d/Maildir": "d"}
 
 
@@ -39,9 +47,9 @@ class Message:
 class Host:
     """A disk, in the hands of the server and of two users, and a group commit on it. `without`: users nobody can write for."""
 
-    def __init__(self, *, nameless: bool = True) -> None:
+    def __init__(self, kept: Kept = KEPT[1]) -> None:
         self.time = 1e9
-        self.disk = FakeDisk(now=lambda: self.time, nameless=nameless)
+        self.disk = FakeDisk(now=lambda: self.time, nameless=kept.nameless, kept=kept)
         self.disks = {owner: self.disk.as_seen_by(owner) for owner in OWNERS.values()}
         self.without: set[str] = set()
         self.commit = GroupCommit(
@@ -94,7 +102,7 @@ class CommitTests(SynchronousTestCase):
     def test_each_copy_is_whole_and_nothing_else_is_left(self) -> None:
         """Content once per copy, under its own trace; no file in tmp, no descriptor."""
         for nameless in (True, False):
-            host = Host(nameless=nameless)
+            host = Host(KEPT[nameless])
             messages = [Message(1, MAILDIRS, spilt=2), Message(2, ("/mail/a", "/mail/a"))]
             outcomes = host.deliver(messages)
             for message, outcome in zip(messages, outcomes, strict=True):
@@ -112,26 +120,23 @@ class CommitTests(SynchronousTestCase):
         for path in outcome.paths:
             self.assertTrue(path.endswith(f",S={len(host.disk.read(path))}"), path)
 
-    def test_the_writing_of_all_begins_before_the_first_sync_and_each_directory_is_synced_once(self) -> None:
+    def test_all_are_written_before_the_first_is_synced_and_synced_before_the_first_has_its_name(self) -> None:
         """It is what makes a batch cheaper than its messages."""
-        host = Host()
-        host.deliver([Message(0, ("/mail/a",))])
-        begun = len(host.disk.calls)
-        host.deliver([Message(number, ("/mail/a",)) for number in range(3)])
-        self.assertEqual(
-            [call[0] for call in host.disk.calls[begun:]],
-            ["create", "write"] * 3
-            + ["start_writeback"] * 3
-            + ["sync"] * 3
-            + ["publish"] * 3
-            + ["sync_directory"]
-            + ["close"] * 3,
-        )
+        for kept in KEPT:
+            host = Host(kept)
+            host.deliver([Message(0, ("/mail/a",))])
+            begun = len(host.disk.calls)
+            host.deliver([Message(number, ("/mail/a",)) for number in range(3)])
+            names = ["sync_name"] * 3 if kept.name_with_file else ["sync_directory"]
+            self.assertEqual(
+                [call[0] for call in host.disk.calls[begun:]],
+                ["create", "write"] * 3 + ["sync"] * 3 + ["publish"] * 3 + names + ["close"] * 3,
+            )
 
     def test_each_copy_is_a_file_of_its_owner(self) -> None:
         """A user can neither read nor remove mail that is not hers; and the server must not touch hers as itself."""
         for nameless in (True, False):
-            host = Host(nameless=nameless)
+            host = Host(KEPT[nameless])
             message = Message(1, MAILDIRS, spilt=1)
             (outcome,) = host.deliver([message])
             assert isinstance(outcome, Stored), outcome
@@ -140,7 +145,7 @@ class CommitTests(SynchronousTestCase):
 
     def test_a_user_nobody_can_write_for_fails_that_message_alone(self) -> None:
         """The mail of all others goes on; what was begun of this one is taken away."""
-        host = Host(nameless=False)
+        host = Host(KEPT[0])
         host.without = {"c"}
         batch = [Message(1, ("/mail/a", "/home/c/Maildir")), Message(2, ("/mail/a",)), Message(3, ("/home/d/Maildir",))]
         outcomes = host.deliver(batch)
@@ -151,7 +156,7 @@ class CommitTests(SynchronousTestCase):
     def test_a_message_given_up_before_its_batch_leaves_nothing(self) -> None:
         """Its peer is gone and will send it again."""
         for spilt in (0, 1):
-            host = Host(nameless=False)
+            host = Host(KEPT[0])
             gone, other = Message(1, ("/mail/a",), spilt=spilt), Message(2, ("/mail/a",))
             gone.draft.aborted = True
             outcomes = host.deliver([gone, other])
@@ -161,7 +166,7 @@ class CommitTests(SynchronousTestCase):
 
     def test_those_whose_commit_never_comes_are_discarded(self) -> None:
         """At the end of the process, sessions are in the middle of messages."""
-        host = Host(nameless=False)
+        host = Host(KEPT[0])
         draft = Draft([Copy(maildir="/mail/a", trace=b"")])
         host.commit.spill(draft, (b"part",))
         host.commit.discard_all()
@@ -175,15 +180,28 @@ class CommitTests(SynchronousTestCase):
         (outcome,) = host.deliver([Message(2, ("/mail/a",))])
         self.assertIsInstance(outcome, Stored)
 
-    def test_a_maildir_without_new_fails_once_and_is_then_whole_again(self) -> None:
-        """Half a Maildir heals; the one message is sent again by its peer."""
-        host = Host()
-        host.deliver([Message(1, ("/mail/a",))])
-        host.disk.remove_tree("/mail/a/new")
-        (first,) = host.deliver([Message(2, ("/mail/a",))])
-        (second,) = host.deliver([Message(3, ("/mail/a",))])
-        self.assertIsInstance(first, Failed)
-        self.assertIsInstance(second, Stored)
+    def test_a_maildir_without_new_or_tmp_is_made_whole_again(self) -> None:
+        """Half a Maildir heals, and the message that found it so is not refused."""
+        for kept in KEPT:
+            for folder in ("new", "tmp", "cur"):
+                host = Host(kept)
+                host.deliver([Message(1, ("/mail/a",))])
+                host.disk.remove_tree(f"/mail/a/{folder}")
+                (outcome,) = host.deliver([Message(2, ("/mail/a",))])
+                self.assertIsInstance(outcome, Stored)
+
+    def test_a_new_that_goes_away_while_a_message_is_written_is_made_again(self) -> None:
+        """The owner tidies up at any moment."""
+        for kept in KEPT:
+            host = Host(kept)
+            host.deliver([Message(1, ("/mail/a",))])
+            host.disk.before_call = lambda method, host=host: (
+                host.disk.remove_tree("/mail/a/new") if method == "sync" else None
+            )
+            message = Message(2, ("/mail/a",))
+            (outcome,) = host.deliver([message])
+            assert isinstance(outcome, Stored), outcome
+            self.assertEqual(host.disk.power_cut(names=False, octets=False).read(outcome.paths[0]), message.wholes[0])
 
     def test_a_taken_name_is_not_replaced_and_another_is_found(self) -> None:
         """Chance may repeat itself; mail must not disappear under other mail."""
@@ -191,7 +209,7 @@ class CommitTests(SynchronousTestCase):
         (outcome,) = twin.deliver([Message(1, ("/mail/a",))])
         assert isinstance(outcome, Stored), outcome
         host.disk.make_directories("/mail/a/new")
-        file = host.disk.create("/mail/a/new", "")
+        file = host.disk.create("/mail/a", "")
         host.disk.publish(file, outcome.paths[0])
         host.disk.close(file)
         (outcome,) = host.deliver([Message(1, ("/mail/a",))])
@@ -216,15 +234,15 @@ class PowerCutTests(SynchronousTestCase):
     """250 survives it."""
 
     @settings(deadline=None, max_examples=60)
-    @given(batches=BATCHES, nameless=st.booleans(), where=st.floats(0, 1))
+    @given(batches=BATCHES, kept=st.sampled_from(KEPT), where=st.floats(0, 1))
     def test_what_was_told_as_stored_is_there_and_nothing_is_torn(
-        self, batches: list[list[tuple[list[str], int]]], nameless: bool, where: float
+        self, batches: list[list[tuple[list[str], int]]], kept: Kept, where: float
     ) -> None:
         """The one promise of this package, at every moment, whatever the disk did of what it was not asked to sync."""
-        rehearsal = Host(nameless=nameless)
+        rehearsal = Host(kept)
         for batch in build(batches):
             rehearsal.deliver(batch)
-        host = Host(nameless=nameless)
+        host = Host(kept)
         host.disk.cut_at(int(where * (len(rehearsal.disk.calls) + 1)))
         sent, promised = build(batches), []
         try:
@@ -275,13 +293,13 @@ class FaultTests(SynchronousTestCase):
 
     def test_one_failed_call_is_one_messages_failure_and_leaves_nothing(self) -> None:
         """A mailbox over its quota must not defer the mail of others, nor half a message be delivered."""
-        for nameless in (True, False):
-            rehearsal = Host(nameless=nameless)
+        for kept in KEPT:
+            rehearsal = Host(kept)
             rehearsal.deliver(self.batch())
             for call, (method, *_) in enumerate(rehearsal.disk.calls):
                 for number in ERRORS:
                     for done in (False, True):
-                        host, batch = Host(nameless=nameless), self.batch()
+                        host, batch = Host(kept), self.batch()
                         host.disk.fail(call, number, done=done)
                         failed = self.check(host, batch, host.deliver(batch), number)
                         if method in _HARMLESS:
@@ -313,7 +331,7 @@ class FaultTests(SynchronousTestCase):
         host = Host()
         host.deliver([Message(0, ("/mail/a",))])
         begun = len(host.disk.calls)
-        host.disk.fail_from(begun + 5, errno.EROFS)
+        host.disk.fail_from(begun + 4, errno.EROFS)
         (outcome,) = host.deliver([Message(1, ("/mail/a",))])
         assert isinstance(outcome, Failed), outcome
         self.assertIn("could not be taken back", outcome.detail)

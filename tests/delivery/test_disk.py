@@ -8,7 +8,9 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.delivery import paths
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.delivery.filesystem import Kept
 from twistedmx.ports import File
 from twistedmx.testing.disk import FakeDisk, PowerCut
 from twistedmx.testing.disk_suite import MaildirsizeSuite
@@ -40,13 +42,16 @@ class RealFiles(MaildirsizeSuite):
     def put_directory(self, path: str) -> None:
         os.mkdir(path)
 
+    def take_away(self, path: str) -> None:
+        os.rmdir(path)
+
     def wait(self, seconds: float) -> None:
         self.waited += seconds
 
     def copied(self, number: int = 2) -> bytes:
         self.make()
         first = self.begin(1, b"trace\n", b"content" * 100_000)
-        second = self.disk.create(f"{self.root}/tmp", self.name(number))
+        second = self.disk.create(self.root, self.name(number))
         self.disk.copy(first, 6, second)
         path = f"{self.root}/new/{self.name(number)}"
         self.disk.publish(second, path)
@@ -134,28 +139,64 @@ class NamelessFilesTests(OwnFiles, SynchronousTestCase):
 
     def test_a_file_system_that_is_not_known_to_keep_nameless_files_gets_names(self) -> None:
         """/proc stands for btrfs, which could bring a message back empty after a power cut."""
-        self.assertFalse(self.disk._choose("/proc"))
+        self.assertEqual(self.disk._look_up("/proc"), Kept())
 
     def test_the_way_of_writing_is_remembered_for_a_bounded_number_of_directories(self) -> None:
         """Ten thousand users must not become a leak."""
         self.make()
         for _ in range(2):
-            self.disk.discard(self.disk.create(f"{self.root}/tmp", "x"))
-        self.assertEqual(list(self.disk._nameless), [f"{self.root}/tmp"])
-        self.disk._nameless.update((str(number), True) for number in range(5000))
-        self.disk.discard(self.disk.create(f"{self.root}/new", "x"))
-        self.assertEqual(list(self.disk._nameless), [f"{self.root}/new"])
+            self.disk.discard(self.disk.create(self.root, "x"))
+        self.assertEqual(list(self.disk._kept), [self.root])
+        self.disk._kept.update((str(number), Kept()) for number in range(5000))
+        self.disk.make_directories(f"{self.home}/other/new")
+        self.disk.make_directories(f"{self.home}/other/tmp")
+        self.disk.discard(self.disk.create(f"{self.home}/other", "x"))
+        self.assertEqual(list(self.disk._kept), [f"{self.home}/other"])
 
     def test_a_refused_link_means_names_from_then_on(self) -> None:
         """Some security modules let us make a nameless file and will not link it: one message waits, not all."""
         self.make()
-        file = self.disk.create(f"{self.root}/tmp", self.name(1))
+        file = self.disk.create(self.root, self.name(1))
         if file.temporary:
             self.skipTest("no nameless files here")
         self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "refused")))
         self.assertRaises(OSError, self.disk.publish, file, f"{self.root}/new/one")
         self.disk.discard(file)
         self.assertEqual(self.read(self.publish(2, b"content")), b"content")
+
+
+class OfThisKindTests(OwnFiles, SynchronousTestCase):
+    """The ways of file systems that keep more, and less, than the one here, where that makes files without a name."""
+
+    kept = Kept(nameless=True)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(paths, "kept_by", lambda device: self.kept)
+
+    def test_a_name_in_a_directory_that_went_away_is_not_safe(self) -> None:
+        """Somebody removed the mailbox in this moment; its neighbours in the batch are delivered."""
+        self.make()
+        self.disk.make_directories(f"{self.home}/other/new")
+        files = [self.begin(1, b"one"), self.disk.create(f"{self.home}/other", self.name(2))]
+        published = list(
+            zip(files, (f"{self.root}/new/{self.name(1)}", f"{self.home}/other/new/{self.name(2)}"), strict=True)
+        )
+        for file, path in published:
+            self.disk.publish(file, path)
+        os.rename(f"{self.home}/other", f"{self.home}/gone")
+        answers = self.disk.sync_names(published)
+        self.assertEqual([answer is None for answer in answers], [True, self.kept.name_with_file])
+        for file in files:
+            self.disk.close(file)
+
+
+class NameWithFileTests(OfThisKindTests):
+    kept = Kept(nameless=True, name_with_file=True)
+
+
+class InOrderTests(OfThisKindTests):
+    kept = Kept(nameless=True, name_with_file=True, in_order=True)
 
 
 class NamedFilesTests(OwnFiles, SynchronousTestCase):
@@ -170,14 +211,14 @@ class NamedFilesTests(OwnFiles, SynchronousTestCase):
         path = self.publish(1, b"content")
         self.assertEqual(self.read(path), b"content")
         self.assertEqual(self.names(f"{self.root}/tmp"), [])
-        file = self.disk.create(f"{self.root}/tmp", self.name(2))
+        file = self.disk.create(self.root, self.name(2))
         self.assertRaises(FileExistsError, self.disk.publish, file, path)
         self.disk.discard(file)
 
     def test_a_link_whose_answer_was_lost_counts(self) -> None:
         """NFS repeats the call and hears that the name is taken: by us. Another name would be a second delivery."""
         self.make()
-        file = self.disk.create(f"{self.root}/tmp", self.name(1))
+        file = self.disk.create(self.root, self.name(1))
         os.link(file.temporary, f"{self.root}/new/one")
         self.disk.publish(file, f"{self.root}/new/one")
         self.disk.close(file)
@@ -186,9 +227,9 @@ class NamedFilesTests(OwnFiles, SynchronousTestCase):
     def test_a_name_of_its_own_that_is_taken_is_said(self) -> None:
         """Two writers in one file would mix two messages."""
         self.make()
-        self.disk.discard(self.disk.create(f"{self.root}/tmp", self.name(1)))
-        file = self.disk.create(f"{self.root}/tmp", self.name(1))
-        self.assertRaises(FileExistsError, self.disk.create, f"{self.root}/tmp", self.name(1))
+        self.disk.discard(self.disk.create(self.root, self.name(1)))
+        file = self.disk.create(self.root, self.name(1))
+        self.assertRaises(FileExistsError, self.disk.create, self.root, self.name(1))
         self.disk.discard(file)
 
 
@@ -215,6 +256,9 @@ class MemorySuiteTests(MaildirsizeSuite, SynchronousTestCase):
     def put_directory(self, path: str) -> None:
         self.disk.make_directories(path)
 
+    def take_away(self, path: str) -> None:
+        self.disk.remove_tree(path)
+
     def wait(self, seconds: float) -> None:
         self.time += seconds
 
@@ -236,15 +280,15 @@ class OwnersTests(SynchronousTestCase):
 
     def test_what_one_makes_is_its_own(self) -> None:
         """It is what the reader of the mail needs."""
-        file = self.anns.create("/home/ann/Maildir/tmp", "one")
+        file = self.anns.create("/home/ann/Maildir", "one")
         self.anns.publish(file, "/home/ann/Maildir/new/one")
         self.assertEqual(self.own.owner("/home/ann/Maildir/new/one"), "ann")
 
     def test_another_user_can_neither_make_nor_name_nor_remove_there(self) -> None:
         """Whoever takes the wrong disk for a copy is found out."""
-        file = self.anns.create("/home/ann/Maildir/tmp", "one")
+        file = self.anns.create("/home/ann/Maildir", "one")
         self.assertRaises(PermissionError, self.own.make_directories, "/home/ann/Maildir/cur")
-        self.assertRaises(PermissionError, self.own.create, "/home/ann/Maildir/tmp", "two")
+        self.assertRaises(PermissionError, self.own.create, "/home/ann/Maildir", "two")
         self.assertRaises(PermissionError, self.own.publish, file, "/home/ann/Maildir/new/one")
         self.assertRaises(PermissionError, self.own.remove, "/home/ann/Maildir/tmp/one")
         self.own.discard(file)
@@ -252,13 +296,13 @@ class OwnersTests(SynchronousTestCase):
 
     def test_an_open_file_takes_octets_from_both_and_a_copy_crosses_over(self) -> None:
         """A descriptor that was handed over is as good as one's own."""
-        theirs = self.anns.create("/home/ann/Maildir/tmp", "one")
+        theirs = self.anns.create("/home/ann/Maildir", "one")
         self.own.make_directories("/mail/a/tmp")
-        ours = self.own.create("/mail/a/tmp", "one")
+        ours = self.own.create("/mail/a", "one")
         self.own.write(ours, (b"trace", b"content"))
         self.own.write(theirs, (b"hers, ",))
         self.anns.copy(ours, 5, theirs)
-        self.anns.sync(theirs)
+        self.anns.sync([theirs])
         self.assertEqual(self.own.read("/home/ann/Maildir/tmp/one"), b"hers, content")
 
     def test_both_have_one_list_of_calls_and_one_power(self) -> None:
@@ -273,7 +317,7 @@ class PowerCutTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.disk = FakeDisk()
         self.disk.make_directories("/new")
-        self.file: File = self.disk.create("/new", "")
+        self.file: File = self.disk.create("", "")
         self.disk.write(self.file, (b"content",))
 
     def test_octets_without_sync_may_be_lost_though_the_name_is_there(self) -> None:
@@ -285,7 +329,7 @@ class PowerCutTests(SynchronousTestCase):
 
     def test_a_name_without_sync_may_be_lost_or_not(self) -> None:
         """fsync of a file says nothing of its name."""
-        self.disk.sync(self.file)
+        self.disk.sync([self.file])
         self.disk.publish(self.file, "/new/one")
         self.assertEqual(self.disk.power_cut(names=False, octets=False).names("/new"), [])
         self.assertEqual(self.disk.power_cut(names=True, octets=False).read("/new/one"), b"content")
@@ -298,8 +342,35 @@ class PowerCutTests(SynchronousTestCase):
         self.assertEqual(self.disk.power_cut(names=False, octets=True).names("/new"), ["one"])
         self.assertEqual(self.disk.power_cut(names=True, octets=True).names("/new"), [])
 
+    def test_a_name_comes_with_its_file_where_it_does(self) -> None:
+        """ext4; and only for the file that was synced."""
+        self.disk = FakeDisk(kept=Kept(name_with_file=True))
+        self.disk.make_directories("/new")
+        files = [self.disk.create("", name) for name in "ab"]
+        for file, name in zip(files, "ab", strict=True):
+            self.disk.write(file, (b"content",))
+            self.disk.publish(file, f"/new/{name}")
+        self.disk.sync_names([(files[0], "/new/a")])
+        found = self.disk.power_cut(names=False, octets=False)
+        self.assertEqual((found.names("/new"), found.read("/new/a")), (["a"], b"content"))
+
+    def test_where_order_is_kept_a_name_brings_the_octets_that_were_waited_for_before_it(self) -> None:
+        """A journal; without the wait the name may come alone, and a wait makes nothing safe by itself."""
+        for waited in (False, True):
+            self.disk = FakeDisk(kept=Kept(name_with_file=True, in_order=True))
+            self.disk.make_directories("/new")
+            file = self.disk.create("", "a")
+            self.disk.write(file, (b"content",))
+            if waited:
+                self.disk.sync([file])
+            self.disk.publish(file, "/new/a")
+            self.assertEqual(
+                self.disk.power_cut(names=True, octets=False).read("/new/a"), b"content" if waited else b""
+            )
+            self.assertEqual(self.disk.power_cut(names=False, octets=False).names("/new"), [])
+
     def test_after_the_cut_nothing_works(self) -> None:
         """Nobody tidies up after a power cut."""
         self.disk.cut_at(len(self.disk.calls))
-        self.assertRaises(PowerCut, self.disk.sync, self.file)
+        self.assertRaises(PowerCut, self.disk.sync, [self.file])
         self.assertRaises(PowerCut, self.disk.discard, self.file)

@@ -48,7 +48,7 @@ class LayoutTests(SynchronousTestCase):
 
     def leave(self, name: str) -> None:
         """A file in tmp that nobody will finish."""
-        self.disk.close(self.disk.create("/mail/a/tmp", name))
+        self.disk.close(self.disk.create("/mail/a", name))
 
     def test_a_missing_maildir_survives_a_power_cut_once_prepared(self) -> None:
         """Else the first mail of each user is lost with the directory it is in."""

@@ -157,10 +157,13 @@ class TrapTests(AsRoot, SynchronousTestCase):
         as_user(os.mkdir, self.root)
         for kind in ("tmp", "new"):
             as_user(os.symlink, self.others, f"{self.root}/{kind}")
-        self.assertRaises(PermissionError, self.disk.create, f"{self.root}/tmp", NAME)
-        as_user(os.unlink, f"{self.root}/tmp")
-        self.disk.make_directories(f"{self.root}/tmp")
-        file = self.disk.create(f"{self.root}/tmp", NAME)
+        self.assertRaises(PermissionError, self.disk.create, self.root, NAME)
+        for kind in ("tmp", "new"):
+            as_user(os.unlink, f"{self.root}/{kind}")
+            self.disk.make_directories(f"{self.root}/{kind}")
+        file = self.disk.create(self.root, NAME)
+        as_user(os.rmdir, f"{self.root}/new")
+        as_user(os.symlink, self.others, f"{self.root}/new")
         self.assertRaises(PermissionError, self.disk.publish, file, f"{self.root}/new/{NAME}")
         self.disk.discard(file)
         self.assertEqual(os.listdir(self.others), [])
@@ -213,8 +216,8 @@ class ProcessTests(AsRoot, SynchronousTestCase):
             f"os.setgroups([]); os.setgid({UID - 1}); os.setuid({UID - 1})\n"
             "disk = agent.disk('ann')\n"
             f"for kind in ('tmp', 'new'): disk.make_directories({self.root!r} + '/' + kind)\n"
-            f"file = disk.create({self.root!r} + '/tmp', {NAME!r})\n"
-            "disk.write(file, (b'content',)); disk.sync(file)\n"
+            f"file = disk.create({self.root!r}, {NAME!r})\n"
+            "disk.write(file, (b'content',)); disk.sync([file])\n"
             f"disk.publish(file, {self.root!r} + '/new/' + {NAME!r})\n"
             "agent.stop(); sys.exit(agent._process.returncode)\n"
         )
@@ -245,5 +248,6 @@ class ProcessTests(AsRoot, SynchronousTestCase):
         with open(f"{self.home}/names") as file:
             self.assertEqual(
                 file.read(),
-                "__main__ twistedmx twistedmx.delivery twistedmx.delivery.agent twistedmx.delivery.paths twistedmx.delivery.rights",
+                "__main__ twistedmx twistedmx.delivery twistedmx.delivery.agent twistedmx.delivery.filesystem "
+                "twistedmx.delivery.paths twistedmx.delivery.rights",
             )

@@ -10,6 +10,7 @@ from tests.fuzz.cuts import at_random, one_by_one, whole
 from tests.fuzz.grammar import text
 from twistedmx.smtp import codes
 from twistedmx.smtp.content import Content
+from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.reply import Reply
 
 CR, LF, DOT = 13, 10, 46
@@ -84,6 +85,10 @@ _limits = st.fixed_dictionaries(
     }
 )
 _seeds = st.integers(0, 1000)
+# What makes a block large, with few dots and with many, in lines short and long.
+_filling = st.sampled_from(
+    [b"x" * 9000, (b"y" * 70 + b"\r\n") * 130, b"\r\n" * 4500, b"z. " * 3000, b"..\r\n" * 2300, b"w\r\n..\r\n" * 1200]
+)
 
 
 class TestData(SynchronousTestCase):
@@ -123,6 +128,31 @@ class TestData(SynchronousTestCase):
             told = self.fed(pieces, how)
             self.assertTrue(body.startswith(told.body) or content.endswith(b"\r"), (body, told))
             self.assertLessEqual(len(content) - told.size, 2)
+
+    @EXAMPLES
+    @given(st.lists(text | _filling, max_size=6).map(b"".join), _limits, st.integers(50, 5000))
+    def test_a_large_block_is_taken_as_the_small_ones_that_it_is_made_of(
+        self, octets: bytes, how: dict, size: int
+    ) -> None:
+        """What is faster in a large block gives the message, size, fault and rest that small blocks give."""
+        octets += b"\r\n.\r\nNOOP\r\n"
+        how = {**how, "limit": how["limit"] * 1000}
+        small = [octets[at : at + size] for at in range(0, len(octets), size)]
+        expected = self.fed(small, how)
+        for cut in (0, len(octets) // 2, *range(len(octets) - 11, len(octets) - 5)):  # within the end, too
+            self.assertEqual(self.fed([octets[:cut], octets[cut:]], how), expected)
+
+
+class TestLineEnds(SynchronousTestCase):
+    @EXAMPLES
+    @given(text | st.binary(max_size=40), _filling | st.just(b""))
+    def test_both_ways_turn_crlf_and_find_what_is_bare(self, octets: bytes, filling: bytes) -> None:
+        """What comes out is that of the reference, None where it finds a bare CR or LF, whichever way is gone."""
+        body, fault = judge(octets, limit=10**6, text_line=0, tolerant=False)
+        for before, plain in ((b"", b""), (filling, filling.replace(b"\r\n", b"\n"))):
+            for short_lines in (False, True):
+                told = with_lf(before + octets, short_lines=short_lines)
+                self.assertEqual(told, None if fault else plain + body)
 
 
 class TestChunks(SynchronousTestCase):

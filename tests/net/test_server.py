@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from twistedmx.model.event import SessionEnded, TransactionEnded
+from twistedmx.model.event import NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.verdict import Reason
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.settings import Settings
@@ -212,7 +212,7 @@ class TestLost(Base):
         before = self.transport.value()
         self.stage.mailboxes.answer_all()
         self.assertEqual(self.transport.value(), before)
-        self.assertEqual([event.reason for event in self.events(TransactionEnded)], [Reason.LOST])
+        self.assertEqual([event.transactions for event in self.events(NobodyAccepted)], [1])
         self.assertEqual([event.reason for event in self.events(SessionEnded)], [Reason.LOST])
         self.assertEqual(self.flushLoggedErrors(), [])
 

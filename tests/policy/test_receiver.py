@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.model.verdict import Action, Reason
@@ -190,11 +190,58 @@ class TestTransaction(Base):
             self.receiver.answer(rcpt(f"<guess{number}@example.org>"))
         self.send(b"x\n")
         told = self.ended()[0]
-        self.assertEqual((len(told.refused), told.refused_count), (100, 250))
-        (others,) = told.refused_others
-        self.assertEqual(others, (Action.REJECT, Reason.UNKNOWN_MAILBOX, 150))
-        self.assertEqual(told.refused[0].path.address, b"guess0@example.org")
-        self.assertIs(told.refused[0].verdict.reason, Reason.UNKNOWN_MAILBOX)
+        self.assertEqual(told.refused.count, 250)
+        self.assertEqual(told.refused.others, ((Action.REJECT, Reason.UNKNOWN_MAILBOX, 150),))
+        ((decided, named),) = told.refused.runs
+        self.assertEqual((len(named), named[0]), (100, b"guess0@example.org"))
+        self.assertIs(decided.reason, Reason.UNKNOWN_MAILBOX)
+
+    def fruitless(self):
+        return [event for event in self.stage.events if isinstance(event, NobodyAccepted)]
+
+    def test_transactions_in_which_nobody_was_accepted_are_told_together(self):
+        """A line of the log, or a row, for each of a thousand RSETs is what an attack should not be able to ask for."""
+        for number in range(30):
+            self.receiver.answer(mail(f"<bob{number % 2}@example.net>"))
+            self.receiver.answer(rcpt(f"<guess{number}@example.org>"))
+            self.receiver.answer(Rset())
+        self.assertEqual([event.transactions for event in self.fruitless()], [25])
+        self.receiver.ended(codes.CLOSING)
+        first, rest = self.fruitless()
+        self.assertEqual((rest.transactions, rest.refused.count), (5, 5))
+        self.assertEqual([str(path) for path in first.reverse_paths], ["bob0@example.net", "bob1@example.net"])
+        ((_, named),) = first.refused.runs
+        self.assertEqual((named[0], named[-1], len(named)), (b"guess0@example.org", b"guess24@example.org", 25))
+        self.assertEqual(self.ended(), [])
+
+    def test_what_was_refused_is_told_a_second_later_at_most(self):
+        """Counters, and whoever follows the log, need not wait for a session that stays for minutes."""
+        self.receiver.answer(mail())
+        self.receiver.answer(Rset())
+        self.stage.clock.advance(0.9)
+        self.assertEqual(self.fruitless(), [])
+        self.receiver.answer(mail())
+        self.receiver.answer(Rset())
+        self.stage.clock.advance(0.1)
+        self.assertEqual([event.transactions for event in self.fruitless()], [2])
+        self.receiver.ended(codes.CLOSING)
+        self.assertEqual((len(self.fruitless()), self.stage.clock.getDelayedCalls()), (1, []))
+
+    def test_what_was_refused_is_told_of_who_asked(self):
+        """Another name, TLS or a client that a proxy speaks for comes later: the guesses were made before."""
+        for begin in (
+            lambda: self.receiver.answer(Ehlo(domain="new.example")),
+            lambda: self.receiver.secured(Tls(protocol="TLSv1.3", cipher="X")),
+            lambda: self.receiver.answer(parse_command(b"XCLIENT ADDR=198.51.100.9")),
+        ):
+            self.receiver.answer(Ehlo(domain="old.example"))
+            self.receiver.answer(mail())
+            self.receiver.answer(Rset())
+            begin()
+            told = self.fruitless()[-1]
+            self.assertEqual(
+                (told.helo, told.tls is None, told.peer.via), ("old.example", len(self.fruitless()) < 3, "")
+            )
 
     def test_a_full_disk_is_said_at_mail_where_size_tells_and_at_data(self):
         """RFC 1870 6.1: 452 before the content costs nobody anything."""
@@ -446,8 +493,8 @@ class TestTheEndInBetween(Base):
         self.stage.mailboxes.answer_all()
         self.assertEqual(heard, [])
         self.assertEqual(self.flushLoggedErrors(), [])
-        told = self.ended()
-        self.assertEqual([(event.reason, event.refused_count) for event in told], [(Reason.LOST, 0)])
+        told = [event for event in self.stage.events if isinstance(event, NobodyAccepted)]
+        self.assertEqual([(event.transactions, event.refused.count) for event in told], [(1, 0)])
 
     def test_a_message_that_is_just_being_committed_is_told_as_it_went(self):
         """It may be safe already: saying it was lost would be untrue."""

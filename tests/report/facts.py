@@ -2,12 +2,13 @@
 
 import attrs
 
-from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import (
     BackendFailed,
     BackendRecovered,
     MailboxesKept,
     MailboxesLoaded,
+    NobodyAccepted,
     SessionEnded,
     SessionOpened,
     SettingsKept,
@@ -25,9 +26,8 @@ from twistedmx.smtp.path import parse_path
 AT = 1_800_000_000.125
 PEER = Peer(address="192.0.2.7", port=1024)
 TLS = Tls(protocol="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", server_name="mx.example.org")
-REFUSED = Recipient(
-    path=parse_path(b"nobody@example.org"), verdict=verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
-)
+UNKNOWN = verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
+REFUSED = Refused(count=1, runs=((UNKNOWN, (b"nobody@example.org",)),))
 OPENED = SessionOpened(at=AT, session="0123456789", peer=PEER)
 SECURED = TlsEstablished(at=AT, session="0123456789", peer=PEER, tls=TLS)
 TRANSACTION = TransactionEnded(
@@ -43,17 +43,26 @@ TRANSACTION = TransactionEnded(
             Recipient(path=parse_path(each), verdict=ACCEPTED) for each in (b"demo@example.org", b"ann@example.org")
         ),
     ),
-    refused=(REFUSED,),
-    refused_count=1,
+    refused=REFUSED,
     verdict=verdict(codes.accepted("0123456789.1"), Reason.ACCEPTED),
     reason=Reason.ACCEPTED,
     octets=1234,
     seconds=0.12345,
     detail="/mail/x/new/1",
 )
-GIVEN_UP = attrs.evolve(TRANSACTION, verdict=None, reason=Reason.LOST, refused=(), refused_count=0, octets=0, detail="")
+GIVEN_UP = attrs.evolve(TRANSACTION, verdict=None, reason=Reason.LOST, refused=Refused(), octets=0, detail="")
 DISK_FULL = attrs.evolve(
     TRANSACTION, verdict=verdict(codes.NO_SPACE, Reason.DISK_FULL), reason=Reason.DISK_FULL, detail="/mail: full"
+)
+NOBODY = NobodyAccepted(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="client.example",
+    tls=None,
+    transactions=2,
+    reverse_paths=(parse_path(b"a@client.example"), parse_path(b"")),
+    refused=REFUSED,
 )
 SESSION = SessionEnded(
     at=AT,
@@ -83,6 +92,7 @@ EVENTS = (
     TRANSACTION,
     GIVEN_UP,
     DISK_FULL,
+    NOBODY,
     SESSION,
     LOADED,
     KEPT,

@@ -14,13 +14,14 @@ from tests.report.facts import (
     LOADED,
     OPENED,
     RECOVERED,
-    REFUSED,
     RELOADED,
     SECURED,
     SESSION,
     SETTINGS_KEPT,
     TRANSACTION,
+    UNKNOWN,
 )
+from twistedmx.model.envelope import Refused
 from twistedmx.model.peer import Tls
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.counters import Counters, Histogram
@@ -56,9 +57,11 @@ class TestCounters(SynchronousTestCase):
         unknown, late = (Action.REJECT, Reason.UNKNOWN_MAILBOX), (Action.DEFER, Reason.LOOKUP_LATE)
         many = attrs.evolve(
             TRANSACTION,
-            refused=(REFUSED,) * 100,
-            refused_others=((*unknown, 4000), (*late, 30)),
-            refused_count=5000,
+            refused=Refused(
+                count=5000,
+                runs=((UNKNOWN, (b"nobody@example.org",) * 100),),
+                others=((*unknown, 4000), (*late, 30)),
+            ),
         )
         counters = counted(many)
         self.assertEqual(counters.recipients[Action.ACCEPT, Reason.ACCEPTED], 2)
@@ -113,7 +116,7 @@ class TestCounters(SynchronousTestCase):
 
     def test_rates_are_of_the_last_minute(self):
         """What `status` shows."""
-        counters = counted(OPENED, OPENED, TRANSACTION, DISK_FULL, attrs.evolve(TRANSACTION, refused_count=40))
+        counters = counted(OPENED, OPENED, TRANSACTION, DISK_FULL, attrs.evolve(TRANSACTION, refused=Refused(count=40)))
         self.assertEqual(counters.rates(AT + 30), Rates(sessions=2, messages=2, refused_recipients=42))
         self.assertEqual(counters.rates(AT + 61), Rates(sessions=0, messages=0, refused_recipients=0))
 

@@ -12,17 +12,18 @@ from tests.report.facts import (
     GIVEN_UP,
     KEPT,
     LOADED,
+    NOBODY,
     OPENED,
     PEER,
     RECOVERED,
-    REFUSED,
     RELOADED,
     SESSION,
     SETTINGS_KEPT,
     TLS,
     TRANSACTION,
+    UNKNOWN,
 )
-from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.policy.recipient import ACCEPTED
 from twistedmx.report.log import Log, LogSettings
 from twistedmx.smtp.path import Path
@@ -34,6 +35,10 @@ TEXT = {
         "verdict=accept reason=accepted from=a@client.example "
         "to=demo@example.org,ann@example.org refused=1 refused_to=nobody@example.org:unknown-mailbox octets=1234 "
         'seconds=0.123 reply="250 2.0.0 Ok: queued as 0123456789.1" detail=/mail/x/new/1'
+    ),
+    NOBODY: (
+        'nobody-accepted session=0123456789 peer=192.0.2.7 via="" helo=client.example tls=- tls_name="" tls_client="" '
+        "transactions=2 from=a@client.example, refused=1 refused_to=nobody@example.org:unknown-mailbox"
     ),
     SESSION: (
         'session session=0123456789 peer=192.0.2.7 port=1024 via="" helo=client.example tls=- tls_name="" tls_client="" '
@@ -87,10 +92,11 @@ class TestText(SynchronousTestCase):
         """A session that opens is told when it ends."""
         self.assertEqual(lines(OPENED), [])
 
-    def test_ten_refused_are_named_and_all_are_counted(self):
+    def test_fifty_refused_are_named_and_all_are_counted(self):
         """A line has an end."""
-        (line,) = lines(attrs.evolve(TRANSACTION, refused=(REFUSED,) * 100, refused_count=5000))
-        self.assertEqual(line.count("unknown-mailbox"), 10)
+        refused = Refused(count=5000, runs=((UNKNOWN, (b"nobody@example.org",) * 30),) * 3)
+        (line,) = lines(attrs.evolve(TRANSACTION, refused=refused))
+        self.assertEqual(line.count("unknown-mailbox"), 50)
         self.assertIn(" refused=5000 ", line)
 
 
@@ -159,7 +165,7 @@ class TestInjection(SynchronousTestCase):
                 tls=attrs.evolve(TLS, server_name=evil, client=evil),
                 detail=evil,
                 envelope=Envelope(reverse_path=path, recipients=(Recipient(path=path, verdict=ACCEPTED),) * 2),
-                refused=(attrs.evolve(REFUSED, path=path),),
+                refused=Refused(count=1, runs=((UNKNOWN, (octets,)),)),
             )
             (line,) = lines(event)
             self.assertTrue(line.isascii() and line.isprintable(), line)

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.report.facts import EVENTS, TRANSACTION
+from tests.report.facts import EVENTS, REFUSED, TRANSACTION
 from twistedmx.report.counters import Counters
 from twistedmx.report.prometheus import Gauges, registry_of
 
@@ -62,9 +62,10 @@ class TestScrape(SynchronousTestCase):
             ("twistedmx_sessions_secured",): 2,
             ("twistedmx_messages_total", *accepted): 1,
             ("twistedmx_recipients_total", *accepted): 6,
-            ("twistedmx_recipients_total", *unknown): 2,
+            ("twistedmx_recipients_total", *unknown): 3,
             ("twistedmx_message_bytes_total", ("verdict", "accept")): 1234,
             ("twistedmx_transactions_without_message_total", ("reason", "lost")): 1,
+            ("twistedmx_transactions_without_message_total", ("reason", "nobody-accepted")): 2,
             ("twistedmx_transaction_seconds_bucket", ("le", "0.1")): 0,
             ("twistedmx_transaction_seconds_bucket", ("le", "0.25")): 3,
             ("twistedmx_transaction_seconds_bucket", ("le", "+Inf")): 3,
@@ -95,7 +96,7 @@ class TestScrape(SynchronousTestCase):
 
     def test_refused_ones_that_nobody_named_have_a_label_too(self):
         """The sum is of all."""
-        shown = samples(registry(events=[attrs.evolve(TRANSACTION, refused_count=7)]))
+        shown = samples(registry(events=[attrs.evolve(TRANSACTION, refused=attrs.evolve(REFUSED, count=7))]))
         rest = ("twistedmx_recipients_total", ("reason", "too-many-recipients"), ("verdict", "defer"))
         self.assertEqual(shown[rest], 6)
 

@@ -59,6 +59,18 @@ class TestData(SynchronousTestCase):
             data.feed_data(b"x" * (size - 2) + b"\r\n.\r\n")
             self.assertEqual((data.octets, data.fault, data.endless), (size, fault, endless))
 
+    def test_dots_are_undone_in_a_large_block_be_they_few_or_many(self):
+        """Few are leapt to, many are searched for together; the end is found in either way."""
+        for dotted in (0, 1, 10, 5000):
+            for line in (b"", b".", b"..", b"a.b", b".\n.", b"\n."):
+                lines = [b"x"] * 5000 + [b".begins"] * dotted + [line, b"y"]
+                wire = b"".join(b"." * line.startswith(b".") + line + b"\r\n" for line in lines)
+                for end, rest in ((b"", None), (b".\r\nQUIT\r\n.\r\n", b"QUIT\r\n.\r\n")):
+                    data = content(limit=10**6, tolerant=True)
+                    body = b"".join(line + b"\n" for line in lines)
+                    # Without an end, the last CRLF may yet be the beginning of one.
+                    self.assertEqual(data.feed_data(wire + end), (body if end else body[:-1], rest))
+
     def test_never_more_than_four_octets_are_held(self):
         """A hundred thousand sessions in DATA must cost nothing."""
         stream = b"a\r\n.b\r\n..\r\n\r\r\n.\r\r\n" * 3

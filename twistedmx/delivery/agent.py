@@ -8,7 +8,7 @@ table is refused, and of users there are only those whom `rights` lets through.
 | request    | path                        | word             | answer                                  |
 |------------|-----------------------------|------------------|-----------------------------------------|
 | make       | a folder                    |                  |                                         |
-| begin      | a folder's `tmp`            | name of our form | temporary path or nothing; a descriptor |
+| begin      | a Maildir                   | name of our form | temporary path or nothing; a descriptor |
 | give-name  | in `new`, name of our form  | temporary path   | (takes the descriptor of the file)      |
 | sync       | a folder or a parent        |                  |                                         |
 | remove     | made here, or stale in `tmp`|                  |                                         |
@@ -187,8 +187,8 @@ class Agent:
         return Answer()
 
     def _begin(self, owner: Owner, request: Request, received: int) -> Answer:
-        path = self._named(owner, f"{request.path}/{request.word}", "tmp")
-        descriptor, temporary = self._paths.begin(request.path, request.word)
+        path = self._named(owner, f"{request.path}/tmp/{request.word}", "tmp")  # noqa: S108  # of a Maildir
+        descriptor, temporary, _ = self._paths.begin(request.path, request.word)
         if temporary:
             self._remember(path)
         return Answer((temporary,), descriptor)

@@ -13,14 +13,16 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
 from twisted.logger import Logger
 
 from twistedmx.delivery.agent import LONGEST, READY, check_maildirs
+from twistedmx.delivery.aio import Syncs
 from twistedmx.delivery.disk import OpenFiles
+from twistedmx.delivery.filesystem import POSIX, Kept, kept_by
 from twistedmx.delivery.rights import check_least_uid
 from twistedmx.ports import Disk, File
 
@@ -71,6 +73,14 @@ class Agent:
         self._peer = peer
         self._process = process
         self._gone = ""
+        self._devices: dict[int, Kept] = {}
+        self.syncs = Syncs()
+
+    def kept_by(self, device: int) -> Kept:
+        """What the file system there keeps. There are as many as disks of users."""
+        if device not in self._devices:
+            self._devices[device] = kept_by(device)
+        return self._devices[device]
 
     def disk(self, owner: str) -> "AgentDisk":
         """The disk as this system user has it. Whether there is such a user its calls will say."""
@@ -122,21 +132,39 @@ class AgentDisk(OpenFiles, Disk):
     agent: Agent
     owner: str
 
+    @property
+    def syncs(self) -> Syncs:
+        """For all users' files the same."""
+        return self.agent.syncs
+
     def make_directories(self, path: str) -> None:
         self.agent.ask("make", self.owner, path)
 
-    def create(self, directory: str, name: str) -> File:
-        (temporary,), descriptor = self.agent.ask("begin", self.owner, directory, name)
+    def create(self, maildir: str, name: str) -> File:
+        (temporary,), descriptor = self.agent.ask("begin", self.owner, maildir, name)
         if descriptor < 0:
             # The kernel drops one that we have no room for, and says nothing.
             if temporary:
                 with contextlib.suppress(OSError):
                     self.remove(temporary)
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), directory)
-        return File(descriptor=descriptor, temporary=temporary)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), maildir)
+        kept = POSIX if temporary else self.agent.kept_by(os.fstat(descriptor).st_dev)
+        return File(
+            descriptor=descriptor, temporary=temporary, name_with_file=kept.name_with_file, in_order=kept.in_order
+        )
 
     def publish(self, file: File, path: str) -> None:
         self.agent.ask("give-name", self.owner, path, file.temporary, file.descriptor)
+
+    def _sync_directories(self, directories: Sequence[str]) -> Mapping[str, OSError | None]:
+        return {directory: self._try_to_sync(directory) for directory in directories}
+
+    def _try_to_sync(self, directory: str) -> OSError | None:
+        try:
+            self.sync_directory(directory)
+        except OSError as error:
+            return error
+        return None
 
     def sync_directory(self, path: str) -> None:
         self.agent.ask("sync", self.owner, path)

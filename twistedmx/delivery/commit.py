@@ -1,11 +1,15 @@
 """The group commit: a batch of messages in, an outcome for each out, and a power cut in between loses nothing promised.
 
-| after                | on the disk                        | a power cut leaves                               |
-|----------------------|------------------------------------|--------------------------------------------------|
-| write, copy          | files without a name, or in `tmp`  | nothing, or a file in `tmp` which is swept later |
-| sync                 | the same, octets safe              | the same                                         |
-| publish              | names in `new`, perhaps            | whole messages, or nothing, copy by copy         |
-| sync of directories  | all of it                          | every copy: now the outcome is Stored            |
+| after          | on the disk                       | a power cut leaves                                |
+|----------------|-----------------------------------|---------------------------------------------------|
+| write, copy    | files without a name, or in `tmp` | nothing, or a file in `tmp` which is swept later  |
+| sync of files  | the same, octets safe, or in order| the same                                          |
+| publish        | names in `new`, perhaps           | whole messages, or nothing, copy by copy          |
+| sync of names  | all of it                         | every copy: now the outcome is Stored             |
+
+The two syncs are each one call of the disk for the whole batch. "In order" is a file system whose journal cannot bring a
+name without the octets that came before it (`filesystem` has the table, and the reasons): there the first sync only waits,
+and the second makes all safe with one commit of the journal.
 
 A message's failure is its own: its files go, and the names it has. Each copy is written with the disk of its owner. What
 is safe is added to the Maildir's quota, if it keeps one. No threads here, no waiting, no retries.
@@ -19,10 +23,11 @@ outcome's detail then).
 
 import errno
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.logger import Logger
 
-from twistedmx.delivery.maildir import NEW, TMP, Layout, Names
+from twistedmx.delivery.maildir import NEW, Layout, Names
 from twistedmx.delivery.tally import Tally
 from twistedmx.model.storage import Copy, Failed, NoSpace, Outcome, Stored
 from twistedmx.ports import Disk, File
@@ -48,10 +53,6 @@ class Draft:
         self.paths: list[str] = []
         self.failure: NoSpace | Failed | None = None
         self.aborted = False
-
-
-# What a batch was published in: with whose disk, and the messages, once for each copy.
-Maildirs = dict[str, tuple[Disk, list[Draft]]]
 
 
 class GroupCommit:
@@ -96,21 +97,20 @@ class GroupCommit:
                 except Exception as error:
                     self.fail(draft, error)
         drafts = [draft for draft, _ in batch]
-        # Step by step over the whole batch, not message by message: the disk works on all while we wait for one. Write-back
-        # that begins before all is written costs half as much CPU again on ext4 (benchmarks/commit.py).
-        for step in (self._copy, self._start_writeback, self._sync, self._publish):
-            for draft in drafts:
-                if draft.failure is None:
-                    try:
-                        step(draft)
-                    except Exception as error:
-                        self.fail(draft, error)
-        maildirs = self._sync_directories(drafts)
-        outcomes = [draft.failure or self._finish(draft) for draft in drafts]
-        for maildir, (disk, published) in maildirs.items():
-            if self._tally.wants(maildir):
-                self._add_up(disk, maildir, published)
-        return outcomes
+        # Step by step over the whole batch, not message by message: the disk is asked once for all, and waited for twice.
+        self._each(drafts, self._copy)
+        self._sync(drafts)
+        self._each(drafts, self._publish)
+        self._sync_names(drafts)
+        return [draft.failure or self._finish(draft) for draft in drafts]
+
+    def _each(self, drafts: Sequence[Draft], step: Callable[[Draft], None]) -> None:
+        for draft in drafts:
+            if draft.failure is None:
+                try:
+                    step(draft)
+                except Exception as error:
+                    self.fail(draft, error)
 
     def discard(self, draft: Draft) -> None:
         """Leave nothing of it. Never raises."""
@@ -155,20 +155,18 @@ class GroupCommit:
 
     def _create(self, disk: Disk, maildir: str) -> File:
         self._layout.prepare(disk, maildir)
-        directory = f"{maildir}/{TMP}"
         try:
-            return disk.create(directory, self._names.next())
+            return disk.create(maildir, self._names.next())
         except FileNotFoundError:
-            # It was taken away since we last looked: make it again, once.
-            self._layout.forget(maildir)
-            self._layout.prepare(disk, maildir)
+            self._make_again(disk, maildir)
         except FileExistsError:
             pass
-        return disk.create(directory, self._names.next())
+        return disk.create(maildir, self._names.next())
 
-    def _start_writeback(self, draft: Draft) -> None:
-        for disk, file in draft.files:
-            disk.start_writeback(file)
+    def _make_again(self, disk: Disk, maildir: str) -> None:
+        """It, or a folder of it, was taken away since we last looked."""
+        self._layout.forget(maildir)
+        self._layout.prepare(disk, maildir)
 
     def _copy(self, draft: Draft) -> None:
         first = draft.copies[0]
@@ -179,9 +177,21 @@ class GroupCommit:
             disk.write(file, (copy.trace,))
             disk.copy(draft.files[0][1], len(first.trace), file)
 
-    def _sync(self, draft: Draft) -> None:
-        for disk, file in draft.files:
-            disk.sync(file)
+    def _sync(self, drafts: Sequence[Draft]) -> None:
+        files = [(draft, file) for draft in drafts if draft.failure is None for _, file in draft.files]
+        self._heed(files, lambda: self._disk.sync([file for _, file in files]))
+
+    def _heed(self, asked: Sequence[tuple[Draft, object]], ask: Callable[[], Sequence[OSError | None]]) -> None:
+        """Fail those whose answer is an error."""
+        if not asked:
+            return
+        try:
+            answers: Sequence[Exception | None] = ask()
+        except Exception as error:
+            answers = [error] * len(asked)
+        for (draft, _), answer in zip(asked, answers, strict=True):
+            if answer is not None and draft.failure is None:
+                self.fail(draft, answer)
 
     def _publish(self, draft: Draft) -> None:
         for copy, (disk, file) in zip(draft.copies, draft.files, strict=True):
@@ -193,12 +203,11 @@ class GroupCommit:
             path = f"{copy.maildir}/{NEW}/{self._names.next_sized(octets)}"
             try:
                 disk.publish(file, path)
-            except FileExistsError:
+            except (FileExistsError, FileNotFoundError) as error:
                 if attempt == _NAMES_TRIED:
                     raise
-            except FileNotFoundError:
-                self._layout.forget(copy.maildir)
-                raise
+                if isinstance(error, FileNotFoundError):
+                    self._make_again(disk, copy.maildir)
             except BaseException:
                 draft.paths.append(path)  # it may be there: to be removed
                 raise
@@ -206,23 +215,14 @@ class GroupCommit:
                 draft.paths.append(path)
                 return
 
-    def _sync_directories(self, drafts: Sequence[Draft]) -> Maildirs:
-        maildirs: Maildirs = {}
+    def _sync_names(self, drafts: Sequence[Draft]) -> None:
+        by_disk: dict[Disk, list[tuple[Draft, tuple[File, str]]]] = {}
         for draft in drafts:
             if draft.failure is None:
-                for copy, (disk, _) in zip(draft.copies, draft.files, strict=True):
-                    if copy.maildir in maildirs:
-                        maildirs[copy.maildir][1].append(draft)
-                    else:
-                        maildirs[copy.maildir] = (disk, [draft])
-        for maildir, (disk, published) in maildirs.items():
-            try:
-                disk.sync_directory(f"{maildir}/{NEW}")
-            except Exception as error:
-                for draft in published:
-                    if draft.failure is None:
-                        self.fail(draft, error)
-        return maildirs
+                for (disk, file), path in zip(draft.files, draft.paths, strict=True):
+                    by_disk.setdefault(disk, []).append((draft, (file, path)))
+        for disk, asked in by_disk.items():
+            self._heed(asked, partial(disk.sync_names, [published for _, published in asked]))
 
     def _finish(self, draft: Draft) -> Stored:
         self._unfinished.discard(draft)
@@ -232,11 +232,8 @@ class GroupCommit:
             except OSError as error:
                 # All is synced: what closing complains of is not about this message.
                 self._log.warn("Closing a delivered message said {error}", error=error)
+        for copy, (disk, _) in zip(draft.copies, draft.files, strict=True):
+            if self._tally.wants(copy.maildir):
+                self._tally.add(disk, copy.maildir, len(copy.trace) + draft.octets)
         draft.files = []
         return Stored(paths=tuple(draft.paths))
-
-    def _add_up(self, disk: Disk, maildir: str, published: Sequence[Draft]) -> None:
-        for draft in dict.fromkeys(published):
-            for copy in draft.copies:
-                if draft.failure is None and copy.maildir == maildir and self._tally.wants(maildir):
-                    self._tally.add(disk, maildir, len(copy.trace) + draft.octets)

@@ -1,8 +1,6 @@
 """Maildirs: the names of their files, their layout, and what was left behind in `tmp`.
 
 By https://cr.yp.to/proto/maildir.html. Knows nothing of messages or of batches. Called from one thread at a time.
-
-BUGS: a Maildir whose `tmp` is there but whose `new` was taken away costs one failed delivery before it is made again.
 """
 
 import contextlib

@@ -1,44 +1,31 @@
 """The system calls of a POSIX disk that need the rights of a directory's owner: whatever takes a path.
 
 The server makes them for its own files (`disk`), the agent for those of other users (`agent`); so this imports the
-standard library alone. A file begins without a name (O_TMPFILE) and is linked into place through /proc/self/fd where
-that is known to survive a power cut, else it has a name in `tmp` and is moved. Paths are absolute; all raise OSError.
+standard library alone, and `filesystem`, which does the same. A file begins without a name (O_TMPFILE) and is linked into
+place through /proc/self/fd where that is known to survive a power cut, else it has a name in `tmp` and is moved. Paths are
+absolute; all raise OSError.
 
-BUGS: on ext4 without a journal a file system check may throw away a file that was linked late. A directory on which a
-file system of another kind is mounted while we run keeps the way of writing that was chosen for it. The first message
+BUGS: on ext2 a file system check may throw away a file that was linked late. A Maildir on which a file system of another kind
+is mounted while we run keeps the way of writing that was chosen for it. The first message
 on a file system that makes files without a name but then refuses to link them fails; the next ones have names.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
-import sys
 from collections.abc import Callable, Sequence
+
+from twistedmx.delivery.filesystem import POSIX, Kept, kept_by
 
 # Making a nameless file: EOPNOTSUPP from the file system, EISDIR from a kernel that does not know the flag, EINVAL from
 # some network file systems.
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
-# statfs(2) f_type. On others O_TMPFILE may work too, but does a sync before the link keep the octets? btrfs keeps no log
-# of a file while it has no name, and a later sync of its directory logs the file's existence alone: it may come back
-# empty. ext2 to ext4, XFS and tmpfs (which keeps nothing) are all a mail server usually meets.
-_NAMELESS_IS_SAFE = frozenset({0xEF53, 0x58465342, 0x01021994})
-
 _PROC = "/proc/self/fd"
-_REMEMBERED = 4096  # directories; ours is some 200 octets each
-
-_statfs = getattr(ctypes.CDLL(None), "statfs", None) if sys.platform == "linux" else None
-
-
-def _kind(path: str) -> int:
-    """The statfs type of the file system of `path`, or 0 where the system does not tell."""
-    answer = (ctypes.c_long * 64)()  # more than struct statfs is anywhere; its first word is the type
-    if _statfs is None or _statfs(os.fsencode(path), answer) != 0:
-        return 0
-    return int(answer[0]) & 0xFFFFFFFF
+_REMEMBERED = 4096  # Maildirs; some 200 octets each
+_DEVICES = 256  # file systems
 
 
 def _is_stale(status: os.stat_result, touched_before: float) -> bool:
@@ -51,7 +38,8 @@ class Paths:
     def __init__(self, *, now: Callable[[], float], nameless: bool = True) -> None:
         self._now = now
         self._may_be_nameless = nameless
-        self._nameless: dict[str, bool] = {}  # by directory, so that the common case asks the system nothing
+        self._kept: dict[str, Kept] = {}  # by Maildir, so that the common case asks the system nothing
+        self._devices: dict[int, Kept] = {}
         self._refusing: set[int] = set()  # devices that made a nameless file and would not link it
 
     def look(self, path: str) -> None:
@@ -78,35 +66,38 @@ class Paths:
                     os.rmdir(directory)
                 raise
 
-    def begin(self, directory: str, name: str) -> tuple[int, str]:
-        """Descriptor and temporary path of a new file: `create` of `ports.Disk`."""
-        nameless = self._nameless.get(directory)
-        if nameless is None:
-            nameless = self._choose(directory)
-        if nameless:
+    def begin(self, maildir: str, name: str) -> tuple[int, str, Kept]:
+        """Descriptor and temporary path of a new file: `create` of `ports.Disk`; and what its file system keeps."""
+        kept = self._kept.get(maildir)
+        if kept is None:
+            kept = self._look_up(maildir)
+        if kept.nameless:
             try:
-                return os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600), ""
+                # In the directory that it will be linked into: its inode lies beside those, and one directory is touched, not
+                # two. And ext4 without a journal, asked to sync it, knows no other directory.
+                return os.open(f"{maildir}/new", os.O_TMPFILE | os.O_RDWR, 0o600), "", kept
             except OSError as error:
                 if error.errno not in _NO_NAMELESS:
                     raise
-                self._nameless[directory] = False
-        path = f"{directory}/{name}"
-        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), path
+                self._kept[maildir] = kept = POSIX
+        path = f"{maildir}/tmp/{name}"  # noqa: S108  # of a Maildir
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), path, kept
 
-    def _choose(self, directory: str) -> bool:
-        """May files of `directory` begin without a name? Raises FileNotFoundError if it is missing."""
-        device = os.stat(directory).st_dev
-        nameless = (
-            self._may_be_nameless
-            and hasattr(os, "O_TMPFILE")
-            and device not in self._refusing
-            and os.path.isdir(_PROC)
-            and _kind(directory) in _NAMELESS_IS_SAFE
-        )
-        if len(self._nameless) >= _REMEMBERED:
-            self._nameless.clear()
-        self._nameless[directory] = nameless
-        return nameless
+    def _look_up(self, maildir: str) -> Kept:
+        """What is known of its file system. Raises FileNotFoundError if it is missing."""
+        device = os.stat(maildir).st_dev
+        kept = POSIX
+        if self._may_be_nameless and hasattr(os, "O_TMPFILE") and device not in self._refusing and os.path.isdir(_PROC):
+            kept = self._devices.get(device) or kept_by(device)
+            if len(self._devices) >= _DEVICES:
+                self._devices.clear()
+            self._devices[device] = kept
+        # A file with a name from the start has had two before it is safe: for it the table does not speak.
+        kept = kept if kept.nameless else POSIX
+        if len(self._kept) >= _REMEMBERED:
+            self._kept.clear()
+        self._kept[maildir] = kept
+        return kept
 
     def give_name(self, descriptor: int, temporary: str, path: str) -> None:
         """Give an open file its name: `publish` of `ports.Disk`. `temporary`: the path it has, "" for none."""
@@ -138,9 +129,9 @@ class Paths:
         except OSError as error:
             if error.errno in _NO_LINKS or error.errno == errno.EXDEV:
                 self._refusing.add(os.fstat(descriptor).st_dev)
-                self._nameless.clear()
+                self._kept.clear()
             elif error.errno == errno.ENOENT:
-                self._nameless.clear()  # is it /proc that went away? Look again.
+                self._kept.clear()  # is it /proc that went away? Look again.
             raise
 
     def sync_directory(self, path: str) -> None:

@@ -21,11 +21,12 @@ class Snapshot:
 
     def find(self, path: Path) -> Lookup:
         """Where mail for `path` goes. Never raises. benchmarks/load_tables.py shows what it costs."""
-        found = self.lookups.get(path.key)
+        address, domain = path
+        found = self.lookups.get(address.lower())
         if found is not None:
             return found
-        if path.address.isascii():
-            return self.domains.get(path.domain.lower(), NOT_OURS)
+        if address.isascii():
+            return self.domains.get(domain.lower(), NOT_OURS)
         found = self.lookups.get(key_of(path))
         return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found
 

@@ -3,7 +3,7 @@
 import attrs
 
 from twistedmx.model.mailbox import Destination
-from twistedmx.model.verdict import Verdict
+from twistedmx.model.verdict import Action, Reason, Verdict
 from twistedmx.smtp.path import Path
 
 
@@ -20,6 +20,20 @@ class Recipient:
     destinations: tuple[Destination, ...] = ()
     notify: str = ""
     original: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Refused:
+    """Recipients that were not accepted.
+
+    `count`: all of them. `runs`: the addresses (as in `Path`) of the first hundred of each transaction, in order, one run for
+    those with one and the same verdict. `others`: how many more, by what was decided; those beyond the limit of recipients
+    are in `count` alone.
+    """
+
+    count: int = 0
+    runs: tuple[tuple[Verdict, tuple[bytes, ...]], ...] = ()
+    others: tuple[tuple[Action, Reason, int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)

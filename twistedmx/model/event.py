@@ -6,9 +6,10 @@ so that one leads to the other.
 
 import attrs
 
-from twistedmx.model.envelope import Envelope, Recipient
+from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Action, Reason, Verdict
+from twistedmx.model.verdict import Reason, Verdict
+from twistedmx.smtp.path import Path
 
 
 @attrs.frozen(kw_only=True)
@@ -32,12 +33,10 @@ class TlsEstablished:
 
 @attrs.frozen(kw_only=True)
 class TransactionEnded:
-    """A MAIL that was accepted came to its end, whatever that was.
+    """A transaction in which somebody was accepted came to its end, whatever that was.
 
-    `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `refused`: the
-    recipients that were not accepted, the first hundred of them; `refused_others`: how many others, by what was decided;
-    `refused_count`: all. `octets`: the content as received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the
-    copies are, or what went wrong.
+    `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `octets`: the content as
+    received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong.
     """
 
     at: float
@@ -47,14 +46,30 @@ class TransactionEnded:
     helo: str
     tls: Tls | None
     envelope: Envelope
-    refused: tuple[Recipient, ...]
-    refused_count: int
-    refused_others: tuple[tuple[Action, Reason, int], ...] = ()
+    refused: Refused
     verdict: Verdict | None
     reason: Reason
     octets: int
     seconds: float
     detail: str
+
+
+@attrs.frozen(kw_only=True)
+class NobodyAccepted:
+    """Transactions of one session in which nobody was accepted came to their ends.
+
+    Guessers make thousands: some dozens are told together, a second late at most, and before the session's end is.
+    `transactions`: how many. `reverse_paths`: theirs, each once, in the order of their first use.
+    """
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    tls: Tls | None
+    transactions: int
+    reverse_paths: tuple[Path, ...]
+    refused: Refused
 
 
 @attrs.frozen(kw_only=True)
@@ -143,6 +158,7 @@ Event = (
     SessionOpened
     | TlsEstablished
     | TransactionEnded
+    | NobodyAccepted
     | SessionEnded
     | MailboxesLoaded
     | MailboxesKept

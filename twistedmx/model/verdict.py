@@ -14,6 +14,8 @@ from twistedmx.smtp.reply import Reply
 class Action(enum.Enum):
     """What a verdict does. The class of the reply follows from it."""
 
+    __hash__ = object.__hash__  # by identity: hashed for each guess of a flood (benchmarks/session.py)
+
     ACCEPT = "accept"
     DEFER = "defer"
     REJECT = "reject"
@@ -22,7 +24,7 @@ class Action(enum.Enum):
 class Reason(enum.Enum):
     """Why. The value is the word in the log."""
 
-    __hash__ = object.__hash__  # by identity: hashed for each guess of a flood (benchmarks/session.py)
+    __hash__ = object.__hash__  # as that of Action
 
     ACCEPTED = "accepted"
     # recipients
@@ -47,6 +49,7 @@ class Reason(enum.Enum):
     SYNTAX = "syntax"
     NOT_SMTP = "not-smtp"
     # how a transaction or a session ended without a reply of ours deciding it
+    NOBODY_ACCEPTED = "nobody-accepted"
     ABANDONED = "abandoned"
     QUIT = "quit"
     LOST = "lost"

@@ -20,11 +20,12 @@ from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need, Phase, Session
+from twistedmx.smtp.session import Block, Need, Session
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
+_START_TLS: Final = codes.START_TLS
 # A read of more octets than this waits when the turn's budget is spent (net.turns).
 _MUCH: Final = 8192
 
@@ -80,10 +81,10 @@ class Conversation(Protocol):
         """The peer said something."""
         if self._closed:
             return
-        self._patience.heard(len(octets))
+        self._patience.octets += len(octets)
         self._much = len(octets) > _MUCH
         self._session.receive(octets)
-        if self._holding_off():
+        if self._waiting or self._stalled or self._resting:
             self._pause_reading()
         else:
             self._turn()
@@ -114,15 +115,17 @@ class Conversation(Protocol):
             self._out.write(b"".join(replies))
             self._broken(Failure())
         else:
-            self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
+            if replies:
+                self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
         self._turning = False
         if self._heard_all and not (self._closed or self._holding_off()):
             self._leave()
-        self._leave_if_over()
+        if self._leaving is not None:
+            self._leave_if_over()
         if self._closed:
             return
         if not (self._waiting or self._wordless is not None):
-            self._patience.turned(self._session.phase, replied=replied)
+            self._patience.turned(self._session.phase, replied)
         if self._paused and not self._holding_off():
             self._paused = False
             self.transport.resumeProducing()
@@ -142,29 +145,38 @@ class Conversation(Protocol):
                 if left <= 0:
                     self._rest()
                     break
-            input_ = session.next_input()
-            if type(input_) is Need:
-                break
-            left -= inputs_in(len(input_.octets)) if type(input_) is Block else 1
-            if type(input_) is Block:
-                taking = receiver.take(input_)
-                if taking is not None:
-                    self._send_off(replies)
-                    self._wait(taking, self._taken)
-                continue
-            answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
+            before = len(replies)
+            answer = session.refuse(receiver.recipient, replies, left)
+            if before < len(replies):
+                left -= len(replies) - before
+                replied = True
+                if answer is None and session.is_done():
+                    break
+            if answer is None:
+                input_ = session.next_input()
+                if type(input_) is Need:
+                    break
+                if type(input_) is Block:
+                    left -= inputs_in(len(input_.octets))
+                    taking = receiver.take(input_)
+                    if taking is not None:
+                        self._send_off(replies)
+                        self._wait(taking, self._taken)
+                    continue
+                answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
+            left -= 1
             replied = True
             if type(answer) is not Reply:
                 self._send_off(replies)  # what was answered before must not wait for this one
-                self._wait(answer, self._answered)  # type: ignore[arg-type]  # what is no Reply is a Deferred of one
+                self._wait(answer, self._answered)
                 continue
             replies.append(session.reply(answer))
-            if answer.closes or session.phase is Phase.SECURING:
+            if answer.closes:
                 self._send_off(replies)
-                if answer.closes:
-                    self._hang_up(answer)
-                else:
-                    self._start_tls()
+                self._hang_up(answer)
+            elif answer is _START_TLS:
+                self._send_off(replies)
+                self._start_tls()
             elif session.is_done():
                 break
         if share - left >= turns.least:

@@ -17,7 +17,6 @@ class EagerWriter:
         self._transport = transport
         self._send = None
         if isinstance(transport, TcpServer):
-            transport.setTcpNoDelay(True)  # a late answer must not wait for the peer to acknowledge an earlier one
             self._send = transport.getHandle().send
 
     def write(self, octets: bytes) -> None:
@@ -35,6 +34,11 @@ class EagerWriter:
             self._send = None
             octets = octets[sent:]
         self._transport.write(octets)
+
+    @property
+    def all_sent(self) -> bool:
+        """Whether nothing waits in the transport, for sure."""
+        return self._send is not None
 
     def be_patient(self) -> None:
         """From now on all goes through the transport: TLS begins."""

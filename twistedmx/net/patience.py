@@ -13,14 +13,14 @@ _MESSAGE: Final = frozenset((Phase.DATA, Phase.CHUNK, Phase.CHUNKS))
 class Patience(Deadline):
     """The one deadline of a session, by what the session waits for. `expired` is called when it passes."""
 
-    __slots__ = ("_deaf_since", "_octets", "_since", "_wheel", "timeouts")
+    __slots__ = ("_deaf_since", "_since", "_wheel", "octets", "timeouts")
 
     def __init__(self, wheel: Wheel, timeouts: Timeouts, expired: Callable[[], None]) -> None:
         super().__init__(expired)
         self.timeouts = timeouts
         self._wheel = wheel
         self._since: float | None = None  # when the present message began, in monotonic seconds
-        self._octets = 0
+        self.octets = 0
         self._deaf_since = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -30,10 +30,6 @@ class Patience(Deadline):
     def end(self) -> None:
         """Nothing is waited for; at least not from the peer."""
         self._wheel.clear(self)
-
-    def heard(self, octets: int) -> None:
-        """So many came."""
-        self._octets += octets
 
     def stop_listening(self) -> None:
         """It is us who keep the peer waiting."""
@@ -49,13 +45,14 @@ class Patience(Deadline):
         if phase is not Phase.CHUNKS:
             self._since = None
 
-    def turned(self, phase: Phase, *, replied: bool) -> None:
+    def turned(self, phase: Phase, replied: bool) -> None:
         """A command has its time from our last reply on, however it trickles in; content has to flow."""
-        if replied:
-            self.replied(phase)
         if phase in _MESSAGE:
+            if replied:
+                self.replied(phase)
             self._wheel.set(self, self._for_message(phase))
         elif replied:
+            self._since = None
             self._wheel.set(self, self.timeouts.command)
 
     def in_message(self, phase: Phase) -> bool:
@@ -66,11 +63,11 @@ class Patience(Deadline):
         """Seconds until the message is too slow, if nothing more comes; 0 or less when it is already."""
         now = self._wheel.seconds()
         if self._since is None:
-            self._since, self._octets = now, 0
+            self._since, self.octets = now, 0
         timeouts = self.timeouts
         idle = timeouts.command if phase is Phase.CHUNKS else timeouts.content
         if not timeouts.minimum_rate:
             return idle
         # Chunks have commands between them, and the time of one of these for all.
         start = timeouts.content + (timeouts.command if phase is not Phase.DATA else 0.0)
-        return min(idle, self._since + start + self._octets / timeouts.minimum_rate - now)
+        return min(idle, self._since + start + self.octets / timeouts.minimum_rate - now)

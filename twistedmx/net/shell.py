@@ -155,7 +155,7 @@ class Shell(Conversation):
         if self._paused:
             self._paused = False
             self.transport.resumeProducing()
-        close(self.transport, linger=linger, patience=self._patience)
+        close(self.transport, linger=linger, all_sent=self._out.all_sent, patience=self._patience)
 
     def _leave(self) -> None:
         self._end(None)

@@ -17,10 +17,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedmx.model.event import SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.account import Account
 from twistedmx.policy.client import client_of
 from twistedmx.policy.reasons import ENDINGS, FAULTS
 from twistedmx.policy.received import received
@@ -31,47 +31,59 @@ from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
+from twistedmx.smtp.parameters import RcptParameters
+from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
 from twistedmx.smtp.xclient import XClient
 
-_ID_LETTERS: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"  # no vowels, no words
 _BLANK: Final = (b" ", b"\t")
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 _NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
 
 class Receiver:
-    """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated.
+    """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated."""
 
-    `transactions`: MAILs that were accepted.
-    """
+    __slots__ = (
+        "_account",
+        "_asking",
+        "_committing",
+        "_esmtp",
+        "_in_handshake",
+        "_session",
+        "_site",
+        "_transaction",
+    )
 
     _log = Logger()
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
         self._session = session
-        self._peer = peer
-        self._since = site.ports.clock.seconds()
-        self.id = "".join(site.ports.chance.choices(_ID_LETTERS, k=10))
-        self._tls: Tls | None = None
+        self._account = Account(site.ports, peer)
         self._in_handshake = False
-        self._helo = ""
         self._esmtp = False
         self._transaction: Transaction | None = None
-        self.transactions = 0
-        self._refused_recipients = 0
         self._asking: Deferred[Any] | None = None  # a look-up under way
         self._committing = False
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+        return self._account.id
+
+    @property
+    def transactions(self) -> int:
+        """MAILs that were accepted."""
+        return self._account.transactions
 
     # -- what the shell calls ----------------------------------------------------------------------------------------
 
     def greeting(self) -> Reply:
         """The first words. What was edited until now holds for this session."""
-        ports = self._site.ports
-        ports.mailboxes.refresh()
-        ports.events.tell(SessionOpened(at=ports.now(), session=self.id, peer=self._peer))
+        self._site.ports.mailboxes.refresh()
+        self._account.opened()
         return self._site.greeting
 
     def answer(self, input_: Input) -> Reply | Deferred[Reply]:
@@ -95,7 +107,7 @@ class Receiver:
     def begin_handshake(self) -> bool:
         """Whether a handshake may begin; it then has. STARTTLS asks by itself."""
         handshakes = self._site.handshakes
-        self._in_handshake = handshakes is not None and handshakes.admit(self._peer.address)
+        self._in_handshake = handshakes is not None and handshakes.admit(self._account.peer.address)
         return self._in_handshake or handshakes is None
 
     def _end_handshake(self) -> None:
@@ -107,10 +119,7 @@ class Receiver:
         """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""
         self._end_handshake()
         self._abandon(Reason.ABANDONED)
-        self._helo = ""
-        self._tls = tls
-        ports = self._site.ports
-        ports.events.tell(TlsEstablished(at=ports.now(), session=self.id, peer=self._peer, tls=tls))
+        self._account.secured(tls)
 
     def ended(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
@@ -121,23 +130,7 @@ class Receiver:
             self._asking.cancel()
         if not self._committing:  # else the message may be safe already: _committed tells how it went
             self._abandon(reason)
-        ports = self._site.ports
-        ports.events.tell(
-            SessionEnded(
-                at=ports.now(),
-                session=self.id,
-                peer=self._peer,
-                helo=self._helo,
-                tls=self._tls,
-                reason=reason,
-                seconds=ports.clock.seconds() - self._since,
-                commands=self._session.commands,
-                transactions=self.transactions,
-                messages=self._session.messages,
-                refused_recipients=self._refused_recipients,
-                errors=self._session.errors,
-            )
-        )
+        self._account.ended(self._session, reason)
 
     def _open_transaction(self) -> Transaction:
         """The transaction; the session's table sees to it that there is one wherever this is asked."""
@@ -149,12 +142,12 @@ class Receiver:
 
     def _refuse(self, refusal: Refusal) -> Reply:
         if refusal.reply is codes.TOO_MANY_RECIPIENTS:
-            self._open_transaction().refused_count += 1
+            self._open_transaction().refusals.add_unheard()
         return refusal.reply
 
     def _ehlo(self, command: Ehlo) -> Reply:
         self._hello(command.domain, esmtp=True)
-        return self._site.ehlo(secure=self._tls is not None, xclient=self._session.xclient)
+        return self._site.ehlo(secure=self._account.tls is not None, xclient=self._session.xclient)
 
     def _helo_only(self, command: Helo) -> Reply:
         self._hello(command.domain, esmtp=False)
@@ -162,7 +155,7 @@ class Receiver:
 
     def _hello(self, domain: str, *, esmtp: bool) -> None:
         self._abandon(Reason.ABANDONED)  # RFC 5321 4.1.4: EHLO clears as RSET does
-        self._helo = domain
+        self._account.introduced(domain)
         self._esmtp = esmtp
 
     def _start_tls(self, command: StartTls) -> Reply:
@@ -170,9 +163,9 @@ class Receiver:
 
     def _x_client(self, command: XClient) -> Reply:
         """The session begins anew, with who the client is said to be."""
-        self._peer = client_of(self._peer, command)
-        self._helo = command.helo or ""
-        self._session.tolerant = self._peer.among(self._site.tolerant)
+        account = self._account
+        account.introduced(command.helo or "", client_of(account.peer, command))
+        self._session.tolerant = account.peer.among(self._site.tolerant)
         return self._site.greeting
 
     def _rset(self, command: Rset) -> Reply:
@@ -184,36 +177,44 @@ class Receiver:
     def _mail(self, mail: Mail) -> Reply:
         if self._disk_is_full(mail.parameters.size):
             return codes.NO_SPACE
-        self.transactions += 1
-        queue_id = f"{self.id}.{self.transactions}"
-        self._transaction = Transaction(queue_id, mail, self._site.ports.clock.seconds())
+        account = self._account
+        account.transactions += 1
+        self._transaction = Transaction(account.id, account.transactions, mail, self._site.ports.clock.seconds())
         return codes.SENDER_OK
 
     def _disk_is_full(self, size: int) -> bool:
         free = self._site.ports.acceptance.free_octets()
         return free is not None and size + self._site.reserve > free
 
-    def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
-        decision = self._site.recipients.decide(command.forward_path)
+    def recipient(self, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
+        """As `answer` to a Rcpt."""
+        decision = self._site.recipients.decide(path)
         if type(decision) is tuple:
-            return self._decided(decision, command)
+            return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
-        return decision.addCallback(self._decided_late, command).addErrback(self._cancelled)  # type: ignore[union-attr]
+        return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
 
-    def _decided_late(self, decision: Decision, command: Rcpt) -> Reply:
+    def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
+        return self.recipient(command.forward_path, command.parameters)
+
+    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
         self._asking = None
-        return self._decided(decision, command)
+        return self._decided(decision, path, parameters)
 
     def _cancelled(self, failure: Failure) -> Deferred[Reply]:
         """The session ended meanwhile: nobody is to hear of it."""
         failure.trap(CancelledError)
         return Deferred()
 
-    def _decided(self, decision: Decision, command: Rcpt) -> Reply:
-        self._open_transaction().add(command, decision)
-        if not decision[1]:
-            self._refused_recipients += 1
-        return decision[0].reply
+    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
+        transaction = self._open_transaction()
+        verdict, destinations = decision
+        if destinations:
+            transaction.accept(path, parameters, decision)
+        else:
+            transaction.refusals.add(verdict, path.address)
+            self._account.refused_recipients += 1
+        return verdict.reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 
@@ -230,7 +231,10 @@ class Receiver:
             if self._disk_is_full(transaction.mail.parameters.size * len(transaction.destinations())):
                 transaction.no_room = True
             else:
-                field = received(self._site, transaction, self._peer, self._tls, helo=self._helo, esmtp=self._esmtp)
+                account = self._account
+                field = received(
+                    self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
+                )
                 copies = transaction.copies(field)
                 transaction.incoming = self._site.ports.acceptance.open(copies)
         return transaction.incoming
@@ -287,26 +291,7 @@ class Receiver:
         self._transaction = None
         if transaction.incoming is not None:
             transaction.incoming.abort()  # harmless after commit
-        ports = self._site.ports
-        ports.events.tell(
-            TransactionEnded(
-                at=ports.now(),
-                session=self.id,
-                queue_id=transaction.queue_id,
-                peer=self._peer,
-                helo=self._helo,
-                tls=self._tls,
-                envelope=transaction.envelope,
-                refused=transaction.refused,
-                refused_count=transaction.refused_count,
-                refused_others=transaction.refused_others,
-                verdict=decided,
-                reason=reason,
-                octets=octets,
-                seconds=ports.clock.seconds() - transaction.since,
-                detail=decided.detail if decided is not None else "",
-            )
-        )
+        self._account.over(transaction, decided, reason, octets)
 
 
 def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedmx.model.mailbox import Destination, Lookup, Outcome
+from twistedmx.model.mailbox import UNKNOWN, Destination, Lookup, Outcome
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Mailboxes
@@ -30,6 +30,7 @@ _DECISIONS: Final[dict[Outcome, Decision]] = {
     Outcome.OVER_QUOTA: (verdict(codes.MAILBOX_FULL, Reason.MAILBOX_FULL), ()),
     Outcome.COULD_NOT_TELL: (verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_FAILED), ()),
 }
+_UNKNOWN: Final = _DECISIONS[Outcome.UNKNOWN]
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +107,8 @@ class RecipientStep:
 
 
 def _decision(found: Lookup) -> Decision:
+    if found is UNKNOWN:  # what a guess finds
+        return _UNKNOWN
     if found.outcome is Outcome.FOUND:
         return ACCEPTED, found.destinations
     if found.reply is not None:

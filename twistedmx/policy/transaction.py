@@ -1,63 +1,53 @@
 """One transaction: the envelope as it grows, and the copies that its message becomes (RFC 5321 3.3)."""
 
-from typing import Final
-
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.storage import Copy
-from twistedmx.model.verdict import Action, Reason
 from twistedmx.policy.recipient import Decision
+from twistedmx.policy.refusals import Refusals
 from twistedmx.ports import Incoming
 from twistedmx.smtp import trace
-from twistedmx.smtp.command import Mail, Rcpt
+from twistedmx.smtp.command import Mail
 from twistedmx.smtp.header import TraceScan
-
-# Refused recipients that are remembered by name; the rest is counted. A peer cannot make us hold more.
-_REMEMBERED: Final = 100
-
-
-class _Number:
-    """How many recipients that are not remembered by name."""
-
-    __slots__ = ("action", "of")
-
-    def __init__(self, action: Action) -> None:
-        self.action = action
-        self.of = 0
+from twistedmx.smtp.parameters import RcptParameters
+from twistedmx.smtp.path import Path
 
 
 class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
-    `queue_id`: its name in replies, trace fields and log. `since`: monotonic seconds. `refused_count`: recipients that were
-    not accepted. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there
-    was `no_room`. `scan`: what its header tells.
+    `session`, `number`: whose, and the how many-th of it. `since`: monotonic seconds. `accepted`: recipients; `refusals`: those
+    that were not. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there was `no_room`. `scan`:
+    what its header tells.
     """
 
     __slots__ = (
-        "_accepted",
-        "_others",
-        "_refused",
         "_scan",
+        "accepted",
         "incoming",
         "mail",
         "no_room",
-        "queue_id",
-        "refused_count",
+        "number",
+        "refusals",
+        "session",
         "since",
     )
 
-    def __init__(self, queue_id: str, mail: Mail, since: float) -> None:
-        self.queue_id = queue_id
+    def __init__(self, session: str, number: int, mail: Mail, since: float) -> None:
+        self.session = session
+        self.number = number
         self.mail = mail
         self.since = since
-        self._accepted: list[Recipient] = []
-        self._refused: list[tuple[Rcpt, Decision]] = []
-        self._others: dict[Reason, _Number] = {}
-        self.refused_count = 0
+        self.accepted: list[Recipient] = []
+        self.refusals = Refusals()
         self.incoming: Incoming | None = None
         self.no_room = False
         self._scan: TraceScan | None = None
+
+    @property
+    def queue_id(self) -> str:
+        """Its name in replies, trace fields and log."""
+        return f"{self.session}.{self.number}"
 
     @property
     def scan(self) -> TraceScan:
@@ -72,42 +62,29 @@ class Transaction:
         parameters = self.mail.parameters
         return Envelope(
             reverse_path=self.mail.reverse_path,
-            recipients=tuple(self._accepted),
+            recipients=tuple(self.accepted),
             body=parameters.body,
             smtputf8=parameters.smtputf8,
             ret=parameters.ret,
             envid=parameters.envid,
         )
 
-    @property
-    def refused(self) -> tuple[Recipient, ...]:
-        """Those that were not accepted, the first hundred."""
-        return tuple(_recipient(command, decision) for command, decision in self._refused)
-
-    @property
-    def refused_others(self) -> tuple[tuple[Action, Reason, int], ...]:
-        """How many more, by what was decided."""
-        return tuple((number.action, reason, number.of) for reason, number in self._others.items())
-
-    def add(self, command: Rcpt, decision: Decision) -> None:
-        """A recipient was accepted or refused."""
-        if decision[1]:
-            self._accepted.append(_recipient(command, decision))
-            return
-        self.refused_count += 1
-        if self.refused_count <= _REMEMBERED:
-            self._refused.append((command, decision))  # made a Recipient only for who asks: guesses come by thousands
-        else:
-            verdict = decision[0]
-            number = self._others.get(verdict.reason)
-            if number is None:
-                number = self._others[verdict.reason] = _Number(verdict.action)
-            number.of += 1
+    def accept(self, path: Path, parameters: RcptParameters, decision: Decision) -> None:
+        """A recipient has a mailbox."""
+        verdict, destinations = decision
+        recipient = Recipient(
+            path=path,
+            verdict=verdict,
+            destinations=destinations,
+            notify=parameters.notify,
+            original=parameters.original,
+        )
+        self.accepted.append(recipient)
 
     def destinations(self) -> list[Destination]:
         """Where copies go: two recipients with one Maildir get one."""
         by_maildir: dict[str, Destination] = {}
-        for recipient in self._accepted:
+        for recipient in self.accepted:
             for destination in recipient.destinations:
                 by_maildir.setdefault(destination.maildir, destination)
         return list(by_maildir.values())
@@ -126,14 +103,3 @@ class Transaction:
         return self.scan.received >= hops or any(
             to.address.lower() in self.scan.delivered_to for to in self.destinations()
         )
-
-
-def _recipient(command: Rcpt, decision: Decision) -> Recipient:
-    verdict, destinations = decision
-    return Recipient(
-        path=command.forward_path,
-        verdict=verdict,
-        destinations=destinations,
-        notify=command.parameters.notify,
-        original=command.parameters.original,
-    )

@@ -3,21 +3,21 @@
 What they are called for Prometheus, and the price of saying it, is `report.prometheus`. Labels are words of closed lists and
 names from the settings, never what a peer said. What alerts look at begins at zero, so that its first step is seen.
 
-BUGS: recipients are counted when their transaction ends, not while it goes on.
+BUGS: recipients are counted when their transaction is told, not while it goes on.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Final
 
+from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
     BackendFailed,
     BackendRecovered,
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NobodyAccepted,
     SessionEnded,
     SessionOpened,
     SettingsKept,
@@ -34,7 +34,6 @@ Decided = tuple[Action, Reason | None]
 _PROTOCOLS: Final = ("TLSv1.2", "TLSv1.3")
 # Sources of mailboxes that are told apart; the settings name fewer.
 _SOURCES: Final = 256
-_verdict_of: Final = attrgetter("verdict")
 _ACCEPTED: Final = (Action.ACCEPT, Reason.ACCEPTED)
 
 
@@ -74,7 +73,9 @@ class Counters:
             (Action.DEFER, Reason.DISK_FULL): 0,
             (Action.DEFER, Reason.DISK_FAILED): 0,
         }
-        self.without_message: dict[Reason, int] = {Reason.ABANDONED: 0, Reason.LOST: 0, Reason.QUIT: 0}
+        self.without_message: dict[Reason, int] = dict.fromkeys(
+            (Reason.NOBODY_ACCEPTED, Reason.ABANDONED, Reason.LOST, Reason.QUIT), 0
+        )
         self.message_octets: dict[Action, int] = dict.fromkeys(Action, 0)
         self.transaction_seconds = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.handshakes: dict[str, int] = dict.fromkeys((*_PROTOCOLS, "other"), 0)
@@ -94,6 +95,7 @@ class Counters:
             SessionEnded: self._ended,
             TlsEstablished: self._secured,
             TransactionEnded: self._transaction,
+            NobodyAccepted: self._nobody,
             MailboxesLoaded: self._loaded,
             MailboxesKept: self._kept,
             BackendFailed: self._failed,
@@ -147,20 +149,25 @@ class Counters:
                 self._last_messages.add(event.at)
         self.transaction_seconds.observe(event.seconds)
         self.recipients[_ACCEPTED] += len(event.envelope.recipients)
-        if event.refused_count:
-            self._refused(event)
+        self._refused(event.at, event.refused)
 
-    def _refused(self, event: TransactionEnded) -> None:
-        # A flood is refused with one and the same verdict: runs of it are counted at once (benchmarks/facts.py).
-        for decided, run in groupby(event.refused, _verdict_of):
-            _add(self.recipients, (decided.action, decided.reason), len(tuple(run)))
-        left = event.refused_count - len(event.refused)
-        for action, reason, count in event.refused_others:
+    def _nobody(self, event: NobodyAccepted) -> None:
+        _add(self.without_message, Reason.NOBODY_ACCEPTED, event.transactions)
+        self._refused(event.at, event.refused)
+
+    def _refused(self, at: float, refused: Refused) -> None:
+        if not refused.count:
+            return
+        left = refused.count
+        for decided, addresses in refused.runs:
+            _add(self.recipients, (decided.action, decided.reason), len(addresses))
+            left -= len(addresses)
+        for action, reason, count in refused.others:
             _add(self.recipients, (action, reason), count)
             left -= count
         if left > 0:  # beyond the limit of recipients (RFC 5321 4.5.3.1.10): 452, without being looked up
             _add(self.recipients, (Action.DEFER, None), left)
-        self._last_refused.add(event.at, event.refused_count)
+        self._last_refused.add(at, refused.count)
 
     def _loaded(self, event: MailboxesLoaded) -> None:
         _put(self.addresses, event.source, event.addresses)

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from twistedmx.model.envelope import Recipient
+from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
     BackendFailed,
     BackendRecovered,
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NobodyAccepted,
     SessionEnded,
     SettingsKept,
     SettingsReloaded,
@@ -34,8 +35,8 @@ ERROR: Final = 3
 WARNING: Final = 4
 INFORMATIONAL: Final = 6
 
-# Refused recipients named in one line; `refused` counts them all.
-_NAMED: Final = 10
+# Refused recipients, and reverse-paths, named in one line; `refused` counts all.
+_NAMED: Final = 50
 _quoted = json.JSONEncoder().encode
 _bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
 # What an operator should see among a thousand lines.
@@ -56,8 +57,13 @@ def _tls(tls: Tls | None) -> Fields:
     return {"tls": f"{tls.protocol}:{tls.cipher}", "tls_name": tls.server_name, "tls_client": tls.client}
 
 
-def _named(refused: tuple[Recipient, ...]) -> list[str]:
-    return [f"{recipient.path}:{recipient.verdict.reason.value}" for recipient in refused[:_NAMED]]
+def _refused(refused: Refused) -> Fields:
+    named = [
+        f"{address.decode()}:{verdict.reason.value}"
+        for verdict, addresses in refused.runs
+        for address in addresses[:_NAMED]
+    ]
+    return {"refused": refused.count, "refused_to": named[:_NAMED]}
 
 
 def _transaction(event: TransactionEnded) -> Fields:
@@ -73,12 +79,25 @@ def _transaction(event: TransactionEnded) -> Fields:
         "reason": event.reason.value,
         "from": str(event.envelope.reverse_path),
         "to": [str(recipient.path) for recipient in event.envelope.recipients],
-        "refused": event.refused_count,
-        "refused_to": _named(event.refused),
+        **_refused(event.refused),
         "octets": event.octets,
         "seconds": round(event.seconds, 3),
         "reply": str(event.verdict.reply) if event.verdict is not None else "",
         "detail": event.detail,
+    }
+
+
+def _nobody(event: NobodyAccepted) -> Fields:
+    return {
+        "event": "nobody-accepted",
+        "session": event.session,
+        "peer": event.peer.address,
+        "via": event.peer.via,
+        "helo": event.helo,
+        **_tls(event.tls),
+        "transactions": event.transactions,
+        "from": [str(path) for path in event.reverse_paths[:_NAMED]],
+        **_refused(event.refused),
     }
 
 
@@ -137,6 +156,7 @@ def _dropped(event: SubscriberDropped) -> Fields:
 # Events that are lines; what is not here is told to other subscribers alone.
 FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     TransactionEnded: _transaction,
+    NobodyAccepted: _nobody,
     SessionEnded: _session,
     MailboxesLoaded: _loaded,
     MailboxesKept: _kept,

@@ -22,6 +22,7 @@ from twistedmx.model.event import Event, SettingsKept, SettingsReloaded
 from twistedmx.net.control import AnotherServer, Control
 from twistedmx.net.control import listen as listen_control
 from twistedmx.net.metrics import listen as listen_metrics
+from twistedmx.net.readers import Readers
 from twistedmx.net.server import ImplicitTls, ServerFactory
 from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
@@ -77,6 +78,7 @@ class Server(MultiService):
             tls=parts.tls,
         )
         self._implicit_tls = ImplicitTls(self.factory)
+        self._readers = Readers(lasting.world.reactor)
         self._adopt(parts)
 
     @property
@@ -109,6 +111,7 @@ class Server(MultiService):
             try:
                 opening = endpoint.listen(self._implicit_tls if place.secure else self.factory)
                 bound[place] = _port_of(opening, place.text)
+                self._readers.serve(bound[place])
             except Faults:
                 for port in bound.values():
                     port.stopListening()
@@ -318,6 +321,7 @@ class Server(MultiService):
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self._listening.clear()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
+        self._readers.stop()
         yield self.lasting.acceptance.stop()
         self.lasting.owners.stop()
         self.lasting.mailboxes.close()

@@ -1,7 +1,7 @@
 """The content of a message as it comes over the wire: blocks in, blocks out, nothing held whole.
 
-`Content` undoes transparency (RFC 5321 4.5.2), finds the end, turns CRLF into LF (as Maildirs want it) and finds bare CR
-and bare LF, all with searches that run in C over whole blocks; benchmarks/session.py shows what that is worth.
+`Content` undoes transparency (RFC 5321 4.5.2), finds the end, and has CRLF turned into LF and bare CR and LF found
+(`line_ends`), all with searches that run in C over whole blocks; benchmarks/session.py shows what that is worth.
 Only CRLF.CRLF ends content. After a fault nothing more is given out, yet the end is still looked for in the same way, so
 that what follows a forged end of data is never read as a command.
 
@@ -13,16 +13,63 @@ Held back between two feeds: at most the four octets that may begin an end of da
 from typing import Final
 
 from twistedmx.smtp import codes
+from twistedmx.smtp.line_ends import has_short_lines, with_lf
 from twistedmx.smtp.reply import Reply
 
+_DOT: Final = b"."
+_LF: Final = 0x0A
 _CRLF: Final = b"\r\n"
 _STUFFED: Final = b"\r\n."
 _END_OF_DATA: Final = b"\r\n.\r\n"
+_BEGUN: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")  # of an end of data, the longest first
+# In a large block with fewer dots than one in so many octets it is faster to leap from dot to dot than to search for those
+# at the beginning of a line; base64 has none at all. benchmarks/session.py
+_OCTETS_A_DOT: Final = 2048
+_LARGE: Final = 8192
 
 
 def _begun_end(buffer: bytes) -> int:
     """How many octets at the end of `buffer` may be the beginning of an end of data."""
-    return next((count for count in (4, 3, 2, 1) if buffer.endswith(_END_OF_DATA[:count])), 0)
+    if not buffer.endswith(_BEGUN):
+        return 0
+    return next(len(begun) for begun in _BEGUN if buffer.endswith(begun))
+
+
+def _without_transparency(buffer: bytes, cut: int) -> tuple[bytes, int]:
+    """Undo it (RFC 5321 4.5.2) in the octets up to `cut`; from there on an end of data may begin that is not whole yet.
+
+    Returns the content before `cut` or before the dot of an end of data, and where that dot is, -1 without an end.
+    """
+    if len(buffer) < _LARGE:
+        return _without_many_dots(buffer, cut)
+    parts, begin = [], 0
+    leaps = len(buffer) // _OCTETS_A_DOT  # a bound: a leap costs as much as the search through some hundred octets
+    dot = buffer.find(_DOT, 0, cut)
+    while dot >= 0:
+        if not leaps:
+            return _without_many_dots(buffer, cut)
+        leaps -= 1
+        at = dot + 1
+        if buffer[dot - 1] == _LF and buffer[dot - 2 : dot] == _CRLF:
+            parts.append(buffer[begin:dot])
+            if buffer.startswith(_CRLF, at):
+                return b"".join(parts), dot
+            begin, at = at, at + 1  # what follows is content, even a dot
+        dot = buffer.find(_DOT, at, cut)
+    parts.append(buffer[begin:cut])
+    return b"".join(parts), -1
+
+
+def _without_many_dots(buffer: bytes, cut: int) -> tuple[bytes, int]:
+    """The same, by searches in which a dot costs little."""
+    first = buffer.find(_STUFFED, 0, cut)
+    if first < 0:
+        return buffer[:cut], -1
+    end = buffer.find(_END_OF_DATA, first)
+    block = buffer[:cut] if end < 0 else buffer[: end + 2]
+    if first != end:
+        block = _CRLF.join(block.split(_STUFFED))  # in half the time of replace, which searches twice
+    return block, -1 if end < 0 else end + 2
 
 
 class Content:
@@ -33,7 +80,18 @@ class Content:
     ends content).
     """
 
-    __slots__ = ("_bare", "_held", "_limit", "_line", "_line_too_long", "_skip", "_text_line", "_tolerant", "octets")
+    __slots__ = (
+        "_bare",
+        "_held",
+        "_limit",
+        "_line",
+        "_line_too_long",
+        "_short_lines",
+        "_skip",
+        "_text_line",
+        "_tolerant",
+        "octets",
+    )
 
     def __init__(self, *, limit: int, text_line: int, tolerant: bool) -> None:
         self._limit = limit
@@ -45,6 +103,7 @@ class Content:
         # An end of data may stand at the very beginning: content starts as if a CRLF had come before it.
         self._held = b"\r\n"
         self._skip = 2  # leading octets of _held that are not content
+        self._short_lines = False  # in the last block
         self._line = 0  # octets of the line that the last block left unfinished
 
     @property
@@ -70,19 +129,15 @@ class Content:
         not come.
         """
         buffer = self._held + octets if self._held else octets
-        dot = buffer.find(_STUFFED)  # most blocks have none: one search for stuffing and end (benchmarks/session.py)
-        end = buffer.find(_END_OF_DATA, dot) if dot >= 0 else -1
+        cut = len(buffer) - _begun_end(buffer)
+        block, end = _without_transparency(buffer, cut)
         if end >= 0:
-            cut, rest = end + 2, buffer[end + 5 :]
+            cut, rest = end, buffer[end + 3 :]
         else:
-            cut, rest = len(buffer) - _begun_end(buffer), None
-            self._held = buffer[cut:]
-        block = buffer[:cut]
-        if 0 <= dot < cut:
-            # Nothing that begins with CR can begin within this, so that each dot is found whatever stands around it.
-            block = block.replace(_STUFFED, _CRLF)
-        block = block[self._skip :]
-        self._skip = max(0, self._skip - cut)
+            self._held, rest = buffer[cut:], None
+        if self._skip:
+            block = block[self._skip :]
+            self._skip = max(0, self._skip - cut)
         return self._give(block), rest
 
     def feed_chunk(self, octets: bytes, *, last: bool) -> bytes:
@@ -100,17 +155,15 @@ class Content:
         self.octets += len(block)
         if self._bare or not block:
             return b""
-        whole = block.endswith(_CRLF)
-        lines = block.splitlines()
-        if whole:
-            lines.append(b"")
-        body = b"\n".join(lines)
-        # Every line end is CRLF if and only if each shrank by one octet, and none vanished at the end of the block.
-        if len(block) - len(body) != len(lines) - 1 or (not whole and block.endswith((b"\r", b"\n"))):
-            if not self._tolerant:
+        if self._tolerant:
+            body = block.replace(_CRLF, b"\n")
+        else:
+            judged = with_lf(block, short_lines=self._short_lines)
+            if judged is None:
                 self._bare = True
                 return b""
-            body = block.replace(_CRLF, b"\n")
+            body = judged
+            self._short_lines = has_short_lines(block, body)
         if self._text_line and not self._line_too_long:
             self._line_too_long = self._too_long(body)
         return body if self.fault is None else b""

@@ -13,56 +13,56 @@ _CR: Final = 0x0D
 class Heard:
     """`limit`: octets that a command line may have, with its CRLF. Of a longer one nothing is held."""
 
-    __slots__ = ("_at", "_limit", "_octets", "_overlong")
+    __slots__ = ("_limit", "at", "octets", "overlong")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._octets = b""
-        self._at = 0  # what comes before is read
-        self._overlong = False  # the beginning of the present line was thrown away
+        self.octets = b""
+        self.at = 0  # what comes before is read
+        self.overlong = False  # the beginning of the present line was thrown away
 
     def __bool__(self) -> bool:
-        return self._at < len(self._octets)
+        return self.at < len(self.octets)
 
     def add(self, octets: bytes) -> None:
         """More was heard."""
-        self._octets = self._octets[self._at :] + octets if self._at < len(self._octets) else octets
-        self._at = 0
+        self.octets = self.octets[self.at :] + octets if self.at < len(self.octets) else octets
+        self.at = 0
 
     def drop(self) -> None:
         """Forget all."""
-        self._octets = b""
-        self._at = 0
+        self.octets = b""
+        self.at = 0
 
     def is_done(self) -> bool:
         """Whether all was taken. What was taken is not held any longer then."""
-        if self._at < len(self._octets):
+        if self.at < len(self.octets):
             return False
-        self._octets = b""
-        self._at = 0
+        self.octets = b""
+        self.at = 0
         return True
 
     def take_all(self) -> bytes:
         """Everything."""
-        octets = self._octets[self._at :]
+        octets = self.octets[self.at :]
         self.drop()
         return octets
 
     def take(self, most: int) -> bytes:
         """Up to `most` octets."""
-        octets = self._octets[self._at : self._at + most]
-        self._at += len(octets)
+        octets = self.octets[self.at : self.at + most]
+        self.at += len(octets)
         return octets
 
     def take_line(self) -> bytes | Reply | None:
         """The next command line without its CRLF; the reply to what is no line; None while it is unfinished."""
-        octets, at = self._octets, self._at
+        octets, at = self.octets, self.at
         end = octets.find(b"\n", at)
         if end < 0:
             return self._unfinished(octets, at)
-        self._at = end + 1
-        if self._overlong or end + 1 - at > self._limit:
-            self._overlong = False
+        self.at = end + 1
+        if self.overlong or end + 1 - at > self._limit:
+            self.overlong = False
             return codes.LINE_TOO_LONG
         if octets[at] == _TLS_HANDSHAKE:
             return codes.NOT_SMTP
@@ -74,10 +74,10 @@ class Heard:
         if at == len(octets):
             self.drop()  # an idle session holds no packet that it has read
             return None
-        if octets[at] == _TLS_HANDSHAKE and not self._overlong:
+        if octets[at] == _TLS_HANDSHAKE and not self.overlong:
             self.drop()
             return codes.NOT_SMTP
         if len(octets) - at >= self._limit:
             self.drop()
-            self._overlong = True
+            self.overlong = True
         return None

@@ -27,7 +27,8 @@ from typing import Any
 
 import attrs
 
-from twistedmx.model.event import Event, SessionEnded, TlsEstablished, TransactionEnded
+from twistedmx.model.envelope import Refused
+from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TlsEstablished, TransactionEnded
 from twistedmx.settings import Settings, settings_from
 
 CLOSED = "<closed>"
@@ -142,14 +143,22 @@ def _octets(words: str) -> bytes:
     return _escape.sub(lambda found: bytes.fromhex(found[1].decode()) if found[1] else _ESCAPES[found[2]], octets)
 
 
+def _refused(refused: Refused) -> str:
+    return "".join(
+        f" {verdict.reason.value}=<{address.decode()}>" for verdict, addresses in refused.runs for address in addresses
+    )
+
+
 def words_of(event: Event) -> str | None:
     """An event as an E: line tells it; None for what dialogues leave out."""
     match event:
         case TransactionEnded():
             to = ",".join(f"<{recipient.path}>" for recipient in event.envelope.recipients)
-            refused = "".join(f" {refused.verdict.reason.value}=<{refused.path}>" for refused in event.refused)
             size = f" octets={event.octets}" if event.verdict is not None else ""
-            return f"transaction {event.reason.value} from=<{event.envelope.reverse_path}> to={to}{size}{refused}"
+            return f"transaction {event.reason.value} from=<{event.envelope.reverse_path}> to={to}{size}{_refused(event.refused)}"
+        case NobodyAccepted():
+            senders = ",".join(f"<{path}>" for path in event.reverse_paths)
+            return f"nobody-accepted transactions={event.transactions} from={senders}{_refused(event.refused)}"
         case SessionEnded():
             counts = f"commands={event.commands} messages={event.messages} errors={event.errors}"
             client = f" client={event.peer.address}" if event.peer.via else ""

@@ -6,18 +6,20 @@ told to, and writes down what was asked of it. `as_seen_by` is the same disk in 
 
 BUGS: of permissions it has only the owner; it has no links and no limit of space. After a power cut all that was not
 synced is lost, or all of it was written in time, names and octets apart; a real disk may also keep one file and lose
-another.
+another. Where it syncs many it does so one after the other, so that a test can stand between them.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from errno import EACCES, EBADF, EEXIST, ENOENT, ENOTDIR
+from functools import partial
 from itertools import count
 from os import strerror
 
 import attrs
 
+from twistedmx.delivery.filesystem import POSIX, Kept
 from twistedmx.ports import Disk, File
 
 
@@ -27,11 +29,13 @@ class PowerCut(BaseException):
 
 @attrs.define(eq=False)
 class _Octets:
-    """What one file holds: as seen, and as synced."""
+    """What one file holds: as seen, as synced, as waited for, and what no name of it comes without."""
 
     owner: str = ""
     seen: bytearray = attrs.Factory(bytearray)
     safe: bytes = b""
+    waited: bytes = b""
+    with_name: bytes = b""
     touched: float = 0.0
 
 
@@ -52,20 +56,30 @@ def _error(number: int, path: str = "") -> OSError:
     return OSError(number, strerror(number), path or None)
 
 
+def _answer(call: Callable[[], None]) -> OSError | None:
+    """What it raised, if it is the disk that says so."""
+    try:
+        call()
+    except OSError as error:
+        return error
+    return None
+
+
 def _parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
 class FakeDisk(Disk):
-    """`now`: seconds since the epoch. `nameless`: files begin without a name, as with O_TMPFILE.
+    """`now`: seconds since the epoch. `nameless`: files begin without a name, as with O_TMPFILE. `kept`: what it keeps of these.
 
     `calls`: what was asked, each a tuple of the method's name and the path, if it has one. `before_call`: called with
     the name of the method before anything is done; what it raises the caller gets.
     """
 
-    def __init__(self, *, now: Callable[[], float] = lambda: 0.0, nameless: bool = True) -> None:
+    def __init__(self, *, now: Callable[[], float] = lambda: 0.0, nameless: bool = True, kept: Kept = POSIX) -> None:
         self._now = now
         self._nameless = nameless
+        self._kept = kept if nameless else POSIX
         self._seen: _Names = {"/": None}
         self._safe: _Names = {"/": None}
         self._owners: dict[str, str] = {}  # of directories; "" is the server, and of "/" it is everybody
@@ -109,7 +123,7 @@ class FakeDisk(Disk):
             if path != "/" and _parent(path) not in found._seen:
                 continue  # a name in a directory that is lost is lost
             if file is not None:
-                left = file.seen if octets else file.safe
+                left = file.seen if octets else max(file.safe, file.with_name, key=len)
                 file = _Octets(owner=file.owner, seen=bytearray(left), safe=bytes(left), touched=file.touched)
             else:
                 found._owners[path] = self._owners.get(path, "")
@@ -203,7 +217,8 @@ class FakeDisk(Disk):
             self._check_directory(directory)
         done()
 
-    def create(self, directory: str, name: str) -> File:
+    def create(self, maildir: str, name: str) -> File:
+        directory = f"{maildir}/{'new' if self._nameless else 'tmp'}"
         done = self._call("create", directory)
         self._check_ours(directory)
         path = "" if self._nameless else f"{directory}/{name}"
@@ -236,10 +251,32 @@ class FakeDisk(Disk):
         with suppress(OSError):
             self._call("start_writeback", file.temporary)
 
-    def sync(self, file: File) -> None:
+    def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
+        return [_answer(partial(self._sync, file)) for file in files]
+
+    def _sync(self, file: File) -> None:
         octets = self._file(file)
         done = self._call("sync", file.temporary)
+        octets.waited = bytes(octets.seen)
+        if not self._kept.in_order:
+            octets.safe = octets.waited
+        done()
+
+    def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
+        if self._kept.name_with_file:
+            return [_answer(partial(self._sync_name, file, path)) for file, path in published]
+        directories = [_parent(path) for _, path in published]
+        answers = {
+            directory: _answer(partial(self.sync_directory, directory)) for directory in dict.fromkeys(directories)
+        }
+        return [answers[directory] for directory in directories]
+
+    def _sync_name(self, file: File, path: str) -> None:
+        octets = self._file(file)
+        done = self._call("sync_name", path)
         octets.safe = bytes(octets.seen)
+        if self._seen.get(path) is octets:
+            self._safe[path] = octets
         done()
 
     def publish(self, file: File, path: str) -> None:
@@ -255,6 +292,7 @@ class FakeDisk(Disk):
                 raise _error(ENOENT, path)
             del self._seen[file.temporary]
         self._seen[path] = octets
+        octets.with_name = octets.waited if self._kept.in_order else b""
         done()
 
     def sync_directory(self, path: str) -> None:

@@ -40,6 +40,10 @@ class DiskSuite(_Test):
         """Make a directory of the Maildir's owner, by another way."""
         raise NotImplementedError
 
+    def take_away(self, path: str) -> None:
+        """Remove an empty directory, by another way."""
+        raise NotImplementedError
+
     def wait(self, seconds: float) -> None:
         """Let the `now` of the disk be later, or the files older."""
         raise NotImplementedError
@@ -55,17 +59,17 @@ class DiskSuite(_Test):
 
     def begin(self, number: int, *blocks: bytes) -> File:
         """A new file with something in it."""
-        file = self.disk.create(f"{self.root}/tmp", self.name(number))
+        file = self.disk.create(self.root, self.name(number))
         self.disk.write(file, blocks)
         return file
 
     def publish(self, number: int, *blocks: bytes) -> str:
         """The path of a new published file."""
         file = self.begin(number, *blocks)
-        self.disk.sync(file)
+        self.assertEqual(list(self.disk.sync([file])), [None])
         path = f"{self.root}/new/{self.name(number)}"
         self.disk.publish(file, path)
-        self.disk.sync_directory(f"{self.root}/new")
+        self.assertEqual(list(self.disk.sync_names([(file, path)])), [None])
         self.disk.close(file)
         return path
 
@@ -99,11 +103,25 @@ class DiskSuite(_Test):
         self.disk.write(first, (b"more",))
         for number, file in ((1, first), (2, second)):
             self.disk.start_writeback(file)
-            self.disk.sync(file)
+            self.disk.sync([file])
             self.disk.publish(file, f"{self.root}/new/{self.name(number)}")
             self.disk.close(file)
         self.assertEqual(self.read(f"{self.root}/new/{self.name(1)}"), b"long trace\n" + content + b"more")
         self.assertEqual(self.read(f"{self.root}/new/{self.name(2)}"), b"trace\n" + content)
+
+    def test_many_are_synced_at_a_time(self) -> None:
+        """A batch is what the disk is asked for; more than it takes at once, too."""
+        self.make()
+        files = [self.begin(number, b"%d" % number) for number in range(100)]
+        self.assertEqual(list(self.disk.sync(files)), [None] * 100)
+        paths = [f"{self.root}/new/{self.name(number)}" for number in range(100)]
+        for file, path in zip(files, paths, strict=True):
+            self.disk.publish(file, path)
+        self.assertEqual(list(self.disk.sync_names(list(zip(files, paths, strict=True)))), [None] * 100)
+        for file in files:
+            self.disk.close(file)
+        self.assertEqual([self.read(path) for path in paths], [b"%d" % number for number in range(100)])
+        self.assertEqual((list(self.disk.sync([])), list(self.disk.sync_names([]))), ([], []))
 
     def test_a_discarded_file_leaves_no_name(self) -> None:
         """What was given up must not fill the disk."""
@@ -113,13 +131,14 @@ class DiskSuite(_Test):
 
     def test_creating_in_a_missing_directory_says_so(self) -> None:
         """It is how a Maildir that was taken away is noticed."""
-        self.assertRaises(FileNotFoundError, self.disk.create, f"{self.root}/tmp", self.name(1))
+        self.assertRaises(FileNotFoundError, self.disk.create, self.root, self.name(1))
 
     def test_publishing_into_a_missing_directory_says_so_and_the_file_lives(self) -> None:
         """The mailbox may be removed at any moment."""
-        self.disk.make_directories(f"{self.root}/tmp")
+        self.make()
         file = self.begin(1, b"content")
         path = f"{self.root}/new/{self.name(1)}"
+        self.take_away(f"{self.root}/new")
         self.assertRaises(FileNotFoundError, self.disk.publish, file, path)
         self.disk.make_directories(f"{self.root}/new")
         self.disk.publish(file, path)

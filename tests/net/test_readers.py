@@ -1,0 +1,236 @@
+"""Real connections, read by Readers: what the reactor promises to a protocol has to hold here as well."""
+
+import socket
+import struct
+import tempfile
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from twistedmx.net.readers import Connection, Readers
+
+
+class Heard(Protocol):
+    """`said`: what came. `ending`: fires with why the connection is gone."""
+
+    def __init__(self):
+        self.said = b""
+        self.ending = Deferred()
+        self.waiting = []
+
+    def dataReceived(self, octets):
+        self.said += octets
+        self.woken()
+
+    def woken(self):
+        waiting, self.waiting = self.waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def something(self):
+        deferred = Deferred()
+        self.waiting.append(deferred)
+        return deferred
+
+    def connectionLost(self, reason):
+        self.ending.callback(reason.type)
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfHeard(Heard):
+    """Answers when its peer says no more."""
+
+    def readConnectionLost(self):
+        self.transport.write(b"all of " + self.said)
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self):
+        pass
+
+
+class Failing(Heard):
+    def dataReceived(self, octets):
+        raise ZeroDivisionError
+
+
+class Base(TestCase):
+    timeout = 30
+    protocol = Heard
+
+    def setUp(self):
+        self.made = []
+        self.came = Deferred()
+        self.readers = Readers(reactor)
+        factory = Factory.forProtocol(self.build)
+        factory.noisy = False
+        self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.readers.serve(self.port)
+        self.addCleanup(self.end)
+
+    @inlineCallbacks
+    def end(self):
+        yield self.port.stopListening()
+        for protocol in self.made:
+            if not protocol.ending.called:
+                protocol.transport.abortConnection()
+                yield protocol.ending
+        self.readers.stop()
+
+    def build(self):
+        protocol = self.protocol()
+        protocol.connectionMade = lambda: self.came.callback(protocol)
+        self.made.append(protocol)
+        return protocol
+
+    def connect(self):
+        """(the peer's socket, a Deferred of our protocol)"""
+        self.came = Deferred()
+        peer = socket.create_connection(("127.0.0.1", self.port.getHost().port))
+        self.addCleanup(peer.close)
+        return peer, self.came
+
+
+class TestReading(Base):
+    @inlineCallbacks
+    def test_what_is_sent_is_heard_and_the_end_is_told(self):
+        """The least that a transport does."""
+        peer, came = self.connect()
+        protocol = yield came
+        self.assertIsInstance(protocol.transport, Connection)
+        peer.sendall(b"one")
+        yield protocol.something()
+        peer.close()
+        reason = yield protocol.ending
+        self.assertEqual((protocol.said, reason), (b"one", ConnectionDone))
+
+    @inlineCallbacks
+    def test_a_peer_that_resets_is_lost(self):
+        """An attacker does not say good-bye."""
+        peer, came = self.connect()
+        protocol = yield came
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        reason = yield protocol.ending
+        self.assertEqual(reason, ConnectionLost)
+
+    @inlineCallbacks
+    def test_who_pauses_hears_nothing_until_it_resumes(self):
+        """A session that waits for the disk holds no more than it has."""
+        peer, came = self.connect()
+        protocol = yield came
+        other_peer, other_came = self.connect()
+        other = yield other_came
+        protocol.transport.pauseProducing()
+        peer.sendall(b"early")
+        other_peer.sendall(b"meanwhile")
+        yield other.something()
+        self.assertEqual(protocol.said, b"")
+        protocol.transport.resumeProducing()
+        protocol.transport.resumeProducing()
+        yield protocol.something()
+        self.assertEqual(protocol.said, b"early")
+
+    @inlineCallbacks
+    def test_closing_tells_all_that_was_sent_and_only_once(self):
+        """The peer reads our last words; the session ends once."""
+        peer, came = self.connect()
+        protocol = yield came
+        protocol.transport.getHandle().send(b"bye")
+        protocol.transport.close()
+        protocol.transport.close()
+        protocol.transport.loseConnection()
+        self.assertFalse(protocol.ending.called, "in the middle of what it does a session does not end")
+        reason = yield protocol.ending
+        self.assertEqual(reason, ConnectionDone)
+        self.assertEqual((peer.recv(10), peer.recv(10)), (b"bye", b""))
+
+    @inlineCallbacks
+    def test_who_was_closed_by_another_hears_no_more(self):
+        """An entry on a blocklist hangs up on a whole network within one turn."""
+        first_peer, first_came = self.connect()
+        first = yield first_came
+        second_peer, second_came = self.connect()
+        second = yield second_came
+        for one, other in ((first, second), (second, first)):
+            one.dataReceived = lambda octets, other=other: other.transport.abortConnection()
+        first_peer.sendall(b"x")
+        second_peer.sendall(b"x")
+        gone = yield _first(first.ending, second.ending)
+        (still_there,) = {0, 1} - {gone}
+        self.assertFalse((first, second)[still_there].ending.called, "who was closed has closed nobody")
+
+    @inlineCallbacks
+    def test_they_end_with_the_reactor(self):
+        """A protocol hears that its connection is gone even then."""
+        _, came = self.connect()
+        protocol = yield came
+        self.readers.connectionLost(Failure(ConnectionLost()))
+        reason = yield protocol.ending
+        self.assertEqual(reason, ConnectionLost)
+
+
+def _first(*deferreds):
+    """Fires with the number of the first that fires."""
+    first = Deferred()
+
+    def fired(result, number):
+        if not first.called:
+            first.callback(number)
+        return result
+
+    for number, deferred in enumerate(deferreds):
+        deferred.addCallback(fired, number)
+    return first
+
+
+class TestHalfClose(Base):
+    protocol = HalfHeard
+
+    @inlineCallbacks
+    def test_a_peer_that_ends_its_side_is_answered(self):
+        """RFC 5321 3.8: a client that sends QUIT and shuts its side still reads the 221."""
+        peer, came = self.connect()
+        protocol = yield came
+        peer.sendall(b"this")
+        peer.shutdown(socket.SHUT_WR)
+        reason = yield protocol.ending
+        self.assertEqual(reason, ConnectionDone)
+        self.assertEqual(peer.recv(100), b"all of this")
+
+
+class TestFault(Base):
+    protocol = Failing
+
+    @inlineCallbacks
+    def test_a_fault_ends_its_own_session_alone(self):
+        """One traceback in the log; the others do not notice."""
+        peer, came = self.connect()
+        failing = yield came
+        self.protocol = Heard
+        other_peer, other_came = self.connect()
+        other = yield other_came
+        peer.sendall(b"x")
+        reason = yield failing.ending
+        self.assertEqual(reason, ZeroDivisionError)
+        other_peer.sendall(b"y")
+        yield other.something()
+        self.assertEqual(other.said, b"y")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class TestOtherPorts(TestCase):
+    def test_a_port_that_is_not_tcp_s_stays_as_it_is(self):
+        """A Unix socket, or what a plugin listens with: the reactor reads there."""
+        folder = tempfile.TemporaryDirectory()  # the name of a socket must be short
+        self.addCleanup(folder.cleanup)
+        port = reactor.listenUNIX(f"{folder.name}/socket", Factory())
+        self.addCleanup(port.stopListening)
+        transport = port.transport
+        Readers(reactor).serve(port)
+        self.assertIs(port.transport, transport)

@@ -1,0 +1,147 @@
+"""What is told of one session: who is there, and how its transactions came to their ends, as events.
+
+Transactions in which nobody was accepted are told together: one event for each refused RCPT would cost as much as the rest of
+it (benchmarks/facts.py), and one line of the log for each is what an attack should not be able to ask for.
+"""
+
+from itertools import product
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall
+
+from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.verdict import Reason, Verdict
+from twistedmx.policy.refusals import refused
+from twistedmx.policy.transaction import Transaction
+from twistedmx.ports import Ports
+from twistedmx.smtp.session import Session
+
+_ID_PAIRS: Final = tuple(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2)))  # no vowels, no words
+# They are told when they and the recipients that were refused in them are so many, or after so many seconds.
+_TOGETHER: Final = 50
+_SOON: Final = 1.0
+
+
+class Account:
+    """`id`: the session's name. `peer`, `helo`, `tls`: who is there, as far as it is known by now; changed by `introduced` and
+    `secured`. `transactions`: MAILs that were accepted. `refused_recipients`: RCPTs that were not."""
+
+    __slots__ = (
+        "_fruitless",
+        "_ports",
+        "_since",
+        "_soon",
+        "_untold",
+        "helo",
+        "id",
+        "peer",
+        "refused_recipients",
+        "tls",
+        "transactions",
+    )
+
+    def __init__(self, ports: Ports, peer: Peer) -> None:
+        self._ports = ports
+        self._since = ports.clock.seconds()
+        self._fruitless: list[Transaction] = []  # nobody was accepted in them, and they are not told yet
+        self._untold = 0  # how many they are, with their recipients
+        self._soon: IDelayedCall | None = None  # when they are told at the latest
+        self.id = "".join(ports.chance.choices(_ID_PAIRS, k=5))
+        self.peer = peer
+        self.helo = ""
+        self.tls: Tls | None = None
+        self.transactions = 0
+        self.refused_recipients = 0
+
+    def opened(self) -> None:
+        """The peer was let in."""
+        self._ports.events.tell(SessionOpened(at=self._ports.now(), session=self.id, peer=self.peer))
+
+    def introduced(self, helo: str, peer: Peer | None = None) -> None:
+        """The client says its name; a proxy says who the client is."""
+        if helo != self.helo or peer is not None:
+            self._tell_fruitless()  # they were another's
+        self.helo = helo
+        self.peer = peer or self.peer
+
+    def secured(self, tls: Tls) -> None:
+        """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""
+        self.introduced("")
+        self.tls = tls
+        self._ports.events.tell(TlsEstablished(at=self._ports.now(), session=self.id, peer=self.peer, tls=tls))
+
+    def over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
+        """A transaction is. `decided`: of its content, or None when it never came to that. `octets`: of content."""
+        if not transaction.accepted:
+            self._fruitless.append(transaction)
+            self._untold += 1 + transaction.refusals.count
+            if self._untold >= _TOGETHER:
+                self._tell_fruitless()
+            elif self._soon is None and reason is Reason.ABANDONED:  # else the session ends as well
+                self._soon = self._ports.clock.callLater(_SOON, self._tell_soon)
+            return
+        ports = self._ports
+        ports.events.tell(
+            TransactionEnded(
+                at=ports.now(),
+                session=self.id,
+                queue_id=transaction.queue_id,
+                peer=self.peer,
+                helo=self.helo,
+                tls=self.tls,
+                envelope=transaction.envelope,
+                refused=refused([transaction.refusals]),
+                verdict=decided,
+                reason=reason,
+                octets=octets,
+                seconds=ports.clock.seconds() - transaction.since,
+                detail=decided.detail if decided is not None else "",
+            )
+        )
+
+    def ended(self, session: Session, reason: Reason) -> None:
+        """The connection is gone. `session`: whose counts are told."""
+        self._tell_fruitless()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        ports = self._ports
+        ports.events.tell(
+            SessionEnded(
+                at=ports.now(),
+                session=self.id,
+                peer=self.peer,
+                helo=self.helo,
+                tls=self.tls,
+                reason=reason,
+                seconds=ports.clock.seconds() - self._since,
+                commands=session.commands,
+                transactions=self.transactions,
+                messages=session.messages,
+                refused_recipients=self.refused_recipients,
+                errors=session.errors,
+            )
+        )
+
+    def _tell_soon(self) -> None:
+        self._soon = None
+        self._tell_fruitless()
+
+    def _tell_fruitless(self) -> None:
+        if not self._fruitless:
+            return
+        fruitless, self._fruitless, self._untold = self._fruitless, [], 0
+        ports = self._ports
+        ports.events.tell(
+            NobodyAccepted(
+                at=ports.now(),
+                session=self.id,
+                peer=self.peer,
+                helo=self.helo,
+                tls=self.tls,
+                transactions=len(fruitless),
+                reverse_paths=tuple(dict.fromkeys(transaction.mail.reverse_path for transaction in fruitless)),
+                refused=refused(transaction.refusals for transaction in fruitless),
+            )
+        )
