@@ -10,7 +10,7 @@ import attrs
 from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
 from benchmarks.load import Load
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import ADDRESSED, Peer
 
 MIB: Final = 1 << 20
 _LONG: Final = 900.0  # seconds that anything may take
@@ -69,7 +69,7 @@ def _accepts() -> list[Case]:
             options={
                 "connections": 20,
                 "octets": kib * 1024,
-                "users": 500,  # of the mailboxes that there are; each has had mail when it is measured
+                "users": ADDRESSED,
                 "per_connection": each,
                 "seconds": 5,
                 "warm_rounds": 2000 if kib == 4 else 500,

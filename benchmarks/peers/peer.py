@@ -41,6 +41,10 @@ class Place:
         return path
 
 
+# The first of the known recipients, to whom messages go: each has had mail when it is measured.
+ADDRESSED = 500
+
+
 def local_parts() -> list[str]:
     """Of the mailboxes that exist."""
     return [f"user{number:05}" for number in range(MAILBOXES)]

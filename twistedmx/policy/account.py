@@ -4,7 +4,7 @@ Transactions in which nobody was accepted are told together: one event for each 
 it (benchmarks/facts.py), and one line of the log for each is what an attack should not be able to ask for.
 """
 
-from itertools import product
+from itertools import cycle, islice, product
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
@@ -17,7 +17,8 @@ from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
 from twistedmx.smtp.session import Session
 
-_ID_PAIRS: Final = tuple(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2)))  # no vowels, no words
+# Pairs of letters without vowels, for there shall be no words: 1024 of them, some twice.
+_PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds.
 _TOGETHER: Final = 50
 _SOON: Final = 1.0
@@ -47,7 +48,8 @@ class Account:
         self._fruitless: list[Transaction] = []  # nobody was accepted in them, and they are not told yet
         self._untold = 0  # how many they are, with their recipients
         self._soon: IDelayedCall | None = None  # when they are told at the latest
-        self.id = "".join(ports.chance.choices(_ID_PAIRS, k=5))
+        chance = ports.chance.getrandbits(50)
+        self.id = "".join([_PAIRS[chance >> shift & 1023] for shift in (0, 10, 20, 30, 40)])
         self.peer = peer
         self.helo = ""
         self.tls: Tls | None = None

@@ -66,6 +66,8 @@ class RecipientStep:
             found = self._mailboxes.find(path)
         except Exception:
             return self._failed(Failure())
+        if found is UNKNOWN:
+            return _UNKNOWN  # what a guess finds
         if type(found) is Lookup:
             return _decision(found)
         return self._wait(deferred_of(found))  # type: ignore[arg-type]  # what is not a Lookup is an awaitable of one
@@ -107,8 +109,6 @@ class RecipientStep:
 
 
 def _decision(found: Lookup) -> Decision:
-    if found is UNKNOWN:  # what a guess finds
-        return _UNKNOWN
     if found.outcome is Outcome.FOUND:
         return ACCEPTED, found.destinations
     if found.reply is not None:

@@ -39,6 +39,7 @@ INFORMATIONAL: Final = 6
 _NAMED: Final = 50
 _quoted = json.JSONEncoder().encode
 _bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
+_spaced = re.compile(r"[ !#-\[\]-~]*").fullmatch  # the same between quotes, as JSON has it too: benchmarks/facts.py
 # What an operator should see among a thousand lines.
 _SEVERITIES: Final[dict[type | Reason, int]] = {
     MailboxesKept: WARNING,
@@ -201,7 +202,12 @@ def text(fields: Fields) -> str:
             pairs.append(f"{key}={value}")
         elif key != "event":
             plain = value if type(value) is str else flat(value)
-            pairs.append(f"{key}={plain if _bare(plain) else _quoted(plain)}")
+            if not plain:
+                pairs.append(f'{key}=""')
+            elif _bare(plain):
+                pairs.append(f"{key}={plain}")
+            else:
+                pairs.append(f'{key}="{plain}"' if _spaced(plain) else f"{key}={_quoted(plain)}")
     return " ".join(pairs)
 
 

@@ -20,7 +20,7 @@ from twistedmx.smtp.parameters import (
     mail_parameters,
     rcpt_parameters,
 )
-from twistedmx.smtp.path import BadPath, Path, check_domain, parse_path, plain_path
+from twistedmx.smtp.path import BadPath, Path, check_domain, is_plain_domain, parse_path, plain_path
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.xclient import BadXClient, XClient, parse_xclient
 
@@ -110,6 +110,7 @@ _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), He
 # As nearly every peer writes them: benchmarks/session.py shows what it saves to look for these first.
 RCPT_TO: Final = b"RCPT TO:<"
 _MAIL_FROM: Final = b"MAIL FROM:<"
+_EHLO: Final = b"EHLO "
 _END: Final = ord(">")
 
 _keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*\")*)>(?:[ \t]+(.*))?", re.DOTALL)
@@ -129,6 +130,8 @@ def parse_command(line: bytes) -> Command | Refusal:
         path = plain_path(line[11:-1])
         if path is not None and line[-1] == _END:
             return Mail(path, NO_MAIL_PARAMETERS)
+    elif line[:5] == _EHLO and is_plain_domain(line[5:]):
+        return Ehlo(domain=line[5:].decode())
     else:
         known = _PLAIN_COMMANDS.get(line)
         if known is not None:

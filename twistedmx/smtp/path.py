@@ -26,6 +26,7 @@ DOMAIN: Final = SUB_DOMAIN + rb"(?:\." + SUB_DOMAIN + rb")*"
 _QUOTED_STRING = rb'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x20-\x7e])*"'
 _LITERAL = rb"\[[^\[\]\\\x00-\x20\x7f-\xff]{1,60}\]"
 
+_tuple = tuple.__new__
 _is_plain_local = re.compile(rb"[A-Za-z0-9_=+-]+(?:\.[A-Za-z0-9_=+-]+)*").fullmatch
 _is_dot_string = re.compile(DOT_STRING).fullmatch
 _is_domain = re.compile(DOMAIN).fullmatch
@@ -77,14 +78,14 @@ def plain_path(octets: bytes) -> Path | None:
     Without a pattern where that can be: benchmarks/session.py shows what it saves.
     """
     local, _, domain = octets.partition(b"@")
-    if (local.isalnum() or _is_plain_local(local)) and _is_plain_domain(domain):
-        return Path(octets, domain)
+    if (local.isalnum() or _is_plain_local(local)) and is_plain_domain(domain):
+        return _tuple(Path, (octets, domain))  # as Path(octets, domain), which asks Python first
     return None
 
 
 @lru_cache(maxsize=1024)
-def _is_plain_domain(domain: bytes) -> bool:
-    """Peers name few domains: their own, and ours."""
+def is_plain_domain(domain: bytes) -> bool:
+    """Whether it is a Domain in ASCII. Remembered: peers name few, their own and ours."""
     if not domain.isascii() or domain[:1] == b"[":
         return False
     try:
