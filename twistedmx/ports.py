@@ -89,7 +89,7 @@ class Disk(Protocol):
         """Append to `target` all octets of `source` from `offset` on."""
 
     def start_writeback(self, file: File) -> None:
-        """Ask the kernel to begin writing. A hint: promises nothing."""
+        """Ask the kernel to begin writing. Promises nothing; an error is about octets that are lost."""
 
     def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
         """When this returns, no name that a file is given from now on can survive a power cut without all of its octets.

@@ -395,7 +395,8 @@ class EdgeTests(SynchronousTestCase):
 
     def test_a_descriptor_that_did_not_arrive_is_too_many_files_and_leaves_none(self) -> None:
         """The kernel says nothing; the octets must not go to another file."""
-        self.disk.make_directories(f"{self.home}/Maildir/tmp")
+        for folder in ("tmp", "new"):
+            self.disk.make_directories(f"{self.home}/Maildir/{folder}")
         error = self.assertRaises(OSError, self.disk.create, f"{self.home}/Maildir", NAME)
         self.assertEqual(error.errno, errno.EMFILE)
         self.assertEqual(os.listdir(f"{self.home}/Maildir/tmp"), [])

@@ -261,7 +261,7 @@ class PowerCutTests(SynchronousTestCase):
                 self.assertLessEqual(set(in_new(found)), wholes)
 
 
-_HARMLESS = ("start_writeback", "list_stale", "remove", "discard", "close", "add_to_maildirsize")
+_HARMLESS = ("list_stale", "remove", "discard", "close", "add_to_maildirsize")
 
 
 class FaultTests(SynchronousTestCase):

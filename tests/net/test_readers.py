@@ -224,6 +224,58 @@ class TestFault(Base):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
+class FailingAtTheEnd(Heard):
+    def connectionLost(self, reason):
+        super().connectionLost(reason)
+        raise ZeroDivisionError
+
+
+class TestFaultAtTheEnd(Base):
+    protocol = FailingAtTheEnd
+
+    @inlineCallbacks
+    def check(self, end):
+        failing_peer, came = self.connect()
+        failing = yield came
+        self.protocol = Heard
+        other_peer, other_came = self.connect()
+        other = yield other_came
+        end(failing_peer, failing)
+        yield failing.ending
+        other_peer.sendall(b"y")
+        yield other.something()
+        self.assertEqual(other.said, b"y")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_when_the_peer_has_gone(self):
+        """The reactor takes its readers away from who raises: the server would be deaf from then on."""
+        return self.check(lambda peer, protocol: peer.close())
+
+    def test_when_we_close(self):
+        """The same at the end of a turn."""
+        return self.check(lambda peer, protocol: protocol.transport.close())
+
+
+class TestStop(Base):
+    @inlineCallbacks
+    def test_who_is_left_is_ended(self):
+        """A session that lingers when the server stops leaves no descriptor behind."""
+        _, came = self.connect()
+        protocol = yield came
+        self.readers.stop()
+        reason = yield protocol.ending
+        self.assertEqual(reason, ConnectionLost)
+
+    @inlineCallbacks
+    def test_closed_and_aborted_at_once(self):
+        """Two ways to the same end, once."""
+        _, came = self.connect()
+        protocol = yield came
+        protocol.transport.close()
+        protocol.transport.abortConnection()
+        yield protocol.ending
+
+
 class TestOtherPorts(TestCase):
     def test_a_port_that_is_not_tcp_s_stays_as_it_is(self):
         """A Unix socket, or what a plugin listens with: the reactor reads there."""

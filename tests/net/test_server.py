@@ -1,5 +1,8 @@
 """The Twisted shell: when it writes, when it reads, when it waits, and how it ends. Octets are the dialogues' business."""
 
+import gc
+import weakref
+
 import attrs
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -201,6 +204,18 @@ class TestReading(Base):
 
     def answer(self):
         self.stage.mailboxes.answer_all()
+
+
+class TestEnded(Base):
+    def test_a_session_in_plain_text_needs_no_collector(self):
+        """A hundred thousand of a siege would stay in memory until it runs, which is seldom."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.say(EHLO + ENVELOPE + b"RSET\r\n")
+        ended = weakref.ref(self.shell)
+        self.lose()
+        self.transport.producer = self.shell = None  # as a transport of Twisted's lets go of its protocol
+        self.assertIsNone(ended())
 
 
 class TestLost(Base):

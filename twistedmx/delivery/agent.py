@@ -153,7 +153,7 @@ class Agent:
             return os.fsencode(f"{error.errno or 5}\0{error.strerror or error}"[:1000]), -1
         return b"\0".join(map(os.fsencode, ("0", *fields))), begun
 
-    # What may be named. Nothing is put together of a request's words but one name at the end of a folder of ours.
+    # What may be named. Nothing is put together of a request's words but names at the end of a folder of ours.
 
     def _maildirs_of(self, owner: Owner) -> list[str]:
         return [os.path.join(owner.home, maildir) for maildir in self._maildirs]

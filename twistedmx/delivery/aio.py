@@ -109,13 +109,16 @@ _sync_file_range = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range",
 if _sync_file_range is not None:
     _sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
 _WRITE, _WRITE_AND_WAIT = 2, 7  # SYNC_FILE_RANGE_
-_REFUSED: Final = frozenset({errno.ENOSYS, errno.EPERM})  # by the kernel, by a seccomp filter
+# By the kernel, by a seccomp filter, and of what is no file: fsync says what there is to say.
+_REFUSED: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.ESPIPE})
 
 
-def start_writeback(descriptor: int) -> None:
-    """Ask the kernel to begin writing. A hint."""
-    if _sync_file_range is not None:
-        _sync_file_range(descriptor, 0, 0, _WRITE)
+def start_writeback(descriptor: int) -> OSError | None:
+    """Ask the kernel to begin writing. What it answers is about octets that it may have dropped: to be heeded."""
+    if _sync_file_range is None or _sync_file_range(descriptor, 0, 0, _WRITE) == 0:
+        return None
+    number = ctypes.get_errno()
+    return None if number in _REFUSED else OSError(number, os.strerror(number))
 
 
 def wait_for_writeback(descriptor: int) -> OSError | None:
@@ -148,15 +151,23 @@ class Syncs:
         """fsync(2) of each, or fdatasync(2); None, or what it said, for each in turn. Returns when the last is done."""
         done: list[OSError | None] = []
         while len(descriptors) - len(done) > 1 and (kernel := self._get()) is not None:
-            answers = kernel.sync(descriptors[len(done) :], data_alone=data_alone)
+            asked = descriptors[len(done) :][:AT_A_TIME]
+            try:
+                answers = kernel.sync(asked, data_alone=data_alone)
+            except OSError as error:
+                # What it said of these is lost, and may come with the next batch: they fail, and the kernel is asked no more.
+                self._kernel = None
+                done += [error] * len(asked)
+                continue
             if not answers:
                 break
             done += [None if answer == 0 else OSError(-answer, os.strerror(-answer)) for answer in answers]
         rest = descriptors[len(done) :]
-        if len(rest) > 1:
-            for descriptor in rest:
-                start_writeback(descriptor)  # the disk works on all while we wait for one
-        return done + [_one(descriptor, data_alone=data_alone) for descriptor in rest]
+        # The disk works on all while we wait for one.
+        begun = [start_writeback(descriptor) if len(rest) > 1 else None for descriptor in rest]
+        return done + [
+            error or _one(descriptor, data_alone=data_alone) for descriptor, error in zip(rest, begun, strict=True)
+        ]
 
     def _get(self) -> Kernel | None:
         make, self._make = self._make, None

@@ -56,18 +56,21 @@ class OpenFiles:
             offset += len(block)
 
     def start_writeback(self, file: File) -> None:
-        start_writeback(file.descriptor)
+        error = start_writeback(file.descriptor)
+        if error is not None:
+            raise error
 
     def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
         # A file system that keeps order has to be waited for, no more: the octets are as safe as the name, once that is synced.
-        begun = [file.descriptor for file in files if file.in_order]
-        if len(begun) > 1:
-            for descriptor in begun:
-                start_writeback(descriptor)
+        in_order = [file.descriptor for file in files if file.in_order]
+        begun = dict.fromkeys(in_order) if len(in_order) < 2 else {each: start_writeback(each) for each in in_order}
         # fdatasync(2) leaves out only what reading does not need: it flushes a changed size, and that the times of
         # the file may be older after a power cut hurts nobody.
         synced = iter(self.syncs.sync([file.descriptor for file in files if not file.in_order], data_alone=True))
-        return [wait_for_writeback(file.descriptor) if file.in_order else next(synced) for file in files]
+        return [
+            (begun[file.descriptor] or wait_for_writeback(file.descriptor)) if file.in_order else next(synced)
+            for file in files
+        ]
 
     def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
         files = [file.descriptor for file, _ in published if file.name_with_file]

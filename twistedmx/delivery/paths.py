@@ -73,8 +73,8 @@ class Paths:
             kept = self._look_up(maildir)
         if kept.nameless:
             try:
-                # In the directory that it will be linked into: its inode lies beside those, and one directory is touched, not
-                # two. And ext4 without a journal, asked to sync it, knows no other directory.
+                # In the directory that it will be linked into: its inode lies beside those, one directory is touched, not two,
+                # and whichever one ext4 takes for its parent when it is synced, it is this.
                 return os.open(f"{maildir}/new", os.O_TMPFILE | os.O_RDWR, 0o600), "", kept
             except OSError as error:
                 if error.errno not in _NO_NAMELESS:
@@ -85,7 +85,7 @@ class Paths:
 
     def _look_up(self, maildir: str) -> Kept:
         """What is known of its file system. Raises FileNotFoundError if it is missing."""
-        device = os.stat(maildir).st_dev
+        device = os.stat(f"{maildir}/new").st_dev
         kept = POSIX
         if self._may_be_nameless and hasattr(os, "O_TMPFILE") and device not in self._refusing and os.path.isdir(_PROC):
             kept = self._devices.get(device) or kept_by(device)

@@ -10,6 +10,9 @@ from twistedmx.smtp.session import Phase
 _MESSAGE: Final = frozenset((Phase.DATA, Phase.CHUNK, Phase.CHUNKS))
 
 
+def _nothing() -> None: ...
+
+
 class Patience(Deadline):
     """The one deadline of a session, by what the session waits for. `expired` is called when it passes."""
 
@@ -30,6 +33,11 @@ class Patience(Deadline):
     def end(self) -> None:
         """Nothing is waited for; at least not from the peer."""
         self._wheel.clear(self)
+
+    def forget(self) -> None:
+        """Nothing will be waited for any more. Until then this and its session hold each other, which only a collector ends."""
+        self.end()
+        self.expired = _nothing
 
     def stop_listening(self) -> None:
         """It is us who keep the peer waiting."""

@@ -71,6 +71,14 @@ class Readers:
         self._in_turn = False
         self._epoll: select.epoll | None = None
 
+    def stop(self) -> None:
+        """End what is left, and read no more."""
+        self.connectionLost(_LOST)
+        if self._epoll is not None:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
     def serve(self, port: IListeningPort) -> None:
         """Read from what `port` accepts. A port that is not TCP's own stays as it is."""
         if type(port) is not Port:  # those of Unix sockets inherit from it
@@ -80,13 +88,6 @@ class Readers:
         if hasattr(select, "epoll"):
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
 
-    def stop(self) -> None:
-        """No connection is there any more."""
-        if self._epoll is not None:
-            self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
-
     def add(self, connection: Connection) -> None:
         """Listen to it; harmless twice."""
         if self._epoll is None:
@@ -94,8 +95,8 @@ class Readers:
             self._reactor.addReader(self)
         descriptor = connection.fileno()
         if descriptor not in self._connections:
-            self._connections[descriptor] = connection
             self._epoll.register(descriptor, select.EPOLLIN)
+            self._connections[descriptor] = connection
 
     def remove(self, connection: Connection) -> None:
         """Listen to it no more; harmless twice."""
@@ -114,7 +115,14 @@ class Readers:
     def _close(self) -> None:
         closing, self._closing = self._closing, []
         for connection in closing:
-            connection.connectionLost(_DONE)
+            self._lose(connection, _DONE)
+
+    def _lose(self, connection: Connection, reason: Failure) -> None:
+        """A fault of one session's end must not reach the reactor: it would read from none of us any more."""
+        try:
+            connection.connectionLost(reason)
+        except Exception:
+            self._log.failure("a session failed at its end: {connection}", connection=connection.logstr)
 
     # -- what the reactor calls --------------------------------------------------------------------------------------
 
@@ -133,12 +141,12 @@ class Readers:
             if connection is None:
                 continue  # another one has closed it in this turn
             try:
-                why: Exception | None = connection.doRead()
+                why = connection.doRead()
+                if why is not None:
+                    self._read_all(connection, why)
             except Exception as error:
-                self._log.failure("a session failed at what it heard")
-                why = error
-            if why is not None:
-                self._read_all(connection, why)
+                self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
+                self._lose(connection, Failure(error))
         self._in_turn = False
         if self._closing:
             self._close()
@@ -149,10 +157,10 @@ class Readers:
         if why is CONNECTION_DONE:
             connection.readConnectionLost(_DONE)
         else:
-            connection.stopWriting()  # type: ignore[no-untyped-call]  # Twisted's
-            connection.connectionLost(_LOST if why is CONNECTION_LOST else Failure(why))
+            connection.connectionLost(_LOST)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops: so do all connections."""
-        for connection in list(self._connections.values()):
-            connection.connectionLost(reason)
+        closing, self._closing = self._closing, []
+        for connection in (*closing, *self._connections.values()):
+            self._lose(connection, reason)

@@ -92,6 +92,7 @@ class Shell(Conversation):
         self._factory.connections.discard(self)
         self._patience.end()
         self._end(None, self._wordless or Reason.LOST)
+        self._patience.forget()
 
     # -- the beginning -----------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
 from twistedmx.smtp.session import Session
 
-# Pairs of letters without vowels, for there shall be no words: 1024 of them, some twice.
+# Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
 _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds.
 _TOGETHER: Final = 50

@@ -190,11 +190,7 @@ class Receiver:
         """As `answer` to a Rcpt."""
         decision = self._site.recipients.decide(path)
         if type(decision) is tuple:
-            if decision[1] or self._transaction is None:
-                return self._decided(decision, path, parameters)
-            self._transaction.refusals.add(decision[0], path.address)
-            self._account.refused_recipients += 1
-            return decision[0].reply
+            return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
         return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
 

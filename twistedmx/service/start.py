@@ -36,9 +36,9 @@ def makeService(options: Options) -> Server:
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # Hardly anything here is part of a cycle: a collection for each seven hundred objects of a flood finds nothing, and costs
-    # a fourteenth of a refused RCPT (benchmarks, reject-580-pipelined).
-    gc.set_threshold(20_000, 50, 100)
+    # A session in plain text is part of no cycle once it has ended: a collection for each seven hundred objects of a flood finds
+    # nothing, and costs a fourteenth of a refused RCPT (benchmarks, reject-580-pipelined).
+    gc.set_threshold(20_000, 10, 10)
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server

@@ -156,17 +156,17 @@ class Session:
 
         Their replies are added to `replies`. Returns the first other answer of `recipient`, whose RCPT is owed a reply then, or
         None: ask `next_input`. This is the short way of what a server under attack hears more often than all else (benchmarks,
-        reject); what comes of it is the same as of `next_input` and `reply`, which a property test says too.
+        reject); what comes of it is the same as of `next_input` and `reply`.
         """
-        if self.phase not in _RECIPIENTS or self._transfer.room <= 0 or not self._goes_on():
+        if self.phase not in _RECIPIENTS or self._owed is not None or self._transfer.room <= 0 or not self._goes_on():
             return None
         heard, limits = self._heard, self._limits
         octets, at = heard.octets, heard.at
         most = 0 if heard.overlong else min(most, limits.errors - self.errors)
         while most > 0 and octets[at : at + 9] == RCPT_TO:
             most -= 1
-            end = octets.find(b">\r\n", at)
-            path = plain_path(octets[at + 9 : end]) if 0 <= end <= at + limits.command_line - 3 else None
+            end = octets.find(b">\r\n", at, at + limits.command_line)
+            path = plain_path(octets[at + 9 : end]) if end >= 0 else None
             if path is None:
                 break
             heard.at = at = end + 3

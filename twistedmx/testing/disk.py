@@ -248,8 +248,7 @@ class FakeDisk(Disk):
 
     def start_writeback(self, file: File) -> None:
         self._file(file)
-        with suppress(OSError):
-            self._call("start_writeback", file.temporary)
+        self._call("start_writeback", file.temporary)()
 
     def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
         return [_answer(partial(self._sync, file)) for file in files]
