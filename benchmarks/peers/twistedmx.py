@@ -18,7 +18,7 @@ class Twistedmx(Peer):
     title = "twistedmx"
     promise = "file in each Maildir, and its name, synced"
     recipients = "table of 10,000, in memory"
-    differs = "limits of sessions and of handshakes raised, backlog 4096; log to a file"
+    differs = "limits of sessions, conduct and handshakes raised, backlog 4096; log to a file"
 
     twistd_words: ClassVar[tuple[str, ...]] = ()
 
@@ -51,6 +51,10 @@ errors = {_MANY}
 idle_commands = {_MANY}
 messages = {_MANY}
 size = {64 << 20}
+[conduct]
+bad_recipients = {_MANY}
+resets = {_MANY}
+unknown_commands = {_MANY}
 [tls]
 certificate = {json.dumps(str(pem))}
 [handshakes]

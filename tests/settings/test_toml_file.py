@@ -78,7 +78,7 @@ class TestFaults(SynchronousTestCase):
                 "limits.host: no such setting here; did you mean host above the first [section]?",
             ),
             ({"tls": {"mailboxes": {}}}, "tls.mailboxes: no such setting here; did you mean [mailboxes]?"),
-            ({"comand": 1}, "comand: no such setting here; did you mean [timeouts] command?"),
+            ({"lingger": 1}, "lingger: no such setting here; did you mean [timeouts] linger?"),
             (
                 {"timeouts": {"command_line": 1}},
                 "timeouts.command_line: no such setting here; did you mean [limits] command_line?",

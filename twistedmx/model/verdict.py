@@ -46,6 +46,9 @@ class Reason(enum.Enum):
     TOO_MANY_MESSAGES = "too-many-messages"
     TOO_MANY_ERRORS = "too-many-errors"
     TOO_MANY_IDLE_COMMANDS = "too-many-idle-commands"
+    BAD_RECIPIENTS = "bad-recipients"
+    RSET_ABUSE = "rset-abuse"
+    UNKNOWN_COMMANDS = "unknown-commands"
     SYNTAX = "syntax"
     NOT_SMTP = "not-smtp"
     # how a transaction or a session ended without a reply of ours deciding it

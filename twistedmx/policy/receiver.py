@@ -22,6 +22,7 @@ from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.account import Account
 from twistedmx.policy.client import client_of
+from twistedmx.policy.conduct import Conduct
 from twistedmx.policy.reasons import ENDINGS, FAULTS
 from twistedmx.policy.received import received
 from twistedmx.policy.recipient import Decision
@@ -49,6 +50,7 @@ class Receiver:
         "_account",
         "_asking",
         "_committing",
+        "_conduct",
         "_esmtp",
         "_in_handshake",
         "_session",
@@ -62,6 +64,7 @@ class Receiver:
         self._site = site
         self._session = session
         self._account = Account(site.ports, peer)
+        self._conduct: Conduct | None = None
         self._in_handshake = False
         self._esmtp = False
         self._transaction: Transaction | None = None
@@ -143,7 +146,15 @@ class Receiver:
     def _refuse(self, refusal: Refusal) -> Reply:
         if refusal.reply is codes.TOO_MANY_RECIPIENTS:
             self._open_transaction().refusals.add_unheard()
+        elif refusal.reply is codes.UNKNOWN_COMMAND:
+            return self._behaviour().unknown_command() or refusal.reply
         return refusal.reply
+
+    def _behaviour(self) -> Conduct:
+        """Made when something is done: ten thousand idle sessions need none."""
+        if self._conduct is None:
+            self._conduct = Conduct(self._site.conduct, self._site.ports.clock)
+        return self._conduct
 
     def _ehlo(self, command: Ehlo) -> Reply:
         self._hello(command.domain, esmtp=True)
@@ -169,14 +180,16 @@ class Receiver:
         return self._site.greeting
 
     def _rset(self, command: Rset) -> Reply:
+        last_words = self._behaviour().reset(self._transaction)
         self._abandon(Reason.ABANDONED)
-        return codes.RESET
+        return last_words or codes.RESET
 
     # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
 
     def _mail(self, mail: Mail) -> Reply:
         if self._disk_is_full(mail.parameters.size):
             return codes.NO_SPACE
+        self._behaviour().began()
         account = self._account
         account.transactions += 1
         self._transaction = Transaction(account.id, account.transactions, mail, self._site.ports.clock.seconds())
@@ -211,10 +224,11 @@ class Receiver:
         verdict, destinations = decision
         if destinations:
             transaction.accept(path, parameters, decision)
-        else:
-            transaction.refusals.add(verdict, path.address)
-            self._account.refused_recipients += 1
-        return verdict.reply
+            self._behaviour().accepted(path.address)
+            return verdict.reply
+        transaction.refusals.add(verdict, path.address)
+        self._account.refused_recipients += 1
+        return self._behaviour().refused(verdict) or verdict.reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import itertools
 import attrs
 
 from twistedmx.model.peer import Network
+from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.ports import Ports
@@ -28,6 +29,7 @@ class Site:
     reserve: int
     recipients: RecipientStep
     ports: Ports
+    conduct: ConductSettings = attrs.Factory(ConductSettings)
     handshakes: Handshakes | None = None
     tolerant: tuple[Network, ...] = ()
     proxy_from: tuple[Network, ...] = ()

@@ -160,6 +160,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
     site = Site(
         host=host,
         limits=settings.limits,
+        conduct=settings.conduct,
         starttls=tls is not None,
         reserve=settings.disk_reserve,
         recipients=RecipientStep(lasting.mailboxes, world.reactor, settings.recipients),

@@ -15,6 +15,7 @@ from twistedmx.net.control import ControlSettings
 from twistedmx.net.metrics import MetricsSettings
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
+from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.report.log import LogSettings
@@ -124,6 +125,7 @@ class Settings:
     )
     mailboxes: MailboxSettings = attrs.Factory(MailboxSettings)
     limits: Limits = attrs.Factory(Limits)
+    conduct: ConductSettings = attrs.Factory(ConductSettings)
     timeouts: Timeouts = attrs.Factory(Timeouts)
     tls: TlsSettings = attrs.Factory(TlsSettings)
     handshakes: HandshakeSettings = attrs.Factory(HandshakeSettings)

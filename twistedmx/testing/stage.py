@@ -87,6 +87,7 @@ class Stage:
         self.site = Site(
             host=settings.host,
             limits=settings.limits,
+            conduct=settings.conduct,
             starttls=starttls,
             reserve=_DEMO_RESERVE,
             recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),

@@ -1,0 +1,111 @@
+"""What a session may do wrong, and what is no wrong at all. How it sounds on the wire: tests/dialogues/siege-1-*.smtp."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from twistedmx.model.verdict import Reason, verdict
+from twistedmx.policy.conduct import Conduct, ConductSettings
+from twistedmx.policy.recipient import ACCEPTED
+from twistedmx.policy.transaction import Transaction
+from twistedmx.smtp import codes
+from twistedmx.smtp.command import parse_command
+from twistedmx.smtp.parameters import NO_RCPT_PARAMETERS
+from twistedmx.smtp.path import parse_path
+
+UNKNOWN = verdict(codes.NO_SUCH_MAILBOX, Reason.UNKNOWN_MAILBOX)
+FOREIGN = verdict(codes.NOT_OURS, Reason.NOT_OURS)
+FULL = verdict(codes.MAILBOX_FULL, Reason.MAILBOX_FULL)
+FAILED = verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_FAILED)
+
+
+class Base(SynchronousTestCase):
+    settings = ConductSettings(bad_recipients=3, resets=2, unknown_commands=2)
+
+    def setUp(self):
+        self.clock = Clock()
+        self.conduct = Conduct(self.settings, self.clock)
+
+    def transaction(self, *, refused=0, accepted=0):
+        transaction = Transaction("QJ7RK3TWN1", 1, parse_command(b"MAIL FROM:<a@example.net>"), 0.0)
+        for _ in range(refused):
+            transaction.refusals.add(UNKNOWN, b"nobody@example.org")
+        for _ in range(accepted):
+            transaction.accept(parse_path(b"ann@example.org"), NO_RCPT_PARAMETERS, (ACCEPTED, ()))
+        return transaction
+
+
+class TestRecipients(Base):
+    def test_unknown_and_foreign_ones_count_and_nothing_else(self):
+        """A full mailbox and a database that is down are no fault of who sends."""
+        for decided in (UNKNOWN, FULL, FAILED, FOREIGN, FULL):
+            self.assertIsNone(self.conduct.refused(decided))
+        self.assertIs(self.conduct.refused(UNKNOWN), codes.TOO_MANY_BAD_RECIPIENTS)
+
+    def test_who_is_accepted_makes_up_for_one_however_often_he_is_named(self):
+        """Else a guesser needs one good address to guess for ever."""
+        for address in (b"ann@example.org", b"ann@example.org", b"bob@example.org"):
+            self.conduct.accepted(address)
+        told = [self.conduct.refused(UNKNOWN) for _ in range(5)]
+        self.assertEqual(told, [None] * 4 + [codes.TOO_MANY_BAD_RECIPIENTS])
+
+    @given(st.lists(st.one_of(st.just(UNKNOWN), st.integers(0, 3)), max_size=40))
+    def test_it_ends_exactly_when_the_bad_outweigh_the_good_by_the_limit(self, doings):
+        """Whatever the order: the count never goes down, and never below what the good ones allow."""
+        conduct, bad, good = Conduct(self.settings, Clock()), 0, set()
+        for doing in doings:
+            if doing is UNKNOWN:
+                bad += 1
+                over = bad >= self.settings.bad_recipients + len(good)
+                self.assertEqual(conduct.refused(doing) is not None, over)
+            else:
+                good.add(doing)
+                conduct.accepted(b"%d@example.org" % doing)
+
+
+class TestResets(Base):
+    def test_habits_are_free(self):
+        """RSET before MAIL, after a message, after a MAIL that was given up, and of a transaction with a recipient."""
+        for _ in range(10):
+            self.assertIsNone(self.conduct.reset(None))
+            self.conduct.began()
+            self.assertIsNone(self.conduct.reset(self.transaction()))
+            self.conduct.began()
+            self.assertIsNone(self.conduct.reset(self.transaction(refused=1, accepted=1)))
+            self.conduct.began()
+
+    def test_throwing_away_refused_recipients_is_abuse(self):
+        """The way around a limit that counts by message."""
+        self.assertIsNone(self.conduct.reset(self.transaction(refused=5)))
+        self.conduct.began()
+        self.assertIs(self.conduct.reset(self.transaction(refused=5)), codes.TOO_MANY_RESETS)
+
+    def test_one_behind_another_is_abuse_unless_it_is_slow(self):
+        """A keep-alive every ten seconds holds a place, and is given up by the time limit of commands."""
+        for _ in range(10):
+            self.assertIsNone(self.conduct.reset(None))
+            self.clock.advance(10)
+        self.assertIsNone(self.conduct.reset(None))
+        self.clock.advance(9.9)
+        self.assertIsNone(self.conduct.reset(None))
+        self.assertIs(self.conduct.reset(None), codes.TOO_MANY_RESETS)
+
+
+class TestStrict(Base):
+    settings = ConductSettings(resets=2, strict=True)
+
+    def test_every_reset_counts_that_ends_nothing_good(self):
+        """For who would rather lose a client than a second."""
+        self.assertIsNone(self.conduct.reset(self.transaction(accepted=1)))
+        self.conduct.began()
+        self.assertIsNone(self.conduct.reset(self.transaction()))
+        self.conduct.began()
+        self.assertIs(self.conduct.reset(None), codes.TOO_MANY_RESETS)
+
+
+class TestWords(Base):
+    def test_words_that_are_no_commands_are_counted(self):
+        """A program that took us for another server does not learn it by itself."""
+        self.assertIsNone(self.conduct.unknown_command())
+        self.assertIs(self.conduct.unknown_command(), codes.TOO_MANY_UNKNOWN)
