@@ -20,6 +20,7 @@ from twistedmx.net.eager import EagerWriter
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
@@ -30,6 +31,7 @@ from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.session import Need, Session
 from twistedmx.testing.acceptance import FakeAcceptance
 
+WELL_BEHAVED = ConductSettings(bad_recipients=10**12, resets=10**12)
 UNLIMITED = Limits(errors=10**12, idle_commands=10**12, recipients=10**6)
 RCPT = b"RCPT TO:<nobody.12@example.org>\r\n"
 LINE = b"The quick brown fox jumps over the lazy dog; then it rests a while.\r\n"
@@ -147,6 +149,7 @@ def _serve(eager: bool) -> tuple[int, int]:
     site = Site(
         host="mx.example.org",
         limits=UNLIMITED,
+        conduct=WELL_BEHAVED,
         starttls=False,
         reserve=0,
         recipients=RecipientStep(ports.mailboxes, reactor, RecipientSettings()),

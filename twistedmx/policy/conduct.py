@@ -63,12 +63,12 @@ class ConductSettings:
 class Conduct:
     """Of one session. Each method tells what happened, and returns the last words if that was too much."""
 
-    __slots__ = ("_accepted", "_bad", "_clock", "_reset_at", "_resets", "_settings", "_unknown_commands")
+    __slots__ = ("_accepted", "_clock", "_left", "_reset_at", "_resets", "_settings", "_unknown_commands")
 
     def __init__(self, settings: ConductSettings, clock: IReactorTime) -> None:
         self._settings = settings
         self._clock = clock
-        self._bad = 0
+        self._left = settings.bad_recipients  # that may still be named
         self._accepted: set[bytes] = set()
         self._resets = 0
         self._reset_at: float | None = None  # when the last command but one was RSET as well
@@ -76,17 +76,16 @@ class Conduct:
 
     def accepted(self, address: bytes) -> None:
         """A recipient was. One that is named again and again makes up for one only."""
-        if len(self._accepted) < _MADE_UP:
+        if address not in self._accepted and len(self._accepted) < _MADE_UP:
             self._accepted.add(address)
+            self._left += 1
 
     def refused(self, verdict: Verdict) -> Reply | None:
         """A recipient was. Others than bad ones are no fault of who asks: a full mailbox, a look-up that failed."""
         if verdict.reason not in _BAD:
             return None
-        self._bad += 1
-        if self._bad < self._settings.bad_recipients + len(self._accepted):
-            return None
-        return codes.TOO_MANY_BAD_RECIPIENTS
+        self._left -= 1
+        return codes.TOO_MANY_BAD_RECIPIENTS if self._left <= 0 else None
 
     def reset(self, transaction: Transaction | None) -> Reply | None:
         """RSET was said. `transaction`: what it threw away."""
