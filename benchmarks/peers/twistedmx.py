@@ -55,6 +55,8 @@ size = {64 << 20}
 bad_recipients = {_MANY}
 resets = {_MANY}
 unknown_commands = {_MANY}
+[reputation]
+condemned_after = 0
 [tls]
 certificate = {json.dumps(str(pem))}
 [handshakes]

@@ -1,5 +1,6 @@
 """Each command, as an operator calls it."""
 
+import shlex
 import tomllib
 
 from hypothesis import given, settings
@@ -55,18 +56,38 @@ STATUS = {
     "log": {"lines_lost": 0},
 }
 
+GUESSER = {
+    "id": "7KW3PQ2N",
+    "network": "192.0.2.0/24",
+    "reason": "operator",
+    "evidence": "guesses names since noon",
+    "origin": "operator",
+    "since": 1_795_176_600.0,
+    "expiry": 1_795_219_800.0,
+    "relapse": 0,
+}
+FOR_EVER = {**GUESSER, "id": "Z8D4MXTB", "network": "203.0.113.7/32", "evidence": "", "expiry": None}
+
 
 class TestExamples(Calling):
     def test_each_example_is_what_is_printed(self):
         """In --help and in docs/commands.md: what an operator reads is what he gets."""
         known = {answer["address"]: answer for answer in (ANN, BOB)}
         changed = {"changed": ["limits.size", "tls.certificate"]}
-        self.serve(status=STATUS, rcpt=lambda arguments: known.get(arguments["address"], BOB), reload=changed)
+        self.serve(
+            status=STATUS,
+            rcpt=lambda arguments: known.get(arguments["address"], BOB),
+            reload=changed,
+            ban=GUESSER,
+            unban=GUESSER,
+            why={"block": GUESSER, "undo": "twistedmx unban 7KW3PQ2N"},
+            list={"blocks": [FOR_EVER], "more": False},
+        )
         path = self.write('host = "mx.example.org"\ndata = "."\n')
         (danger,) = backlog_is_cut(8192, FakeMachine().machine())
         for command in COMMANDS:
             call, _, printed = command.example.partition("\n")
-            words = call.removeprefix("$ twistedmx ").replace(CONFIG, path).split()
+            words = shlex.split(call.removeprefix("$ twistedmx ").replace(CONFIG, path))
             said = self.call(*words, environment={"TWISTEDMX_CONFIG": path}, findings=lambda path: ([], [danger]))
             self.assertIn(said.status, (0, 1))
             expected = printed.replace("\\\n", "").split("\n")

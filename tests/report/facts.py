@@ -1,13 +1,18 @@
 """One of each event, for the tests of whatever is made from events."""
 
+from ipaddress import ip_network
+
 import attrs
 
+from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import (
     BackendFailed,
     BackendRecovered,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkBlocked,
+    NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
     SessionOpened,
@@ -64,6 +69,18 @@ NOBODY = NobodyAccepted(
     reverse_paths=(parse_path(b"a@client.example"), parse_path(b"")),
     refused=REFUSED,
 )
+BLOCK = Block(
+    id="7KW3PQ2N",
+    network=ip_network("192.0.2.0/24"),
+    reason="bad-recipients",
+    evidence="guesses names",
+    origin="operator",
+    since=AT,
+    expiry=AT + 3600,
+    relapse=1,
+)
+BLOCKED = NetworkBlocked(at=AT, block=BLOCK)
+UNBLOCKED = NetworkUnblocked(at=AT, block=attrs.evolve(BLOCK, expiry=None))
 SESSION = SessionEnded(
     at=AT,
     session="0123456789",
@@ -93,6 +110,8 @@ EVENTS = (
     GIVEN_UP,
     DISK_FULL,
     NOBODY,
+    BLOCKED,
+    UNBLOCKED,
     SESSION,
     LOADED,
     KEPT,

@@ -7,6 +7,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import (
+    BLOCKED,
     DROPPED,
     FAILED,
     GIVEN_UP,
@@ -21,6 +22,7 @@ from tests.report.facts import (
     SETTINGS_KEPT,
     TLS,
     TRANSACTION,
+    UNBLOCKED,
     UNKNOWN,
 )
 from twistedmx.model.envelope import Envelope, Recipient, Refused
@@ -39,6 +41,14 @@ TEXT = {
     NOBODY: (
         'nobody-accepted session=0123456789 peer=192.0.2.7 via="" helo=client.example tls=- tls_name="" tls_client="" '
         "transactions=2 from=a@client.example, refused=1 refused_to=nobody@example.org:unknown-mailbox"
+    ),
+    BLOCKED: (
+        "network-blocked network=192.0.2.0/24 id=7KW3PQ2N reason=bad-recipients origin=operator relapse=1 "
+        'expiry=2027-01-15T09:00:00.125Z evidence="guesses names"'
+    ),
+    UNBLOCKED: (
+        "network-unblocked network=192.0.2.0/24 id=7KW3PQ2N reason=bad-recipients origin=operator relapse=1 "
+        'expiry="" evidence="guesses names"'
     ),
     SESSION: (
         'session session=0123456789 peer=192.0.2.7 port=1024 via="" helo=client.example tls=- tls_name="" tls_client="" '

@@ -6,6 +6,7 @@ so that one leads to the other.
 
 import attrs
 
+from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.verdict import Reason, Verdict
@@ -146,6 +147,22 @@ class BackendRecovered:
 
 
 @attrs.frozen(kw_only=True)
+class NetworkBlocked:
+    """An entry of the blocklist is new, or was lengthened."""
+
+    at: float
+    block: Block
+
+
+@attrs.frozen(kw_only=True)
+class NetworkUnblocked:
+    """An entry was removed before its expiry."""
+
+    at: float
+    block: Block
+
+
+@attrs.frozen(kw_only=True)
 class SubscriberDropped:
     """A subscriber of events failed, and hears no more. `at`: of the event that it failed at."""
 
@@ -166,5 +183,7 @@ Event = (
     | SettingsKept
     | BackendFailed
     | BackendRecovered
+    | NetworkBlocked
+    | NetworkUnblocked
     | SubscriberDropped
 )

@@ -49,6 +49,7 @@ class Reason(enum.Enum):
     BAD_RECIPIENTS = "bad-recipients"
     RSET_ABUSE = "rset-abuse"
     UNKNOWN_COMMANDS = "unknown-commands"
+    BLOCKED = "blocked"
     SYNTAX = "syntax"
     NOT_SMTP = "not-smtp"
     # how a transaction or a session ended without a reply of ours deciding it

@@ -11,8 +11,10 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.peers import peer_at
 from twistedmx.net.proxy_header import BadHeader, Header, parse_header
 from twistedmx.net.shell import Shell
+from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
+from twistedmx.smtp.reply import Reply
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
@@ -59,6 +61,11 @@ class Entrance(Protocol):
         self._leave()
         self._tell(Reason.PROXY_FAILED)
 
+    address = ""  # of the client: not known yet
+
+    def turn_away(self, words: Reply | None) -> None:
+        """Nobody is known to be here."""
+
     def finish(self) -> Deferred[None]:
         """The server stops: there is nothing to finish."""
         self._cut(Reason.SHUTDOWN)
@@ -75,6 +82,13 @@ class Entrance(Protocol):
         if header.address:
             peer = Peer(address=header.address, port=header.port, via=balancer.address)
         transport = self.transport
+        blocklist = self._factory.site.blocklist
+        block = blocklist.find(peer.address) if blocklist is not None else None
+        if blocklist is not None and block is not None:
+            self._factory.turned_away += 1
+            away = transport.protocol = TurnedAway(blocklist.refusal(block, peer.address))
+            away.makeConnection(transport)  # type: ignore[no-untyped-call]
+            return
         shell = transport.protocol = Shell(self._factory, secure=self._secure, peer=peer)
         shell.makeConnection(transport)  # type: ignore[no-untyped-call]
         if header.rest:

@@ -6,12 +6,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from twistedmx.model.block import Block
 from twistedmx.model.peer import Peer
 from twistedmx.net.entrance import Entrance
 from twistedmx.net.peers import peer_at
 from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import ServerTls
+from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Deadline, Wheel
 from twistedmx.policy.site import Site
@@ -23,6 +25,7 @@ class ServerFactory(Factory):
 
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
+    `turned_away`: connections of blocked hosts.
     """
 
     noisy = False
@@ -34,6 +37,7 @@ class ServerFactory(Factory):
         self.tls = tls
         self.turns = Turns(site.ports.clock)
         self.connections: set[Shell | Entrance] = set()
+        self.turned_away = 0
         self._stopping = False
         self._grace = Deadline(self._hurry)
 
@@ -46,17 +50,34 @@ class ServerFactory(Factory):
         """How many of the connections are."""
         return sum(connection.under_tls for connection in self.connections)
 
-    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | None:
+    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | TurnedAway | None:
         return self.door(address, secure=False)
 
-    def door(self, address: IAddress | None, *, secure: bool) -> Shell | Entrance | None:
+    def door(self, address: IAddress | None, *, secure: bool) -> Shell | Entrance | TurnedAway | None:
         """What meets a connection from there: a balancer is asked for whom it speaks. `secure`: TLS comes first."""
         if self._stopping:
             return None
         proxies = self.site.proxy_from
         if proxies and peer_at(address).among(proxies):
             return Entrance(self, secure=secure)
+        blocklist = self.site.blocklist
+        if blocklist is not None:
+            peer = peer_at(address)
+            block = blocklist.find(peer.address)
+            if block is not None:
+                self.turned_away += 1
+                return TurnedAway(blocklist.refusal(block, peer.address))
         return Shell(self, secure=secure)
+
+    def hang_up(self, block: Block) -> None:
+        """Close the sessions of those who are blocked now."""
+        blocklist = self.site.blocklist
+        if blocklist is None:
+            return
+        for connection in list(self.connections):
+            address = connection.address
+            if address and blocklist.find(address) is not None:
+                connection.turn_away(blocklist.refusal(block, address))
 
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""
@@ -96,5 +117,5 @@ class ImplicitTls(Factory):
     def __init__(self, server: ServerFactory) -> None:
         self._server = server
 
-    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | None:
+    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | TurnedAway | None:
         return self._server.door(address, secure=True)

@@ -128,6 +128,23 @@ class Shell(Conversation):
             self._cut(Reason.SHUTDOWN)
         self._leave_if_over()
 
+    @property
+    def address(self) -> str:
+        """Of the client, as it is known by now."""
+        return self._receiver.peer.address
+
+    def turn_away(self, words: Reply | None) -> None:
+        """The client was blocked: end now, with words where they can be said."""
+        if self._closed:
+            return
+        if words is None or self._wordless is not None:
+            self._cut(Reason.BLOCKED)
+            return
+        self._session.close()
+        self._out.write(words.octets)
+        self._end(None, Reason.BLOCKED)
+        self._close(linger=not self._heard_all)
+
     def _expired(self) -> None:
         if self._resting and not self._closed:
             self._patience.wait(self._patience.timeouts.command)  # it is us who did not listen

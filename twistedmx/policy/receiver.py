@@ -77,6 +77,11 @@ class Receiver:
         return self._account.id
 
     @property
+    def peer(self) -> Peer:
+        """Who is there, as far as it is known by now."""
+        return self._account.peer
+
+    @property
     def transactions(self) -> int:
         """MAILs that were accepted."""
         return self._account.transactions
@@ -177,6 +182,10 @@ class Receiver:
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
         self._session.tolerant = account.peer.among(self._site.tolerant)
+        blocklist = self._site.blocklist
+        block = blocklist.find(account.peer.address) if blocklist is not None else None
+        if blocklist is not None and block is not None:
+            return blocklist.refusal(block, account.peer.address) or codes.BLOCKED
         return self._site.greeting
 
     def _rset(self, command: Rset) -> Reply:

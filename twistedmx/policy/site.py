@@ -5,6 +5,7 @@ import itertools
 import attrs
 
 from twistedmx.model.peer import Network
+from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
@@ -30,6 +31,7 @@ class Site:
     recipients: RecipientStep
     ports: Ports
     conduct: ConductSettings = attrs.Factory(ConductSettings)
+    blocklist: Blocklist | None = None
     handshakes: Handshakes | None = None
     tolerant: tuple[Network, ...] = ()
     proxy_from: tuple[Network, ...] = ()

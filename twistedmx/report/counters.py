@@ -17,6 +17,8 @@ from twistedmx.model.event import (
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkBlocked,
+    NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
     SessionOpened,
@@ -87,6 +89,7 @@ class Counters:
         self.reloads = {"taken": 0, "kept": 0}
         self.reloaded_at = 0.0
         self.subscribers_dropped = 0
+        self.blocks = {"blocked": 0, "unblocked": 0}
         self._last_sessions = LastMinute()
         self._last_messages = LastMinute()
         self._last_refused = LastMinute()
@@ -102,6 +105,8 @@ class Counters:
             BackendRecovered: self._recovered,
             SettingsReloaded: self._reloaded,
             SettingsKept: self._settings_kept,
+            NetworkBlocked: self._blocked,
+            NetworkUnblocked: self._unblocked,
             SubscriberDropped: self._dropped,
         }
 
@@ -190,6 +195,12 @@ class Counters:
 
     def _settings_kept(self, event: SettingsKept) -> None:
         self.reloads["kept"] += 1
+
+    def _blocked(self, event: NetworkBlocked) -> None:
+        self.blocks["blocked"] += 1
+
+    def _unblocked(self, event: NetworkUnblocked) -> None:
+        self.blocks["unblocked"] += 1
 
     def _dropped(self, event: SubscriberDropped) -> None:
         self.subscribers_dropped += 1

@@ -18,6 +18,8 @@ from twistedmx.model.event import (
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkBlocked,
+    NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
     SettingsKept,
@@ -150,6 +152,20 @@ def _settings_kept(event: SettingsKept) -> Fields:
     return {"event": "settings-kept", "source": event.source, "faults": list(event.faults)}
 
 
+def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
+    block = event.block
+    return {
+        "event": "network-blocked" if type(event) is NetworkBlocked else "network-unblocked",
+        "network": str(block.network),
+        "id": block.id,
+        "reason": block.reason,
+        "origin": block.origin,
+        "relapse": block.relapse,
+        "expiry": time_of(block.expiry) if block.expiry is not None else "",
+        "evidence": block.evidence,
+    }
+
+
 def _dropped(event: SubscriberDropped) -> Fields:
     return {"event": "subscriber-dropped", "subscriber": event.subscriber, "fault": event.fault}
 
@@ -165,6 +181,8 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     BackendRecovered: _recovered,
     SettingsReloaded: _reloaded,
     SettingsKept: _settings_kept,
+    NetworkBlocked: _blocked,
+    NetworkUnblocked: _blocked,
     SubscriberDropped: _dropped,
 }
 

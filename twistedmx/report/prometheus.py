@@ -26,13 +26,16 @@ class Gauges:
     """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
 
     `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
-    were above. `certificates`: name and end (seconds since the epoch) of
-    each. `free_octets`: on the disk that messages go to; None while nobody knows. `log_lines_lost`: since the start.
+    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist.
+    `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages go to; None while
+    nobody knows. `log_lines_lost`: since the start.
     """
 
     sessions: Callable[[], int]
     secured: Callable[[], int]
     refused_handshakes: Callable[[], Mapping[str, int]] = dict  # none
+    turned_away: Callable[[], int] = int  # none
+    blocked: Callable[[], int] = int
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -70,6 +73,11 @@ class CountersCollector(Collector):
         yield _histogram("session_seconds", "From the greeting of a session to its end.", counters.session_seconds)
         by_protocol = {(protocol,): count for protocol, count in counters.handshakes.items()}
         yield _totals("tls_handshakes", "TLS handshakes that were completed.", ("protocol",), by_protocol)
+        turned_away = _asked("connections_turned_away", gauges.turned_away)
+        if turned_away is not None:
+            yield _total("connections_turned_away", "Connections of blocked hosts.", turned_away)
+        about = "Entries of the blocklist, the expired that are remembered among them."
+        yield from _gauge("blocklist_entries", about, gauges.blocked)
         refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
         if refused is not None:
             by_limit = {(limit,): count for limit, count in refused.items()}

@@ -30,6 +30,7 @@ from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
 from twistedmx.report.stream import Stream
 from twistedmx.service.backends import Backends, backends_of
+from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
 from twistedmx.service.world import World
@@ -66,6 +67,7 @@ class Lasting:
     handshakes: Handshakes
     owners: OwnerDisks
     acceptance: MaildirAcceptance
+    blocking: Blocking
 
 
 @attrs.frozen(kw_only=True)
@@ -98,10 +100,12 @@ def host_of(settings: Settings) -> str:
 def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
+    events = Stream([])
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
-        events=Stream([]),
+        events=events,
+        blocking=Blocking(settings, world, events),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
@@ -161,6 +165,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         host=host,
         limits=settings.limits,
         conduct=settings.conduct,
+        blocklist=lasting.blocking.blocklist,
         starttls=tls is not None,
         reserve=settings.disk_reserve,
         recipients=RecipientStep(lasting.mailboxes, world.reactor, settings.recipients),

@@ -79,6 +79,7 @@ class Server(MultiService):
         )
         self._implicit_tls = ImplicitTls(self.factory)
         self._readers = Readers(lasting.world.reactor)
+        lasting.blocking.hang_up = self.factory.hang_up
         self._adopt(parts)
 
     @property
@@ -178,6 +179,7 @@ class Server(MultiService):
         self.parts.events.release(self.lasting.events)
         self._warn()
         self.lasting.acceptance.start()
+        self.lasting.blocking.start()
         for line in self._first_lines():
             _log.info("{line}", line=line)
         self._systemd.ready(self.lasting.world.reactor)
@@ -299,8 +301,9 @@ class Server(MultiService):
         parts.backends.put_into(self.lasting.mailboxes)
         self.lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
         self.lasting.counters.keep_sources([backend.name for backend in self.lasting.mailboxes.describe()])
-        self.lasting.events.replace([self.lasting.counters, parts.log])
+        self.lasting.events.replace([self.lasting.counters, parts.log, self.lasting.blocking.reputation])
         self.lasting.handshakes.settings = parts.settings.handshakes
+        self.lasting.blocking.configure(parts.settings)
         self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
 
     def _tell(self, event: Event) -> None:
@@ -323,6 +326,7 @@ class Server(MultiService):
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
         self._readers.stop()
         yield self.lasting.acceptance.stop()
+        yield self.lasting.blocking.stop()
         self.lasting.owners.stop()
         self.lasting.mailboxes.close()
         self.parts.log.close()

@@ -24,6 +24,8 @@ def gauges(server: "Server") -> Gauges:
         certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
         free_octets=server.lasting.acceptance.free_octets,
         log_lines_lost=lambda: server.lasting.losses.lines,
+        turned_away=lambda: server.factory.turned_away,
+        blocked=lambda: len(server.lasting.blocking.blocklist),
     )
 
 
@@ -42,6 +44,12 @@ def state(server: "Server") -> dict[str, Any]:
         "reloaded": server.reloaded,
         "listening": [place_of(port) for port in server.ports],
         "sessions": {"open": len(server.factory.connections), "tls": server.factory.under_tls},
+        "blocklist": {
+            "entries": len(lasting.blocking.blocklist),
+            "turned_away": server.factory.turned_away,
+            "evicted": lasting.blocking.blocklist.evicted,
+            "store": attrs.asdict(lasting.blocking.store),
+        },
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
             "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},

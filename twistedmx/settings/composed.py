@@ -15,12 +15,15 @@ from twistedmx.net.control import ControlSettings
 from twistedmx.net.metrics import MetricsSettings
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
+from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.recipient import RecipientSettings
+from twistedmx.policy.reputation import ReputationSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.setting import at_least, setting
 from twistedmx.smtp.limits import Limits
+from twistedmx.store.database import StoreSettings
 
 
 def _are_domains(instance: Any, attribute: Any, value: tuple[str, ...]) -> None:
@@ -126,6 +129,9 @@ class Settings:
     mailboxes: MailboxSettings = attrs.Factory(MailboxSettings)
     limits: Limits = attrs.Factory(Limits)
     conduct: ConductSettings = attrs.Factory(ConductSettings)
+    blocklist: BlocklistSettings = attrs.Factory(BlocklistSettings)
+    reputation: ReputationSettings = attrs.Factory(ReputationSettings)
+    store: StoreSettings = attrs.Factory(StoreSettings)
     timeouts: Timeouts = attrs.Factory(Timeouts)
     tls: TlsSettings = attrs.Factory(TlsSettings)
     handshakes: HandshakeSettings = attrs.Factory(HandshakeSettings)

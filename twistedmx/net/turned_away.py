@@ -1,0 +1,21 @@
+"""What meets a connection from a blocked host: one line or none, before any session, look-up or TLS."""
+
+from twisted.internet.protocol import Protocol
+
+from twistedmx.net.eager import EagerWriter
+from twistedmx.smtp.reply import Reply
+
+
+class TurnedAway(Protocol):
+    """`words`: what is said before we close; None: nothing."""
+
+    def __init__(self, words: Reply | None) -> None:
+        self._words = words
+
+    def connectionMade(self) -> None:
+        """And at once no more."""
+        if self._words is None:
+            self.transport.abortConnection()  # type: ignore[union-attr]  # there is one by now
+            return
+        EagerWriter(self.transport).write(self._words.octets)
+        self.transport.loseConnection()  # type: ignore[union-attr]

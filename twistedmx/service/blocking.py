@@ -1,0 +1,99 @@
+"""The blocklist of a running server: what is put into it is kept on disk, closes sessions, and is told."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from twistedmx.model.block import Block
+from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
+from twistedmx.model.peer import Network
+from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.reputation import Reputation
+from twistedmx.ports import Events
+from twistedmx.service.faults import CannotStart
+from twistedmx.service.world import World
+from twistedmx.settings import Settings
+from twistedmx.store.blocks import Blocks
+from twistedmx.store.database import Database, StoreState
+from twistedmx.store.schema import SCHEMA
+from twistedmx.store.sqlite_file import NotOurs
+
+_SWEPT = 1.0  # seconds
+
+
+class Blocking:
+    """`hang_up`: closes the sessions that are open in a network; to be put there by who has them."""
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, world: World, events: Events) -> None:
+        self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
+        self.reputation = Reputation(settings.reputation, self.blocklist.block)
+        self.hang_up: Callable[[Block], None] = lambda block: None
+        self._remember = settings.blocklist.remember
+        self._now = world.now
+        self._events = events
+        self._database = Database(
+            path=os.path.join(settings.data, settings.store.file),
+            schema=SCHEMA,
+            most=settings.store.waiting,
+            clock=world.reactor,
+            call_in_reactor=world.reactor.callFromThread,
+            begun_anew=self._keep_all,
+        )
+        self._blocks = Blocks(self._database)
+        self._sweeping: LoopingCall = LoopingCall(self.blocklist.sweep)
+        self._sweeping.clock = world.reactor
+
+    @property
+    def store(self) -> StoreState:
+        """How the file is."""
+        return self._database.state
+
+    def start(self) -> None:
+        """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
+        self._blocks.load(self._take, expired_before=self._now() - self._remember)
+        try:
+            self._database.start()
+        except NotOurs as error:
+            raise CannotStart(f"store.file: {error}") from None
+        self.blocklist.on_block = self._blocked
+        self._sweeping.start(_SWEPT, now=False)
+
+    def configure(self, settings: Settings) -> None:
+        """From now on these hold; entries stay as they are."""
+        self.blocklist.configure(settings.blocklist)
+        self.reputation.settings = settings.reputation
+
+    def stop(self) -> Any:
+        """Fires when all is kept."""
+        if self._sweeping.running:
+            self._sweeping.stop()
+        return self._database.stop()
+
+    def _keep_all(self) -> None:
+        """The file is another one: write down what we know."""
+        self._blocks.put_all(self.blocklist.with_remembered())
+
+    def unblock(self, network: Network) -> Block | None:
+        """Forget the entry of exactly this network. What it was."""
+        block = self.blocklist.remove(network)
+        if block is not None:
+            self._blocks.remove(block.id)
+            self._events.tell(NetworkUnblocked(at=self._now(), block=block))
+        return block
+
+    def _take(self, blocks: Sequence[Block]) -> None:
+        for block in blocks:
+            try:
+                self.blocklist.add(block, force=True)
+            except ValueError as error:
+                self._log.warn("a block that was kept is left out: {error}", error=error)
+
+    def _blocked(self, block: Block) -> None:
+        self._blocks.put(block)
+        self._events.tell(NetworkBlocked(at=self._now(), block=block))
+        self.hang_up(block)
