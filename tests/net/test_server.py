@@ -23,6 +23,7 @@ from twistedmx.net.timeouts import Timeouts
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
 from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.reply import reply
 from twistedmx.testing.acceptance import FakeAcceptance
 from twistedmx.testing.stage import Stage
 
@@ -204,6 +205,30 @@ class TestReading(Base):
 
     def answer(self):
         self.stage.mailboxes.answer_all()
+
+
+class TestBlocked(Base):
+    WORDS = reply(421, "4.7.0", "You are blocked")
+
+    def test_a_message_that_is_being_made_safe_is_answered_first(self):
+        """A refusal in place of its 250 would be a bounce for mail that was delivered."""
+        self.stage.acceptance.hold = True
+        self.say(EHLO + ENVELOPE + b"DATA\r\n")
+        self.say(TEXT + b".\r\n")
+        self.shell.turn_away(self.WORDS)
+        self.assertEqual(self.said()[-1], "354")
+        self.stage.acceptance.release()
+        self.assertEqual(self.said()[-2:], ["250", "421"])
+        self.assertEqual([event.reason for event in self.events(SessionEnded)], [Reason.BLOCKED])
+
+    def test_whoever_is_idle_hears_it_at_once(self):
+        """Siege 1: all sessions of a host end in the moment it is condemned."""
+        self.say(EHLO)
+        self.shell.turn_away(self.WORDS)
+        self.shell.turn_away(self.WORDS)
+        self.assertEqual(self.said()[-2:], ["250", "421"])
+        self.lose()
+        self.assertEqual([event.reason for event in self.events(SessionEnded)], [Reason.BLOCKED])
 
 
 class TestEnded(Base):

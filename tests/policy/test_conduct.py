@@ -27,10 +27,11 @@ class Base(SynchronousTestCase):
         self.clock = Clock()
         self.conduct = Conduct(self.settings, self.clock)
 
-    def transaction(self, *, refused=0, accepted=0):
+    def bad(self, number=0, decided=UNKNOWN):
+        return self.conduct.refused(decided, b"guess%d@example.org" % number)
+
+    def transaction(self, *, accepted=0):
         transaction = Transaction("QJ7RK3TWN1", 1, parse_command(b"MAIL FROM:<a@example.net>"), 0.0)
-        for _ in range(refused):
-            transaction.refusals.add(UNKNOWN, b"nobody@example.org")
         for _ in range(accepted):
             transaction.accept(parse_path(b"ann@example.org"), NO_RCPT_PARAMETERS, (ACCEPTED, ()))
         return transaction
@@ -39,54 +40,78 @@ class Base(SynchronousTestCase):
 class TestRecipients(Base):
     def test_unknown_and_foreign_ones_count_and_nothing_else(self):
         """A full mailbox and a database that is down are no fault of who sends."""
-        for decided in (UNKNOWN, FULL, FAILED, FOREIGN, FULL):
-            self.assertIsNone(self.conduct.refused(decided))
-        self.assertIs(self.conduct.refused(UNKNOWN), codes.TOO_MANY_BAD_RECIPIENTS)
+        for number, decided in enumerate((UNKNOWN, FULL, FAILED, FOREIGN, FULL)):
+            self.assertIsNone(self.bad(number, decided))
+        self.assertIs(self.bad(9), codes.TOO_MANY_BAD_RECIPIENTS)
+
+    def test_the_same_address_again_is_no_guess(self):
+        """Siege 3: the bounces of a flooded address come from servers that are innocent."""
+        for _ in range(50):
+            self.assertIsNone(self.bad())
 
     def test_who_is_accepted_makes_up_for_one_however_often_he_is_named(self):
         """Else a guesser needs one good address to guess for ever."""
-        for address in (b"ann@example.org", b"ann@example.org", b"bob@example.org"):
-            self.conduct.accepted(address)
-        told = [self.conduct.refused(UNKNOWN) for _ in range(5)]
+        for mailbox in (b"ann@example.org", b"ann@example.org", b"bob@example.org"):
+            self.conduct.accepted(mailbox)
+        told = [self.bad(number) for number in range(5)]
         self.assertEqual(told, [None] * 4 + [codes.TOO_MANY_BAD_RECIPIENTS])
 
-    @given(st.lists(st.one_of(st.just(UNKNOWN), st.integers(0, 3)), max_size=40))
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), max_size=40))
     def test_it_ends_exactly_when_the_bad_outweigh_the_good_by_the_limit(self, doings):
         """Whatever the order: the count never goes down, and never below what the good ones allow."""
-        conduct, bad, good = Conduct(self.settings, Clock()), 0, set()
-        for doing in doings:
-            if doing is UNKNOWN:
-                bad += 1
-                over = bad >= self.settings.bad_recipients + len(good)
-                self.assertEqual(conduct.refused(doing) is not None, over)
+        conduct, bad, good = Conduct(self.settings, Clock()), set(), set()
+        for is_bad, number in doings:
+            if is_bad:
+                over = number not in bad and len(bad) + 1 >= self.settings.bad_recipients + len(good)
+                bad.add(number)
+                self.assertEqual(conduct.refused(UNKNOWN, b"%d@example.org" % number) is not None, over)
             else:
-                good.add(doing)
-                conduct.accepted(b"%d@example.org" % doing)
+                good.add(number)
+                conduct.accepted(b"%d@example.org" % number)
 
 
 class TestResets(Base):
     def test_habits_are_free(self):
         """RSET before MAIL, after a message, after a MAIL that was given up, and of a transaction with a recipient."""
+        self.conduct.accepted(b"ann@example.org")
         for _ in range(10):
             self.assertIsNone(self.conduct.reset(None))
             self.conduct.began()
             self.assertIsNone(self.conduct.reset(self.transaction()))
             self.conduct.began()
-            self.assertIsNone(self.conduct.reset(self.transaction(refused=1, accepted=1)))
+            self.bad()
+            self.assertIsNone(self.conduct.reset(self.transaction(accepted=1)))
             self.conduct.began()
 
     def test_throwing_away_refused_recipients_is_abuse(self):
         """The way around a limit that counts by message."""
-        self.assertIsNone(self.conduct.reset(self.transaction(refused=5)))
         self.conduct.began()
-        self.assertIs(self.conduct.reset(self.transaction(refused=5)), codes.TOO_MANY_RESETS)
+        self.bad()
+        self.assertIsNone(self.conduct.reset(self.transaction()))
+        self.conduct.began()
+        self.bad()
+        self.assertIs(self.conduct.reset(self.transaction()), codes.TOO_MANY_RESETS)
+
+    def test_our_own_failures_are_no_abuse(self):
+        """While a database is down every server that sends hears 451, and gives up with RSET."""
+        for _ in range(10):
+            self.conduct.began()
+            self.bad(decided=FAILED)
+            self.assertIsNone(self.conduct.reset(self.transaction()))
+
+    def test_a_session_is_tried_before_it_is_used_again(self):
+        """Postfix: RSET gives the transaction up, and another one tells whether the cached session is still there."""
+        self.conduct.began()
+        self.bad()
+        self.assertIsNone(self.conduct.reset(self.transaction()))
+        self.assertIsNone(self.conduct.reset(None))
+        self.assertIs(self.conduct.reset(None), codes.TOO_MANY_RESETS)
 
     def test_one_behind_another_is_abuse_unless_it_is_slow(self):
         """A keep-alive every ten seconds holds a place, and is given up by the time limit of commands."""
         for _ in range(10):
-            self.assertIsNone(self.conduct.reset(None))
             self.clock.advance(10)
-        self.assertIsNone(self.conduct.reset(None))
+            self.assertIsNone(self.conduct.reset(None))
         self.clock.advance(9.9)
         self.assertIsNone(self.conduct.reset(None))
         self.assertIs(self.conduct.reset(None), codes.TOO_MANY_RESETS)

@@ -19,10 +19,10 @@ class Base(SynchronousTestCase):
     def block(self, network, *, reason, evidence, origin):
         self.blocked.append((str(network), reason, origin))
 
-    def hung_up(self, address="192.0.2.9", *, at=AT, reason=Reason.BAD_RECIPIENTS):
+    def hung_up(self, address="203.0.114.9", *, at=AT, reason=Reason.BAD_RECIPIENTS):
         self.reputation(attrs.evolve(SESSION, at=at, peer=Peer(address=address, port=1), reason=reason))
 
-    def sent(self, address="192.0.2.9", *, at=AT):
+    def sent(self, address="203.0.114.9", *, at=AT):
         self.reputation(attrs.evolve(TRANSACTION, at=at, peer=Peer(address=address, port=1)))
 
 
@@ -33,15 +33,15 @@ class TestConduct(Base):
         self.hung_up(reason=Reason.RSET_ABUSE)
         self.assertEqual(self.blocked, [])
         self.hung_up(reason=Reason.RSET_ABUSE)
-        self.assertEqual(self.blocked, [("192.0.2.9/32", "rset-abuse", "conduct")])
+        self.assertEqual(self.blocked, [("203.0.114.9/32", "rset-abuse", "conduct")])
         self.hung_up()
         self.assertEqual(len(self.blocked), 1, "it begins anew")
 
     def test_an_ipv6_host_is_its_64(self):
         """Whoever has one address there has all of them."""
         for number in range(3):
-            self.hung_up(f"2001:db8::{number}")
-        self.assertEqual([network for network, _, _ in self.blocked], ["2001:db8::/64"])
+            self.hung_up(f"2a00:1450::{number}")
+        self.assertEqual([network for network, _, _ in self.blocked], ["2a00:1450::/64"])
 
     def test_other_ends_condemn_nobody(self):
         """To leave, to be slow, or to have no certificate is no attack."""
@@ -50,7 +50,6 @@ class TestConduct(Base):
                 Reason.BAD_RECIPIENTS,
                 Reason.RSET_ABUSE,
                 Reason.UNKNOWN_COMMANDS,
-                Reason.TOO_MANY_ERRORS,
             ):
                 for _ in range(3):
                     self.hung_up(reason=reason)
@@ -76,6 +75,15 @@ class TestConduct(Base):
         self.assertEqual(self.blocked, [])
 
 
+class TestPrivate(Base):
+    def test_private_addresses_are_not_condemned(self):
+        """Behind the proxy of a container all the world may be."""
+        for address in ("10.0.0.1", "172.17.0.1", "100.64.0.1", "fc00::1", "127.0.0.1"):
+            for _ in range(9):
+                self.hung_up(address)
+        self.assertEqual(self.blocked, [])
+
+
 class TestMail(Base):
     def test_a_host_of_which_mail_was_accepted_is_not_condemned(self):
         """The newsletter of a real host: its session ended, and it comes again."""
@@ -97,10 +105,10 @@ class TestMail(Base):
 class TestBounds(Base):
     def test_a_flood_of_strangers_pushes_out_strangers_alone(self):
         """Else an attack would make us forget whom we know."""
-        self.sent("198.51.100.1")
+        self.sent("198.51.101.1")
         for number in range(50):
-            self.hung_up(f"192.0.2.{number}")
-        self.assertTrue(self.reputation.has_sent_mail("198.51.100.1", AT))
+            self.hung_up(f"203.0.114.{number}")
+        self.assertTrue(self.reputation.has_sent_mail("198.51.101.1", AT))
         self.assertEqual(len(self.reputation._hung_up), 2)
 
 

@@ -53,7 +53,11 @@ def seconds_of(text: str) -> float:
 def line_of(block: Mapping[str, Any]) -> str:
     """One entry, as a server told it."""
     expiry = block.get("expiry")
-    until = "it is removed" if expiry is None else f"{datetime.fromtimestamp(float(expiry), UTC):%Y-%m-%d %H:%M} UTC"
+    until = (
+        "it is removed"
+        if expiry is None
+        else f"{datetime.fromtimestamp(min(float(expiry), 253_402_300_799), UTC):%Y-%m-%d %H:%M} UTC"
+    )
     return f"{block.get('network')}: blocked until {until}, id {block.get('id')} ({_because(block)})"
 
 

@@ -52,6 +52,7 @@ class Conversation(Protocol):
         self._closed = False
         self._wordless: Reason | None = None  # why it ends, if it does now: in a handshake no words can be said
         self._leaving: Leaving | None = None  # from when the server stops
+        self._parting: Reply | None = None  # what is said when the client was blocked
 
     # -- what the shell adds -----------------------------------------------------------------------------------------
 
@@ -69,6 +70,10 @@ class Conversation(Protocol):
 
     def _hang_up(self, words: Reply) -> None:
         """Close, after `words`."""
+        raise NotImplementedError
+
+    def _part(self) -> None:
+        """Close, after `_parting`, if the client was blocked meanwhile."""
         raise NotImplementedError
 
     def _leave(self) -> None:
@@ -215,6 +220,7 @@ class Conversation(Protocol):
         self._waiting = False
         if not self._closed:
             then(result)
+            self._part()
             self._leave_if_over()
             if not (self._turning or self._closed):
                 self._turn()

@@ -63,7 +63,7 @@ class Entrance(Protocol):
 
     address = ""  # of the client: not known yet
 
-    def turn_away(self, words: Reply | None) -> None:
+    def turn_away(self, words: Reply) -> None:
         """Nobody is known to be here."""
 
     def finish(self) -> Deferred[None]:
@@ -86,7 +86,7 @@ class Entrance(Protocol):
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
             self._factory.turned_away += 1
-            away = transport.protocol = TurnedAway(blocklist.refusal(block, peer.address))
+            away = transport.protocol = TurnedAway(None if self._secure else blocklist.refusal(block, peer.address))
             away.makeConnection(transport)  # type: ignore[no-untyped-call]
             return
         shell = transport.protocol = Shell(self._factory, secure=self._secure, peer=peer)

@@ -5,8 +5,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 
-from twistedmx.model.block import Block
 from twistedmx.model.peer import Peer
 from twistedmx.net.entrance import Entrance
 from twistedmx.net.peers import peer_at
@@ -29,6 +29,7 @@ class ServerFactory(Factory):
     """
 
     noisy = False
+    _log = Logger()
 
     def __init__(self, *, site: Site, timeouts: Timeouts, wheel: Wheel, tls: ServerTls | None = None) -> None:
         self.site = site
@@ -66,18 +67,22 @@ class ServerFactory(Factory):
             block = blocklist.find(peer.address)
             if block is not None:
                 self.turned_away += 1
-                return TurnedAway(blocklist.refusal(block, peer.address))
+                # Where TLS comes first, words in plain text would be none.
+                return TurnedAway(None if secure else blocklist.refusal(block, peer.address))
         return Shell(self, secure=secure)
 
-    def hang_up(self, block: Block) -> None:
+    def hang_up(self) -> None:
         """Close the sessions of those who are blocked now."""
         blocklist = self.site.blocklist
         if blocklist is None:
             return
         for connection in list(self.connections):
-            address = connection.address
-            if address and blocklist.find(address) is not None:
-                connection.turn_away(blocklist.refusal(block, address))
+            block = blocklist.find(connection.address) if connection.address else None
+            if block is not None:
+                try:
+                    connection.turn_away(blocklist.parting(block, connection.address))
+                except Exception:
+                    self._log.failure("a session failed when it was blocked")
 
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""

@@ -133,15 +133,21 @@ class Shell(Conversation):
         """Of the client, as it is known by now."""
         return self._receiver.peer.address
 
-    def turn_away(self, words: Reply | None) -> None:
-        """The client was blocked: end now, with words where they can be said."""
+    def turn_away(self, words: Reply) -> None:
+        """The client was blocked: `words`, behind what is just being asked or made safe, and the end."""
         if self._closed:
             return
-        if words is None or self._wordless is not None:
+        self._parting = words
+        if self._wordless is not None:
             self._cut(Reason.BLOCKED)
+        elif not self._waiting:
+            self._part()
+
+    def _part(self) -> None:
+        if self._parting is None or self._closed:
             return
         self._session.close()
-        self._out.write(words.octets)
+        self._out.write(self._parting.octets)
         self._end(None, Reason.BLOCKED)
         self._close(linger=not self._heard_all)
 

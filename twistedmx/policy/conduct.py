@@ -1,9 +1,9 @@
 """How a session behaves: what it may do wrong before it is hung up on. Counts that nothing clears, neither RSET nor a good message.
 
-    bad recipient   a RCPT for a mailbox that is not there, or for a domain that is not ours. Each other recipient that is
-                    accepted makes up for one, so that a newsletter with some dead addresses passes
-    RSET abuse      RSET that throws away a transaction in which recipients were refused and nobody was accepted, or RSET behind
-                    RSET. Habit is free: RSET before MAIL, between messages, or as a keep-alive at a slow pace
+    bad recipient   an address that is not there, or of a domain that is not ours, each once. Each mailbox that is accepted makes up
+                    for one, so that a newsletter with some dead addresses passes
+    RSET abuse      RSET that throws away a transaction with bad recipients in which nobody was accepted, or RSET behind RSET. Habit
+                    is free: before MAIL, between messages, one behind a transaction that was given up, a keep-alive at a slow pace
     unknown command a word that is no command of SMTP; who speaks another protocol is gone by the first line (smtp.command)
 
 What is said is 421: the peer tries elsewhere, or later, what it had in mind to send, and its postmaster reads why.
@@ -21,8 +21,7 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 
 _BAD: Final = (Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS)
-# Recipients that make up for bad ones, each once; more are not remembered.
-_MADE_UP: Final = 1000
+_REMEMBERED: Final = 1000  # recipients of each kind; more bad ones are counted whether or not they were named before
 # Slower than this, RSET behind RSET keeps a connection alive and does no harm.
 _SLOW: Final = 10.0
 
@@ -39,7 +38,7 @@ class ConductSettings:
         validator=at_least(1),
     )
     resets: int = setting(
-        3,
+        5,
         unit="RSETs",
         why="So many that throw away refused recipients, or come behind another RSET, and the session ends with 421.",
         precedent="none: Exim allows one RSET a message, Postfix counts it with NOOP (limit 100)",
@@ -63,47 +62,69 @@ class ConductSettings:
 class Conduct:
     """Of one session. Each method tells what happened, and returns the last words if that was too much."""
 
-    __slots__ = ("_accepted", "_clock", "_left", "_reset_at", "_resets", "_settings", "_unknown_commands")
+    __slots__ = (
+        "_accepted",
+        "_bad",
+        "_bad_now",
+        "_clock",
+        "_in_a_row",
+        "_left",
+        "_reset_at",
+        "_resets",
+        "_settings",
+        "_unknown_commands",
+    )
 
     def __init__(self, settings: ConductSettings, clock: IReactorTime) -> None:
         self._settings = settings
         self._clock = clock
         self._left = settings.bad_recipients  # that may still be named
         self._accepted: set[bytes] = set()
+        self._bad: set[bytes] = set()
+        self._bad_now = False  # the transaction has one
         self._resets = 0
-        self._reset_at: float | None = None  # when the last command but one was RSET as well
+        self._in_a_row = 0  # RSETs with nothing between them
+        self._reset_at = 0.0
         self._unknown_commands = 0
 
-    def accepted(self, address: bytes) -> None:
-        """A recipient was. One that is named again and again makes up for one only."""
-        if address not in self._accepted and len(self._accepted) < _MADE_UP:
-            self._accepted.add(address)
+    def accepted(self, mailbox: bytes) -> None:
+        """A recipient was. One mailbox, however it is spelled and however often, makes up for one only."""
+        if mailbox not in self._accepted and len(self._accepted) < _REMEMBERED:
+            self._accepted.add(mailbox)
             self._left += 1
 
-    def refused(self, verdict: Verdict) -> Reply | None:
+    def refused(self, verdict: Verdict, address: bytes) -> Reply | None:
         """A recipient was. Others than bad ones are no fault of who asks: a full mailbox, a look-up that failed."""
         if verdict.reason not in _BAD:
             return None
+        self._bad_now = True
+        if address in self._bad:
+            return None  # the same again is no guess: a flooded address condemns nobody ([limits] errors is for that)
+        if len(self._bad) < _REMEMBERED:
+            self._bad.add(address)
         self._left -= 1
         return codes.TOO_MANY_BAD_RECIPIENTS if self._left <= 0 else None
 
     def reset(self, transaction: Transaction | None) -> Reply | None:
         """RSET was said. `transaction`: what it threw away."""
-        settings = self._settings
-        if transaction is None:
-            now, before = self._clock.seconds(), self._reset_at
-            self._reset_at = now
-            abuse = settings.strict or (before is not None and now - before < _SLOW)
+        settings, now = self._settings, self._clock.seconds()
+        if transaction is not None:
+            # A RSET behind this one is how a client tries whether the session is still there, before it uses it again.
+            self._in_a_row = 0
+            abuse = not transaction.accepted and (settings.strict or self._bad_now)
         else:
-            self._reset_at = self._clock.seconds()
-            abuse = not transaction.accepted and (settings.strict or transaction.refusals.count > 0)
+            self._in_a_row = self._in_a_row + 1 if now - self._reset_at < _SLOW else 1
+            abuse = settings.strict or self._in_a_row > 1
+        self._reset_at = now
+        self._bad_now = False
         if abuse:
             self._resets += 1
         return codes.TOO_MANY_RESETS if self._resets >= settings.resets else None
 
     def began(self) -> None:
         """MAIL was accepted: the next RSET is not behind another."""
-        self._reset_at = None
+        self._in_a_row = 0
+        self._bad_now = False
 
     def unknown_command(self) -> Reply | None:
         """A word that is none."""

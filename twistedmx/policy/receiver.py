@@ -181,11 +181,12 @@ class Receiver:
         """The session begins anew, with who the client is said to be."""
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
+        self._conduct = None  # another client's
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
-            return blocklist.refusal(block, account.peer.address) or codes.BLOCKED
+            return codes.BLOCKED
         return self._site.greeting
 
     def _rset(self, command: Rset) -> Reply:
@@ -233,11 +234,11 @@ class Receiver:
         verdict, destinations = decision
         if destinations:
             transaction.accept(path, parameters, decision)
-            self._behaviour().accepted(path.address)
+            self._behaviour().accepted(destinations[0].address.lower())
             return verdict.reply
         transaction.refusals.add(verdict, path.address)
         self._account.refused_recipients += 1
-        return self._behaviour().refused(verdict) or verdict.reply
+        return self._behaviour().refused(verdict, path.address) or verdict.reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 

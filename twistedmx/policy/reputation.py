@@ -21,7 +21,7 @@ from twistedmx.model.verdict import Action, Reason
 from twistedmx.policy.networks import host_or_wider, network_of
 from twistedmx.setting import at_least, setting
 
-_CONDUCT: Final = frozenset((Reason.BAD_RECIPIENTS, Reason.RSET_ABUSE, Reason.UNKNOWN_COMMANDS, Reason.TOO_MANY_ERRORS))
+_CONDUCT: Final = frozenset((Reason.BAD_RECIPIENTS, Reason.RSET_ABUSE, Reason.UNKNOWN_COMMANDS))
 
 
 @attrs.frozen(kw_only=True)
@@ -29,9 +29,9 @@ class ReputationSettings:
     """Settings `[reputation]`."""
 
     condemned_after: int = setting(
-        3,
+        0,
         unit="sessions",
-        why="So many sessions of a host hung up on for their conduct within `within`, and no mail: it is blocked. 0: never.",
+        why="So many sessions of a host hung up on for their conduct within `within`, and no mail: it is blocked (3). 0: never.",
         precedent="fail2ban maxretry 5; Stalwart bans after 35 bad recipients a day",
         validator=at_least(0),
     )
@@ -41,6 +41,11 @@ class ReputationSettings:
         why="What was longer ago counts no more.",
         precedent="fail2ban findtime 10 minutes",
         validator=at_least(1),
+    )
+    private: bool = setting(
+        False,
+        unit="",
+        why="Whether hosts of private addresses are condemned as well: behind one a network, or a proxy of containers, may hide.",
     )
     remember_mail: float = setting(
         2_592_000.0,
@@ -95,6 +100,8 @@ class Reputation:
         if not settings.condemned_after or address == NOWHERE or self.has_sent_mail(address, event.at):
             return
         network = _host_of(address)
+        if not (settings.private or network.network_address.is_global):
+            return
         host = str(network)
         # A clock that was put back makes no time negative: what seems to come later counts as now.
         times = [at for at in self._hung_up.get(host, ()) if event.at - at < settings.within]

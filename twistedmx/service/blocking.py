@@ -6,16 +6,19 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twistedmx.model.block import Block
 from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
-from twistedmx.model.peer import Network
+from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.networks import network_of
 from twistedmx.policy.reputation import Reputation
 from twistedmx.ports import Events
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
+from twistedmx.settings.networks import networks
 from twistedmx.store.blocks import Blocks
 from twistedmx.store.database import Database, StoreState
 from twistedmx.store.schema import SCHEMA
@@ -25,14 +28,18 @@ _SWEPT = 1.0  # seconds
 
 
 class Blocking:
-    """`hang_up`: closes the sessions that are open in a network; to be put there by who has them."""
+    """`hang_up`: closes the sessions of those who are blocked now; to be put there by who has them.
+
+    BUGS: rows of entries that were evicted stay in the file until they expire, and come back at a start. A first look-up of the
+    sessions to be closed is made for each block by itself.
+    """
 
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
         self.reputation = Reputation(settings.reputation, self.blocklist.block)
-        self.hang_up: Callable[[Block], None] = lambda block: None
+        self.hang_up: Callable[[], None] = lambda: None
         self._remember = settings.blocklist.remember
         self._now = world.now
         self._events = events
@@ -61,11 +68,17 @@ class Blocking:
         except NotOurs as error:
             raise CannotStart(f"store.file: {error}") from None
         self.blocklist.on_block = self._blocked
-        self._sweeping.start(_SWEPT, now=False)
+        self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
+
+    def _not_swept(self, failure: Failure) -> None:
+        self._log.failure("the blocklist is not swept any more", failure=failure)
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold; entries stay as they are."""
         self.blocklist.configure(settings.blocklist)
+        self.blocklist.never.replace("who has no address", [network_of(NOWHERE)])
+        spoken_for = (*settings.balancer.proxy_from, *settings.balancer.xclient_from)
+        self.blocklist.never.replace("[balancer]", networks(spoken_for))  # in their place come their clients
         self.reputation.settings = settings.reputation
 
     def stop(self) -> Any:
@@ -87,13 +100,26 @@ class Blocking:
         return block
 
     def _take(self, blocks: Sequence[Block]) -> None:
-        for block in blocks:
-            try:
-                self.blocklist.add(block, force=True)
-            except ValueError as error:
-                self._log.warn("a block that was kept is left out: {error}", error=error)
+        """What was kept is there: it need be kept no more, and is no news."""
+        self.blocklist.on_block = _nothing
+        try:
+            for block in blocks:
+                try:
+                    taken = self.blocklist.add(block, force=True)
+                except ValueError as error:
+                    self._log.warn("a block that was kept is left out: {error}", error=error)
+                    continue
+                if taken.id != block.id:  # its network was blocked meanwhile
+                    self._blocks.remove(block.id)
+                    self._blocks.put(taken)
+        finally:
+            self.blocklist.on_block = self._blocked
+        self.hang_up()
 
     def _blocked(self, block: Block) -> None:
         self._blocks.put(block)
         self._events.tell(NetworkBlocked(at=self._now(), block=block))
-        self.hang_up(block)
+        self.hang_up()
+
+
+def _nothing(block: Block) -> None: ...

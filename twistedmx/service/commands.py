@@ -67,9 +67,9 @@ def _ban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
             evidence=str(arguments.get("evidence") or ""),
             origin=OPERATOR,
             seconds=None if seconds is None else math.inf if float(seconds) > _FOR_EVER else float(seconds),
-            force=bool(arguments.get("force")),
+            force=arguments.get("force") is True,
         )
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise Refused(str(error)) from None
     return _told(block)
 
@@ -97,7 +97,7 @@ def _list(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     try:
         most = min(max(int(arguments.get("most") or _AT_ONCE), 1), _AT_ONCE)
         found = blocklist if not network else blocklist.within(network_of(str(network)))
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise Refused(str(error)) from None
     shown = list(islice(found, most + 1))
     return {
