@@ -21,7 +21,8 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 
 _BAD: Final = (Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS)
-_REMEMBERED: Final = 1000  # recipients of each kind; more bad ones are counted whether or not they were named before
+_REMEMBERED: Final = 1000  # mailboxes that make up for bad recipients
+_NAMED_BEFORE: Final = 32  # bad recipients that are known again; of more, each counts
 # Slower than this, RSET behind RSET keeps a connection alive and does no harm.
 _SLOW: Final = 10.0
 
@@ -98,9 +99,9 @@ class Conduct:
         if verdict.reason not in _BAD:
             return None
         self._bad_now = True
-        if address in self._bad:
-            return None  # the same again is no guess: a flooded address condemns nobody ([limits] errors is for that)
-        if len(self._bad) < _REMEMBERED:
+        if len(self._bad) < _NAMED_BEFORE:
+            if address in self._bad:
+                return None  # the same again is no guess: a flooded address condemns nobody ([limits] errors is for that)
             self._bad.add(address)
         self._left -= 1
         return codes.TOO_MANY_BAD_RECIPIENTS if self._left <= 0 else None
