@@ -229,4 +229,5 @@ def _written(network: Network) -> str:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    shown = ascii(text)
+    return shown if len(text) <= _SHOWN >= len(shown) - 2 else f"'{shown[1:-1][:_SHOWN]}...'"

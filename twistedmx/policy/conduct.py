@@ -101,7 +101,9 @@ class Conduct:
         self._bad_now = True
         if len(self._bad) < _NAMED_BEFORE:
             if address in self._bad:
-                return None  # the same again is no guess: a flooded address condemns nobody ([limits] errors is for that)
+                return (
+                    None  # the same again is no guess: a flooded address condemns nobody ([limits] errors is for that)
+                )
             self._bad.add(address)
         self._left -= 1
         return codes.TOO_MANY_BAD_RECIPIENTS if self._left <= 0 else None
