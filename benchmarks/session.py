@@ -15,13 +15,19 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from twisted.internet.task import Clock
+
+from benchmarks.fault import CannotMeasure
 from twistedmx.model.mailbox import UNKNOWN
+from twistedmx.model.peer import Peer
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.conduct import ConductSettings
+from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
+from twistedmx.policy.short_way import answer_shortly
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, command
@@ -47,6 +53,9 @@ class NobodyHere:
 
     def find(self, path: object) -> object:
         return UNKNOWN
+
+    def none_of(self, addresses: object, domain: object) -> bool:
+        return True
 
 
 class Deaf:
@@ -105,18 +114,42 @@ def pipelined_rcpt() -> Callable[[], object]:
 
 
 def refused_at_once(packet: bytes) -> Callable[[], object]:
-    """The short way of the same."""
-    session = _session()
-
-    def recipient(path: object, parameters: object) -> object:
-        return codes.NO_SUCH_MAILBOX
+    """The short way of the same, with the look-up, conduct and facts."""
+    clock = Clock()
+    site = _site(clock)
+    session = Session(limits=UNLIMITED, starttls=True, secure=False)
+    receiver = Receiver(site, session, Peer(address="192.0.2.1", port=1024))
+    session.reply(receiver.greeting())
+    session.receive(b"EHLO client.example.net\r\nMAIL FROM:<a@example.net>\r\n" + RCPT)
+    while not isinstance(input_ := session.next_input(), Need):
+        session.reply(receiver.answer(input_))
 
     def work() -> None:
-        session.receive(packet)
-        session.refuse(recipient, [], 10)
-        session.is_done()
+        if answer_shortly(session, receiver, packet, 10, []) != len(packet):
+            raise CannotMeasure("it was not answered the short way")
 
     return work
+
+
+def _site(clock: object) -> Site:
+    """A server that knows nobody, and tells nobody."""
+    ports = Ports(
+        clock=clock,
+        now=time.time,
+        chance=Random(),
+        mailboxes=NobodyHere(),
+        acceptance=FakeAcceptance(),
+        events=Deaf(),
+    )
+    return Site(
+        host="mx.example.org",
+        limits=UNLIMITED,
+        conduct=WELL_BEHAVED,
+        starttls=False,
+        reserve=0,
+        recipients=RecipientStep(ports.mailboxes, clock, RecipientSettings()),
+        ports=ports,
+    )
 
 
 def content(block: bytes, *, text_line: int = 0) -> Callable[[], object]:
@@ -138,23 +171,7 @@ def _serve(eager: bool) -> tuple[int, int]:
         return int(found.recv(10)), pid
     from twisted.internet import reactor
 
-    ports = Ports(
-        clock=reactor,
-        now=time.time,
-        chance=Random(),
-        mailboxes=NobodyHere(),
-        acceptance=FakeAcceptance(),
-        events=Deaf(),
-    )
-    site = Site(
-        host="mx.example.org",
-        limits=UNLIMITED,
-        conduct=WELL_BEHAVED,
-        starttls=False,
-        reserve=0,
-        recipients=RecipientStep(ports.mailboxes, reactor, RecipientSettings()),
-        ports=ports,
-    )
+    site = _site(reactor)
     if not eager:
         EagerWriter.write = lambda writer, octets: writer._transport.write(octets)
     factory = ServerFactory(site=site, timeouts=Timeouts(), wheel=Wheel(reactor))

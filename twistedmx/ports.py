@@ -29,6 +29,13 @@ class Mailboxes(Protocol):
         later, means COULD_NOT_TELL. An awaitable may be cancelled.
         """
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """Whether `find` would answer UNKNOWN at once for each of these, all of `domain`.
+
+        Local parts are as `plain_path` takes them. False says nothing: then each has to be asked for. For the guesses of a
+        flood, which come by fives (benchmarks, reject-580-pipelined); who cannot do better than `find` returns False. Never raises.
+        """
+
 
 class Incoming(Protocol):
     """One message on its way to the disk. Calls come in the order write*, then commit or abort, once."""

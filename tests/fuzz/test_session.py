@@ -13,8 +13,6 @@ from tests.fuzz.grammar import octets as smtp
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Mail, Quit, Rcpt, Refusal, StartTls
 from twistedmx.smtp.limits import Limits
-from twistedmx.smtp.parameters import RcptParameters
-from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Need, Phase, Session
 
@@ -35,13 +33,10 @@ GREETING = codes.greeting("mx.example.org")
 
 
 class Peer:
-    """Drives a session: answers each input as `seed` has it, whatever the cut, and looks on. `short`: by its short way."""
+    """Drives a session: answers each input as `seed` has it, whatever the cut, and looks on."""
 
-    def __init__(
-        self, test: SynchronousTestCase, limits: Limits, seed: int, *, tolerant: bool, short: bool = False
-    ) -> None:
+    def __init__(self, test: SynchronousTestCase, limits: Limits, seed: int, *, tolerant: bool) -> None:
         self._test = test
-        self._short = short
         self._chance = Random(seed)
         self._tolerant = tolerant
         self._content = b""
@@ -54,14 +49,6 @@ class Peer:
         session, test = self.session, self._test
         session.receive(piece)
         while True:
-            if self._short:
-                replies: list[bytes] = []
-                answer = session.refuse(self._recipient, replies, 2)
-                said = [words.octets for words in self.story[-2 * len(replies) :] if isinstance(words, Reply)]
-                test.assertEqual(replies, said[: len(replies)], "what was refused is what is sent")
-                if answer is not None:
-                    self._reply(answer)
-                    continue
             input_ = session.next_input()
             if isinstance(input_, Need):
                 test.assertIs(input_, Need.OCTETS, "no reply is owed to anything that came out")
@@ -74,14 +61,6 @@ class Peer:
             test.assertIs(session.next_input(), Need.REPLY, "an input while a reply is owed")
             self._tell(input_)
             self._reply(self._answer(input_))
-
-    def _recipient(self, path: Path, parameters: RcptParameters) -> Reply:
-        rcpt = Rcpt(path, parameters)
-        self._tell(rcpt)
-        words = self._answer(rcpt)
-        if words.code >= 500:
-            self.story.append(words)  # _reply does it for all others
-        return words
 
     def _tell(self, input_: object) -> None:
         if isinstance(input_, EndOfData | EndOfChunk):
@@ -139,8 +118,8 @@ class TestSession(SynchronousTestCase):
     def check(self, packets: list[bytes], seed: int, limits: Limits, *, tolerant: bool = False) -> None:
         """Each of `packets` is heard in several cuts; between two of them a handshake comes to its end, if there is one."""
         stories = []
-        for cut, short in ((whole, True), (one_by_one, False), (lambda octets: at_random(octets, seed), seed % 3 == 0)):
-            peer = Peer(self, limits, seed, tolerant=tolerant, short=short)
+        for cut in (whole, one_by_one, lambda octets: at_random(octets, seed)):
+            peer = Peer(self, limits, seed, tolerant=tolerant)
             for packet in packets:
                 for piece in cut(packet):
                     peer.hear(piece)

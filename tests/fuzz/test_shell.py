@@ -56,8 +56,8 @@ class Transport(StringTransport):
 class Play:
     """One connection to a Stage, and what may happen to it."""
 
-    def __init__(self, *, starttls: bool) -> None:
-        self.stage = Stage(SETTINGS, starttls=starttls)
+    def __init__(self, *, starttls: bool, settings: Settings = SETTINGS) -> None:
+        self.stage = Stage(settings, starttls=starttls)
         # So small that hardly a packet is answered in one turn.
         self.stage.factory.turns = Turns(self.stage.clock, budget=7, most=3, least=2)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))

@@ -49,6 +49,9 @@ class Served:
     def close(self) -> None:
         self.closed += 1
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        return self.late is None and not any(key_of(Path(address, domain)) in self.answers for address in addresses)
+
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         self.asked.append(path.address)
         lookup = self.answers.get(key_of(path), UNKNOWN)

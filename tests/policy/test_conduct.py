@@ -31,7 +31,7 @@ class Base(SynchronousTestCase):
         return self.conduct.refused(decided, b"guess%d@example.org" % number)
 
     def transaction(self, *, accepted=0):
-        transaction = Transaction("QJ7RK3TWN1", 1, parse_command(b"MAIL FROM:<a@example.net>"), 0.0)
+        transaction = Transaction("QJ7RK3TWN1", 1, *parse_command(b"MAIL FROM:<a@example.net>"), 0.0)
         for _ in range(accepted):
             transaction.accept(parse_path(b"ann@example.org"), NO_RCPT_PARAMETERS, (ACCEPTED, ()))
         return transaction

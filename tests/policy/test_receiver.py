@@ -201,17 +201,17 @@ class TestTransaction(Base):
 
     def test_transactions_in_which_nobody_was_accepted_are_told_together(self):
         """A line of the log, or a row, for each of a thousand RSETs is what an attack should not be able to ask for."""
-        for number in range(30):
+        for number in range(130):
             self.receiver.answer(mail(f"<bob{number % 2}@example.net>"))
             self.receiver.answer(rcpt(f"<guess{number}@example.org>"))
             self.receiver.answer(Rset())
-        self.assertEqual([event.transactions for event in self.fruitless()], [25])
+        self.assertEqual([event.transactions for event in self.fruitless()], [125])
         self.receiver.ended(codes.CLOSING)
         first, rest = self.fruitless()
         self.assertEqual((rest.transactions, rest.refused.count), (5, 5))
         self.assertEqual([str(path) for path in first.reverse_paths], ["bob0@example.net", "bob1@example.net"])
         ((_, named),) = first.refused.runs
-        self.assertEqual((named[0], named[-1], len(named)), (b"guess0@example.org", b"guess24@example.org", 25))
+        self.assertEqual((named[0], named[-1], len(named)), (b"guess0@example.org", b"guess124@example.org", 125))
         self.assertEqual(self.ended(), [])
 
     def test_what_was_refused_is_told_a_second_later_at_most(self):

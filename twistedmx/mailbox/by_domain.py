@@ -59,6 +59,7 @@ class MailboxesByDomain:
     """
 
     find: Callable[[Path], Answer]
+    none_of: Callable[[Sequence[bytes], bytes], bool]
     refresh: Callable[[], None]
 
     def __init__(
@@ -95,7 +96,9 @@ class MailboxesByDomain:
         else:
             self.refresh = self._refresh_all
         # Nothing stands between a session and a table that is alone.
-        self.find = table.find if table is not None and not backends else self._find
+        alone = table is not None and not backends
+        self.find = table.find if alone else self._find  # type: ignore[union-attr]
+        self.none_of = table.none_of if alone else self._none_of  # type: ignore[union-attr]
         for backend in before:
             if not any(backend is other for other in self._everyone):
                 backend.close()
@@ -127,6 +130,18 @@ class MailboxesByDomain:
     def _refresh_all(self) -> None:
         for backend in self._everyone:
             backend.refresh()
+
+    def _none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        table = self._table
+        if table is not None and table.none_of(addresses, domain):
+            return True
+        backend = self._serving.get(domain.lower())
+        return (
+            backend is not None
+            and table is None  # else each could be an alias there
+            and not any(is_obligatory(Path(address, domain)) for address in addresses)
+            and backend.none_of(addresses, domain)
+        )
 
     def _find(self, path: Path, trail: _Trail = ()) -> Answer:
         if path.address in trail:

@@ -121,6 +121,10 @@ class HttpMailboxes:
     def refresh(self) -> None:
         """Answers grow old by themselves."""
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """Each is remembered by itself."""
+        return False
+
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         if domain_key(path.domain) not in self._serves:
             return NOT_OURS

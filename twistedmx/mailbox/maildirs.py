@@ -137,6 +137,15 @@ class MaildirsMailboxes:
     def refresh(self) -> None:
         """Nothing: a directory is looked at when one of its names is asked for, and is fresh for `fresh` seconds."""
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        domain = domain.lower()
+        tree = self._trees.get(domain)
+        folders = self._folders.fresh(domain) if tree is not None and tree.is_plain and not self._delimiters else None
+        if folders is None or folders.fault or self._down:
+            return False
+        end = -len(domain) - 1
+        return folders.names.keys().isdisjoint(address[:end].lower() for address in addresses)
+
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         domain = path.domain
         domain = domain.lower() if domain.isascii() else domain_key(domain)

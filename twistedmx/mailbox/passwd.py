@@ -112,6 +112,10 @@ class PasswdMailboxes:
     def refresh(self) -> None:
         """Nothing: users come and go with the `ttl` of what is remembered."""
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """Each is remembered by itself."""
+        return False
+
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         domain = path.domain
         domain = domain.lower() if domain.isascii() else domain_key(domain)

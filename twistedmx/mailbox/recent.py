@@ -41,7 +41,7 @@ class Recent(Generic[K, V]):
     ) -> None:
         self._find_out = find_out
         self._failed = failed
-        self._fresh = fresh
+        self._holds = fresh
         self._most = most
         self._means = means
         self._kept: OrderedDict[K, tuple[V, float]] = OrderedDict()
@@ -68,13 +68,18 @@ class Recent(Generic[K, V]):
         finding.addCallback(self._found, key)
         return answer
 
+    def fresh(self, key: K) -> V | None:
+        """The value while it is fresh; nothing is found out."""
+        kept = self._kept.get(key)
+        return kept[0] if kept is not None and self._means.clock.seconds() < kept[1] else None
+
     def last(self, key: K) -> V | None:
         """What was found out last, however long ago."""
         kept = self._kept.get(key)
         return None if kept is None else kept[0]
 
     def _found(self, value: V, key: K) -> None:
-        self._kept[key] = value, self._means.clock.seconds() + self._fresh
+        self._kept[key] = value, self._means.clock.seconds() + self._holds
         self._kept.move_to_end(key)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -1,12 +1,12 @@
 """One version of a table of mailboxes, ready to answer. Every answer was made when the table was read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from twistedmx.mailbox.case import CaseRules
 from twistedmx.mailbox.keys import domain_key, key_of
-from twistedmx.model.mailbox import NOT_OURS, Lookup
+from twistedmx.model.mailbox import NOT_OURS, UNKNOWN, Lookup
 from twistedmx.smtp.path import Path
 
 
@@ -30,6 +30,16 @@ class Snapshot:
         found = self.lookups.get(key_of(path))
         return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """As `Mailboxes.none_of`."""
+        if self.domains.get(domain.lower()) is not UNKNOWN:
+            return False
+        lookups = self.lookups
+        for address in addresses:  # noqa: SIM110  # a generator costs more than the look-up
+            if address.lower() in lookups:
+                return False
+        return True
+
 
 @attrs.frozen(kw_only=True)
 class SnapshotByCase(Snapshot):
@@ -41,3 +51,7 @@ class SnapshotByCase(Snapshot):
         """Where mail for `path` goes. Never raises."""
         found = self.lookups.get(self.case.key_of(path))
         return self.domains.get(domain_key(path.domain), NOT_OURS) if found is None else found
+
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """As `Mailboxes.none_of`: each has a key by the rules of its domain."""
+        return False

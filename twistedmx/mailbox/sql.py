@@ -118,6 +118,10 @@ class SqlMailboxes:
     def refresh(self) -> None:
         """Answers grow old by themselves."""
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        """Each is remembered by itself."""
+        return False
+
     def find(self, path: Path) -> Lookup | Deferred[Lookup]:
         domain = domain_key(path.domain)
         if domain not in self._serves:

@@ -106,6 +106,9 @@ class TableMailboxes:
         waiting.append((path, answer))
         return answer
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        return self._waiting is None and self._snapshot is not None and self._snapshot.none_of(addresses, domain)
+
     def has(self, path: Path) -> bool:
         """Is it the table that answers for `path`? As it was read last; waits for nothing."""
         return self._find(path) is not NOT_OURS

@@ -59,7 +59,7 @@ class TransactionEnded:
 class NobodyAccepted:
     """Transactions of one session in which nobody was accepted came to their ends.
 
-    Guessers make thousands: some dozens are told together, a second late at most, and before the session's end is.
+    Guessers make thousands: some hundreds are told together, a second late at most, and before the session's end is.
     `transactions`: how many. `reverse_paths`: theirs, each once, in the order of their first use.
     """
 

@@ -17,6 +17,7 @@ from twistedmx.net.leaving import Leaving
 from twistedmx.net.patience import Patience
 from twistedmx.net.turns import inputs_in
 from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.short_way import answer_shortly
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _START_TLS: Final = codes.START_TLS
 # A read of more octets than this waits when the turn's budget is spent (net.turns).
 _MUCH: Final = 8192
+# Octets in which the short way looks for more guesses, again and again.
+_AHEAD: Final = 2048
 
 
 class Conversation(Protocol):
@@ -87,12 +90,28 @@ class Conversation(Protocol):
         if self._closed:
             return
         self._patience.octets += len(octets)
-        self._much = len(octets) > _MUCH
-        self._session.receive(octets)
-        if self._waiting or self._stalled or self._resting:
+        session = self._session
+        if self._holds_off():
+            session.receive(octets)
             self._pause_reading()
-        else:
-            self._turn()
+            return
+        replies: list[bytes] = []
+        if session.guessing and session.is_done():
+            try:
+                taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
+            except Exception:
+                self._broken(Failure())
+                return
+            if taken == len(octets):
+                self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
+                self._patience.put_off()
+                if self._leaving is not None:
+                    self._leave_if_over()
+                return
+            octets = octets[taken:]
+        session.receive(octets)
+        self._much = len(octets) > _MUCH
+        self._turn(replies)
 
     def pauseProducing(self) -> None:
         """Our replies pile up, for the peer does not read them: hear nothing more until it does."""
@@ -109,13 +128,14 @@ class Conversation(Protocol):
 
     # -- octets to inputs to replies ---------------------------------------------------------------------------------
 
-    def _turn(self) -> None:
-        """Answer all that can be answered now."""
+    def _turn(self, replies: list[bytes] | None = None) -> None:
+        """Answer all that can be answered now. `replies`: to what was answered before, in this turn."""
         self._turning = True
-        replies: list[bytes] = []
-        replied = False
+        if replies is None:
+            replies = []
+        replied = bool(replies)
         try:
-            replied = self._answer(replies)
+            replied = self._answer(replies) or replied
         except Exception:
             self._out.write(b"".join(replies))
             self._broken(Failure())
@@ -123,7 +143,7 @@ class Conversation(Protocol):
             if replies:
                 self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
         self._turning = False
-        if self._heard_all and not (self._closed or self._holding_off()):
+        if self._heard_all and not (self._closed or self._holds_off()):
             self._leave()
         if self._leaving is not None:
             self._leave_if_over()
@@ -131,7 +151,7 @@ class Conversation(Protocol):
             return
         if not (self._waiting or self._wordless is not None):
             self._patience.turned(self._session.phase, replied)
-        if self._paused and not self._holding_off():
+        if self._paused and not self._holds_off():
             self._paused = False
             self.transport.resumeProducing()
 
@@ -150,30 +170,28 @@ class Conversation(Protocol):
                 if left <= 0:
                     self._rest()
                     break
-            before = len(replies)
-            answer = session.refuse(receiver.recipient, replies, left)
-            if before < len(replies):
-                left -= len(replies) - before
+            if session.guessing and (answered := self._answer_guesses(replies, left)):
+                left -= answered
                 replied = True
-                if answer is None and session.is_done():
+                if session.is_done():
                     break
-            if answer is None:
-                input_ = session.next_input()
-                if type(input_) is Need:
-                    break
-                if type(input_) is Block:
-                    left -= inputs_in(len(input_.octets))
-                    taking = receiver.take(input_)
-                    if taking is not None:
-                        self._send_off(replies)
-                        self._wait(taking, self._taken)
-                    continue
-                answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
+                continue
+            input_ = session.next_input()
+            if type(input_) is Need:
+                break
+            if type(input_) is Block:
+                left -= inputs_in(len(input_.octets))
+                taking = receiver.take(input_)
+                if taking is not None:
+                    self._send_off(replies)
+                    self._wait(taking, self._taken)
+                continue
+            answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
             left -= 1
             replied = True
             if type(answer) is not Reply:
                 self._send_off(replies)  # what was answered before must not wait for this one
-                self._wait(answer, self._answered)
+                self._wait(answer, self._answered)  # type: ignore[arg-type]  # what is no Reply is a Deferred of one
                 continue
             replies.append(session.reply(answer))
             if answer.closes:
@@ -188,7 +206,16 @@ class Conversation(Protocol):
             turns.spend(share - left)
         return replied
 
-    def _holding_off(self) -> bool:
+    def _answer_guesses(self, replies: list[bytes], most: int) -> int:
+        """Those of what is held that go the short way: how many."""
+        session = self._session
+        heard, before = session.heard, session.commands
+        if session.owed is None and not heard.overlong:
+            ahead = heard.octets[heard.at : heard.at + _AHEAD]
+            heard.at += answer_shortly(session, self._receiver, ahead, most, replies)
+        return session.commands - before
+
+    def _holds_off(self) -> bool:
         """Whether the next input has to wait, and with it all that the peer sends."""
         return self._waiting or self._stalled or self._resting
 

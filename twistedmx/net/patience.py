@@ -63,6 +63,15 @@ class Patience(Deadline):
             self._since = None
             self._wheel.set(self, self.timeouts.command)
 
+    def put_off(self) -> None:
+        """As `turned`, after a reply to what was no message."""
+        self._since = None
+        at = self._wheel.seconds() + self.timeouts.command
+        if self._bucket is not None and at >= self._at:
+            self._at = at  # as Wheel.set does, nearly always
+        else:
+            self._wheel.set(self, self.timeouts.command)
+
     def in_message(self, phase: Phase) -> bool:
         """Whether what is waited for is a message."""
         return phase in _MESSAGE

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 # Connections read in a turn: some four milliseconds of commands.
 _TURN: Final = 256
+_READ: Final = 65_536  # octets
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
 
@@ -36,19 +37,6 @@ class Connection(Server):
 
     def stopReading(self) -> None:
         self._readers.remove(self)
-
-    def doRead(self) -> Any:
-        """What is there to the protocol, or why there will be no more."""
-        try:
-            octets = self.socket.recv(self.bufferSize)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return CONNECTION_LOST
-        if not octets:
-            return CONNECTION_DONE
-        self.protocol.dataReceived(octets)
-        return None
 
     def close(self) -> None:
         """loseConnection for who has nothing left to send: it need not wait until it may write."""
@@ -141,9 +129,17 @@ class Readers:
             if connection is None:
                 continue  # another one has closed it in this turn
             try:
-                why = connection.doRead()
-                if why is not None:
-                    self._read_all(connection, why)
+                try:
+                    octets = connection.socket.recv(_READ)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._read_all(connection, CONNECTION_LOST)
+                    continue
+                if octets:
+                    connection.protocol.dataReceived(octets)
+                else:
+                    self._read_all(connection, CONNECTION_DONE)
             except Exception as error:
                 self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
                 self._lose(connection, Failure(error))

@@ -81,7 +81,7 @@ class Shell(Conversation):
         self._heard_all = True
         if self._closed:
             self.transport.loseConnection()  # this is what we lingered for
-        elif not self._holding_off():
+        elif not self._holds_off():
             self._leave()
 
     def writeConnectionLost(self) -> None:

@@ -33,18 +33,15 @@ class Wheel:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
+        self.seconds: Callable[[], float] = clock.seconds  # what the deadlines are measured by
         self._buckets: dict[int, set[Deadline]] = {}
         self._origin = 0.0  # when slot 0 was
         self._turned = 0  # the last slot that had its turn
         self._call: IDelayedCall | None = None
 
-    def seconds(self) -> float:
-        """What the deadlines are measured by."""
-        return self._clock.seconds()
-
     def set(self, deadline: Deadline, seconds: float) -> None:
         """`deadline` passes in `seconds`, whatever it was set to before."""
-        now = self._clock.seconds()
+        now = self.seconds()
         if self._call is None:
             self._origin, self._turned = now, 0
             self._call = self._clock.callLater(_TICK, self._turn)

@@ -20,7 +20,7 @@ from twistedmx.smtp.session import Session
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
 _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds.
-_TOGETHER: Final = 50
+_TOGETHER: Final = 250
 _SOON: Final = 1.0
 
 
@@ -143,7 +143,7 @@ class Account:
                 helo=self.helo,
                 tls=self.tls,
                 transactions=len(fruitless),
-                reverse_paths=tuple(dict.fromkeys(transaction.mail.reverse_path for transaction in fruitless)),
+                reverse_paths=tuple(dict.fromkeys(transaction.reverse_path for transaction in fruitless)),
                 refused=refused(transaction.refusals for transaction in fruitless),
             )
         )

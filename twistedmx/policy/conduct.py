@@ -9,6 +9,7 @@
 What is said is 421: the peer tries elsewhere, or later, what it had in mind to send, and its postmaster reads why.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -107,6 +108,27 @@ class Conduct:
             self._bad.add(address)
         self._left -= 1
         return codes.TOO_MANY_BAD_RECIPIENTS if self._left <= 0 else None
+
+    def refuse(self, addresses: Sequence[bytes]) -> bool:
+        """As `refused` for each of `addresses`, which are unknown, if that is nothing to hang up for. Else False, and nothing is
+        counted."""
+        count = len(addresses)
+        if self._left <= count:
+            return False
+        bad = self._bad
+        named = len(bad)
+        if named < _NAMED_BEFORE:
+            if named + count > _NAMED_BEFORE:
+                return False
+            bad.update(addresses)
+            count = len(bad) - named
+        self._bad_now = True
+        self._left -= count
+        return True
+
+    def may_reset(self) -> bool:
+        """Whether one more RSET is no reason to hang up, whatever it throws away."""
+        return self._resets + 1 < self._settings.resets
 
     def reset(self, transaction: Transaction | None) -> Reply | None:
         """RSET was said. `transaction`: what it threw away."""

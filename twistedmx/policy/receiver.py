@@ -25,14 +25,14 @@ from twistedmx.policy.client import client_of
 from twistedmx.policy.conduct import Conduct
 from twistedmx.policy.reasons import ENDINGS, FAULTS
 from twistedmx.policy.received import received
-from twistedmx.policy.recipient import Decision
+from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
 from twistedmx.policy.transaction import Transaction
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
-from twistedmx.smtp.parameters import RcptParameters
+from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
@@ -189,36 +189,56 @@ class Receiver:
             return codes.BLOCKED
         return self._site.greeting
 
-    def _rset(self, command: Rset) -> Reply:
+    def may_reset(self) -> bool:
+        """Whether the next RSET is not the last one in any case."""
+        return self._conduct is not None and self._conduct.may_reset()
+
+    def reset(self) -> Reply:
+        """As `answer` to a Rset."""
         last_words = self._behaviour().reset(self._transaction)
         self._abandon(Reason.ABANDONED)
         return last_words or codes.RESET
 
     # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
 
-    def _mail(self, mail: Mail) -> Reply:
-        if self._disk_is_full(mail.parameters.size):
+    def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
+        """As `answer` to a Mail."""
+        if self._disk_is_full(parameters.size):
             return codes.NO_SPACE
         self._behaviour().began()
         account = self._account
         account.transactions += 1
-        self._transaction = Transaction(account.id, account.transactions, mail, self._site.ports.clock.seconds())
+        self._transaction = Transaction(
+            account.id, account.transactions, reverse_path, parameters, self._site.ports.clock.seconds()
+        )
         return codes.SENDER_OK
+
+    def _mail(self, command: Mail) -> Reply:
+        return self.mail(command.reverse_path, command.parameters)
 
     def _disk_is_full(self, size: int) -> bool:
         free = self._site.ports.acceptance.free_octets()
         return free is not None and size + self._site.reserve > free
 
-    def recipient(self, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
-        """As `answer` to a Rcpt."""
+    def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
+        """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
+        too many. Else None, and nothing has happened."""
+        transaction, conduct = self._transaction, self._conduct
+        if transaction is None or conduct is None or not self._site.ports.mailboxes.none_of(addresses, domain):
+            return None
+        if not conduct.refuse(addresses):
+            return None
+        transaction.refusals.add_run(NOBODY, addresses)
+        self._account.refused_recipients += len(addresses)
+        return NOBODY.reply
+
+    def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
+        path, parameters = command
         decision = self._site.recipients.decide(path)
         if type(decision) is tuple:
             return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
         return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
-
-    def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
-        return self.recipient(command.forward_path, command.parameters)
 
     def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
         self._asking = None
@@ -252,7 +272,7 @@ class Receiver:
     def _begun(self, transaction: Transaction) -> Incoming | None:
         """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
         if transaction.incoming is None and not transaction.no_room:
-            if self._disk_is_full(transaction.mail.parameters.size * len(transaction.destinations())):
+            if self._disk_is_full(transaction.parameters.size * len(transaction.destinations())):
                 transaction.no_room = True
             else:
                 account = self._account
@@ -332,7 +352,7 @@ _ANSWERS: Final[dict[type, Callable[[Receiver, Any], Reply | Deferred[Reply]]]] 
     Data: Receiver._data,
     EndOfChunk: Receiver._end_of_chunk,
     EndOfData: Receiver._end_of_data,
-    Rset: Receiver._rset,
+    Rset: lambda receiver, command: receiver.reset(),
     Noop: _always(codes.NOOP),
     Vrfy: _always(codes.NOT_VERIFIED),
     Help: _always(codes.HELP),

@@ -31,6 +31,7 @@ _DECISIONS: Final[dict[Outcome, Decision]] = {
     Outcome.COULD_NOT_TELL: (verdict(codes.LOOKUP_FAILED, Reason.LOOKUP_FAILED), ()),
 }
 _UNKNOWN: Final = _DECISIONS[Outcome.UNKNOWN]
+NOBODY: Final = _UNKNOWN[0]
 
 
 @attrs.frozen(kw_only=True)

@@ -35,6 +35,19 @@ class Refusals:
             self._verdict = verdict
             self._runs.append((verdict, [address]))
 
+    def add_run(self, verdict: Verdict, addresses: list[bytes]) -> None:
+        """One more for each of `addresses`, which this keeps."""
+        if self.count + len(addresses) > _REMEMBERED:
+            for address in addresses:
+                self.add(verdict, address)
+            return
+        self.count += len(addresses)
+        if verdict is self._verdict:
+            self._runs[-1][1].extend(addresses)
+        else:
+            self._verdict = verdict
+            self._runs.append((verdict, addresses))
+
     def add_unheard(self) -> None:
         """One more than the limit of recipients: it was not looked up (RFC 5321 4.5.3.1.10)."""
         self.count += 1

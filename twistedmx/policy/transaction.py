@@ -7,9 +7,8 @@ from twistedmx.policy.recipient import Decision
 from twistedmx.policy.refusals import Refusals
 from twistedmx.ports import Incoming
 from twistedmx.smtp import trace
-from twistedmx.smtp.command import Mail
 from twistedmx.smtp.header import TraceScan
-from twistedmx.smtp.parameters import RcptParameters
+from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 
 
@@ -25,18 +24,20 @@ class Transaction:
         "_scan",
         "accepted",
         "incoming",
-        "mail",
         "no_room",
         "number",
+        "parameters",
         "refusals",
+        "reverse_path",
         "session",
         "since",
     )
 
-    def __init__(self, session: str, number: int, mail: Mail, since: float) -> None:
+    def __init__(self, session: str, number: int, reverse_path: Path, parameters: MailParameters, since: float) -> None:
         self.session = session
         self.number = number
-        self.mail = mail
+        self.reverse_path = reverse_path
+        self.parameters = parameters
         self.since = since
         self.accepted: list[Recipient] = []
         self.refusals = Refusals()
@@ -59,9 +60,9 @@ class Transaction:
     @property
     def envelope(self) -> Envelope:
         """As it stands."""
-        parameters = self.mail.parameters
+        parameters = self.parameters
         return Envelope(
-            reverse_path=self.mail.reverse_path,
+            reverse_path=self.reverse_path,
             recipients=tuple(self.accepted),
             body=parameters.body,
             smtputf8=parameters.smtputf8,
@@ -91,7 +92,7 @@ class Transaction:
 
     def copies(self, received: bytes) -> list[Copy]:
         """Each with the trace fields above it: whose bounce, whose copy, and `received`: which way."""
-        above = trace.return_path(self.mail.reverse_path)
+        above = trace.return_path(self.reverse_path)
         return [
             Copy(maildir=to.maildir, trace=above + trace.delivered_to(to.address) + received, owner=to.owner)
             for to in self.destinations()

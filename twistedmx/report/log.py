@@ -1,4 +1,4 @@
-"""The log: a line for each transaction with a recipient, for some dozens without, for each session, and for what changes.
+"""The log: a line for each transaction with a recipient, for some hundreds without, for each session, and for what changes.
 
 The order of the fields is fixed; docs/log.md describes each. In text a value stands bare when it is plain printable ASCII,
 else as a JSON string: whatever a peer says, it cannot begin a line or forge a field.

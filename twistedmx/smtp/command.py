@@ -109,7 +109,7 @@ _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), He
 
 # As nearly every peer writes them: benchmarks/session.py shows what it saves to look for these first.
 RCPT_TO: Final = b"RCPT TO:<"
-_MAIL_FROM: Final = b"MAIL FROM:<"
+MAIL_FROM: Final = b"MAIL FROM:<"
 _EHLO: Final = b"EHLO "
 _END: Final = ord(">")
 
@@ -126,7 +126,7 @@ def parse_command(line: bytes) -> Command | Refusal:
         path = plain_path(line[9:-1])
         if path is not None and line[-1] == _END:
             return Rcpt(path, NO_RCPT_PARAMETERS)
-    elif line[:11] == _MAIL_FROM:
+    elif line[:11] == MAIL_FROM:
         path = plain_path(line[11:-1])
         if path is not None and line[-1] == _END:
             return Mail(path, NO_MAIL_PARAMETERS)

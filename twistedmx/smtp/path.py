@@ -27,7 +27,8 @@ _QUOTED_STRING = rb'"(?:[\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x20-\x7e])*"'
 _LITERAL = rb"\[[^\[\]\\\x00-\x20\x7f-\xff]{1,60}\]"
 
 _tuple = tuple.__new__
-_is_plain_local = re.compile(rb"[A-Za-z0-9_=+-]+(?:\.[A-Za-z0-9_=+-]+)*").fullmatch
+PLAIN_LOCAL: Final = rb"[A-Za-z0-9_=+-]+(?:\.[A-Za-z0-9_=+-]+)*"
+_is_plain_local = re.compile(PLAIN_LOCAL).fullmatch
 _is_dot_string = re.compile(DOT_STRING).fullmatch
 _is_domain = re.compile(DOMAIN).fullmatch
 _mailbox = re.compile(b"(" + DOT_STRING + b"|" + _QUOTED_STRING + b")@(" + DOMAIN + b"|" + _LITERAL + b")")

@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
-    RCPT_TO,
     Bdat,
     Command,
     Ehlo,
@@ -36,8 +35,8 @@ from twistedmx.smtp.command import (
 )
 from twistedmx.smtp.heard import Heard
 from twistedmx.smtp.limits import Limits
-from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS, RcptParameters
-from twistedmx.smtp.path import Path, plain_path
+from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS, MailParameters
+from twistedmx.smtp.path import Path
 from twistedmx.smtp.phase import (
     CONTENT,
     DEAF,
@@ -88,37 +87,39 @@ class Session:
     __slots__ = (
         "_chunk",
         "_esmtp",
-        "_heard",
-        "_idle_commands",
-        "_limits",
-        "_owed",
         "_secure",
         "_starttls",
-        "_transfer",
         "commands",
         "errors",
+        "guessing",
+        "heard",
+        "idle_commands",
+        "limits",
         "messages",
+        "owed",
         "phase",
         "tolerant",
+        "transfer",
         "xclient",
     )
 
-    _transfer: Transfer  # from the first MAIL on
+    transfer: Transfer  # from the first MAIL on
     _chunk: Chunk  # from the first BDAT on
 
     def __init__(
         self, *, limits: Limits, starttls: bool, secure: bool, tolerant: bool = False, xclient: bool = False
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._starttls = starttls
         self._secure = secure
         self.tolerant = tolerant
         self.xclient = xclient
         self.phase = Phase.CONNECTED
-        self._owed: Input | None = _CONNECTION
-        self._heard = Heard(limits.command_line)
+        self.owed: Input | None = _CONNECTION
+        self.heard = Heard(limits.command_line)
         self._esmtp = False
-        self._idle_commands = 0
+        self.idle_commands = 0
+        self.guessing = False
         self.commands = 0
         self.messages = 0
         self.errors = 0
@@ -127,16 +128,16 @@ class Session:
         """Store what the peer sent; drop it where nothing may be heard."""
         if self.phase in DEAF:
             return
-        self._heard.add(octets)
+        self.heard.add(octets)
 
     def next_input(self) -> Input | Need:
         """The next thing that the peer said, unless a reply is owed or octets are missing."""
-        if self._owed is not None:
+        if self.owed is not None:
             return _NEED_REPLY
         phase = self.phase
         if phase in CONTENT:
             return self._next_of_data() if phase is _DATA else self._next_of_chunk()
-        line = self._heard.take_line()
+        line = self.heard.take_line()
         if line is None:
             return _NEED_OCTETS
         self.commands += 1
@@ -148,61 +149,35 @@ class Session:
             refusal = self._refusal_of(command)
             if kind is Bdat:
                 return self._begin_chunk(command, refusal)  # type: ignore[arg-type]  # by its kind
-        self._owed = owed = command if refusal is None else Refusal(refusal)
+        self.owed = owed = command if refusal is None else Refusal(refusal)
         return owed
-
-    def refuse(self, recipient: Callable[[Path, RcptParameters], Any], replies: list[bytes], most: int) -> Any:
-        """Answer RCPTs without parameters that are next, up to `most`, as long as `recipient` refuses them at once.
-
-        Their replies are added to `replies`. Returns the first other answer of `recipient`, whose RCPT is owed a reply then, or
-        None: ask `next_input`. This is the short way of what a server under attack hears more often than all else (benchmarks,
-        reject); what comes of it is the same as of `next_input` and `reply`.
-        """
-        if self.phase not in _RECIPIENTS or self._owed is not None or self._transfer.room <= 0 or not self._goes_on():
-            return None
-        heard, limits = self._heard, self._limits
-        octets, at = heard.octets, heard.at
-        most = 0 if heard.overlong else min(most, limits.errors - self.errors)
-        while most > 0 and octets[at : at + 9] == RCPT_TO:
-            most -= 1
-            end = octets.find(b">\r\n", at, at + limits.command_line)
-            path = plain_path(octets[at + 9 : end]) if end >= 0 else None
-            if path is None:
-                break
-            heard.at = at = end + 3
-            self.commands += 1
-            answer = recipient(path, NO_RCPT_PARAMETERS)
-            if type(answer) is not Reply or answer.code < 500 or answer.closes:
-                self._owed = Rcpt(path, NO_RCPT_PARAMETERS)
-                return answer
-            self.errors += 1
-            replies.append(answer.octets)
-        return None
 
     def is_done(self) -> bool:
         """Whether all that was heard is answered, so that there is no next input before octets come."""
-        return self._heard.is_done() and self.phase not in CONTENT
+        return self.heard.is_done() and self.phase not in CONTENT and not self.heard.overlong
 
     def _goes_on(self) -> bool:
         """Whether nothing has been done so often that the session has to end."""
-        limits = self._limits
-        return self.errors < limits.errors and self._idle_commands <= limits.idle_commands
+        limits = self.limits
+        return self.errors < limits.errors and self.idle_commands <= limits.idle_commands
 
     def reply(self, reply: Reply) -> bytes:
         """Answer the input that is owed a reply, and move on. Returns the octets to send.
 
         Raises RuntimeError when nothing is owed.
         """
-        owed = self._owed
+        owed = self.owed
         if owed is None:
             raise RuntimeError("a reply to nothing")
-        self._owed = None
+        self.owed = None
         kind = type(owed)
         if reply.code >= 400:
+            if kind is Rcpt:
+                self.guessing = True
             if reply.code >= 500:
                 self.errors += 1
             elif reply is not codes.TOO_MANY_RECIPIENTS:  # has a limit of its own; those accepted are to be served
-                self._idle_commands += 1
+                self.idle_commands += 1
             if kind in FAILED:
                 self.phase = FAILED[kind]
         else:
@@ -212,7 +187,7 @@ class Session:
         if reply.closes:
             self.phase = _ENDED
         if self.phase in DEAF:
-            self._heard.drop()
+            self.heard.drop()
         return reply.octets
 
     def secured(self) -> None:
@@ -222,25 +197,30 @@ class Session:
 
     def close(self) -> None:
         """Nothing more is heard, and no reply is owed."""
-        self._owed = None
+        self.owed = None
         self.phase = Phase.ENDED
-        self._heard.drop()
+        self.heard.drop()
 
     def _owe(self, owed: Input) -> Input:
-        self._owed = owed
+        self.owed = owed
         return owed
 
+    def begin(self, reverse_path: Path, parameters: MailParameters) -> None:
+        """MAIL was accepted: there is room for recipients."""
+        limits = self.limits
+        room = limits.recipients if reverse_path.address else limits.null_sender_recipients
+        self.transfer = Transfer(limits, room, parameters.smtputf8, self.tolerant)
+
     def _began(self, mail: Mail) -> None:
-        limits = self._limits
-        room = limits.recipients if mail.reverse_path.address else limits.null_sender_recipients
-        self._transfer = Transfer(limits, room, mail.parameters.smtputf8, self.tolerant)
+        self.begin(mail.reverse_path, mail.parameters)
 
     def _addressed(self, rcpt: Rcpt) -> None:
-        self._transfer.room -= 1
+        self.transfer.room -= 1
+        self.guessing = False
 
     def _accepted(self, end: EndOfData) -> None:
         self.messages += 1
-        self._idle_commands = 0
+        self.idle_commands = 0
 
     def _introduced(self, hello: Ehlo | Helo) -> None:
         self._esmtp = type(hello) is Ehlo
@@ -248,9 +228,9 @@ class Session:
     def _refusal_of(self, command: Command | Refusal) -> Reply | None:
         """What the order of commands or a limit says to it, or None."""
         kind = type(command)
-        limits = self._limits
+        limits = self.limits
         if kind in _IDLE_COMMANDS or (type(command) is Bdat and command.octets < _SMALL_CHUNK and not command.last):
-            self._idle_commands += 1
+            self.idle_commands += 1
         if kind is not Quit and not self._goes_on():
             return codes.TOO_MANY_ERRORS if self.errors >= limits.errors else codes.TOO_MANY_IDLE_COMMANDS
         if type(command) is Refusal:
@@ -268,7 +248,7 @@ class Session:
         return None if self.xclient else codes.UNKNOWN_COMMAND
 
     def _check_mail(self, mail: Mail) -> Reply | None:
-        limits = self._limits
+        limits = self.limits
         if self.messages >= limits.messages:
             return codes.TOO_MANY_MESSAGES
         if not self._esmtp and mail.parameters is not NO_MAIL_PARAMETERS:
@@ -276,12 +256,12 @@ class Session:
         return codes.TOO_LARGE if mail.parameters.size > limits.size else None
 
     def _check_rcpt(self, rcpt: Rcpt) -> Reply | None:
-        transfer = self._transfer
+        transfer = self.transfer
         if transfer.room <= 0:
             transfer.room -= 1
             return (
                 codes.TOO_MANY_RECIPIENTS
-                if -transfer.room <= self._limits.recipients_overshoot
+                if -transfer.room <= self.limits.recipients_overshoot
                 else codes.TOO_MANY_ERRORS
             )
         if not self._esmtp and rcpt.parameters is not NO_RCPT_PARAMETERS:
@@ -296,7 +276,7 @@ class Session:
         return None if self._starttls else codes.NOT_IMPLEMENTED
 
     def _next_of_data(self) -> Input | Need:
-        input_ = self._transfer.next(self._heard)
+        input_ = self.transfer.next(self.heard)
         if input_ is None:
             return _NEED_OCTETS
         return input_ if type(input_) is Block else self._owe(input_)
@@ -305,11 +285,11 @@ class Session:
         """A chunk follows its command whatever the answer will be (RFC 3030 2), unless the session ends here."""
         content = None
         if refusal is None:
-            if self._transfer.fits(bdat):
-                content = self._transfer.content
+            if self.transfer.fits(bdat):
+                content = self.transfer.content
             else:
                 refusal = codes.ENDLESS
-        elif not refusal.closes and bdat.octets > 2 * self._limits.size:
+        elif not refusal.closes and bdat.octets > 2 * self.limits.size:
             refusal = codes.ENDLESS
         if refusal is not None and refusal.closes:
             return self._owe(Refusal(refusal))
@@ -318,7 +298,7 @@ class Session:
         return self._next_of_chunk()
 
     def _next_of_chunk(self) -> Input | Need:
-        input_ = self._chunk.next(self._heard)
+        input_ = self._chunk.next(self.heard)
         if input_ is None:
             return _NEED_OCTETS
         if type(input_) is Block:

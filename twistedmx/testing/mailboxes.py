@@ -80,6 +80,15 @@ class FakeMailboxes:
             raise self.failure
         return self._answer(path)
 
+    def none_of(self, addresses: Sequence[bytes], domain: bytes) -> bool:
+        if self.late or self.failure is not None:
+            return False
+        paths = [Path(address, domain) for address in addresses]
+        if any(self._answer(path) is not UNKNOWN for path in paths):
+            return False
+        self.asked.extend(paths)
+        return True
+
     def answer_all(self) -> None:
         """What waits gets its answer, or the failure."""
         waiting, self._waiting = self._waiting, []
@@ -145,6 +154,16 @@ class MailboxesSuite(_TestCase):
         self.assertEqual(await self._find(mailboxes, "nobody@example.org"), UNKNOWN)
         for address in ("ann@example.net", "ann@sub.example.org", "ann@[192.0.2.1]", "ann@org"):
             self.assertEqual(await self._find(mailboxes, address), NOT_OURS, address)
+
+    async def test_what_is_told_of_many_at_once_is_what_is_found_of_each(self) -> None:
+        """The guesses of a flood are asked for together: one mailbox that is called unknown then is a lost customer."""
+        mailboxes = self.build(Household(mailboxes=["ann@example.org"]))
+        for local_parts in (["x", "y.z"], ["ann"], ["x", "Ann", "y"], ["x", "postmaster"], ["ABUSE"], ["x"] * 3):
+            for domain in ("example.org", "Example.ORG", "example.net"):
+                addresses = [f"{local}@{domain}" for local in local_parts]
+                found = [await self._find(mailboxes, address) for address in addresses]
+                if mailboxes.none_of([address.encode() for address in addresses], domain.encode()):
+                    self.assertEqual({answer.outcome for answer in found}, {Outcome.UNKNOWN}, addresses)
 
     async def test_an_own_domain_needs_no_mailboxes(self) -> None:
         """A domain that only sends is still ours, and its unknown names are not somebody else's."""

@@ -1,0 +1,118 @@
+"""The short way of policy.short_way beside the long way: no peer, no log and no counter may tell which one it was."""
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fuzz import EXAMPLES
+from tests.fuzz.cuts import one_by_one
+from tests.fuzz.grammar import HELLO, transactions
+from tests.fuzz.test_shell import Play
+from twistedmx.policy.conduct import ConductSettings
+from twistedmx.settings import Settings
+from twistedmx.smtp.limits import Limits
+
+with attrs.validators.disabled():  # smaller than an operator may set, so that each limit is met in some examples
+    NARROW = Settings(
+        host="mx.example.org",
+        limits=Limits(command_line=80, recipients=4, null_sender_recipients=1, errors=9, idle_commands=6, messages=2),
+        conduct=ConductSettings(bad_recipients=7, resets=3),
+    )
+WIDE = Settings(
+    host="mx.example.org",
+    limits=Limits(errors=1000, idle_commands=1000),
+    conduct=ConductSettings(bad_recipients=1000, resets=1000),
+)
+
+_local_parts = st.sampled_from(
+    [
+        b"x",
+        b"y",
+        b"nobody.1",
+        b"a.b.c",
+        b"A-b_c=d+e",
+        b"demo",
+        b"Demo",
+        b"full",
+        b".x",
+        b"x.",
+        b"x..y",
+        b"x y",
+        b"x" * 70,
+    ]
+) | st.integers(0, 99).map(lambda number: b"guess%d" % number)
+_domains = st.sampled_from(
+    [b"example.org", b"example.org", b"Example.ORG", b"elsewhere.example", b"-.org", b"[192.0.2.1]"]
+)
+_guesses = st.builds(
+    lambda local, domain, end: b"RCPT TO:<" + local + b"@" + domain + end,
+    _local_parts,
+    _domains,
+    st.sampled_from([b">\r\n"] * 12 + [b"> \r\n", b">\n", b" >\r\n", b"> NOTIFY=NEVER\r\n", b"@x>\r\n"]),
+)
+_counted = st.builds(
+    lambda first, count: b"".join(b"RCPT TO:<guess%d@example.org>\r\n" % n for n in range(first, first + count)),
+    st.integers(0, 99),
+    st.integers(1, 40),
+)
+_runs = st.lists(_guesses, min_size=1, max_size=8).map(b"".join) | _counted
+_around = st.sampled_from(
+    [b"MAIL FROM:<me@example.net>\r\n"] * 4
+    + [b"RSET\r\n"] * 4
+    + [
+        b"MAIL FROM:<>\r\n",
+        b"MAIL FROM:<me@example.net> SIZE=10\r\n",
+        b"mail from:<me@example.net>\r\n",
+        b"MAIL FROM:<me..you@example.net>\r\n",
+        b"RSET \r\n",
+        b"rset\r\n",
+        b"RSETTLE\r\n",
+        b"NOOP\r\n",
+        b"DATA\r\nhello\r\n.\r\n",
+        b"STARTTLS\r\n",
+        b"XCLIENT ADDR=198.51.100.9\r\n",
+        b"EHLO again.example\r\n",
+        b"QUIT\r\n",
+        b"R",
+        b"\r\n",
+    ]
+)
+_packets = st.lists(_runs | _around | transactions(max_size=1), min_size=1, max_size=12).map(b"".join)
+
+
+def long_way(play: Play, octets: bytes) -> None:
+    for octet in one_by_one(octets):
+        if not play.lost:
+            play.shell._session.guessing = False
+        play.act(octet)
+
+
+class TestShortWay(SynchronousTestCase):
+    def check(self, packets: list[bytes], settings: Settings) -> None:
+        short, long = Play(starttls=True, settings=settings), Play(starttls=True, settings=settings)
+        for packet in (HELLO, *packets):
+            short.act(packet)
+            short.act("turn")
+            long_way(long, packet)
+            long.act("turn")
+            self.assertEqual(short.transport.value(), long.transport.value())
+            for play in (short, long):
+                play.act("wait a little")
+        for play in (short, long):
+            play.act("lose")
+            play.settle()
+            play.stage.wheel.stop()
+        self.assertEqual(short.stage.events, long.stage.events)
+
+    @EXAMPLES
+    @given(st.lists(_packets, min_size=1, max_size=5))
+    def test_near_every_limit(self, packets: list[bytes]) -> None:
+        """Who guesses is hung up on at the same command, with the same words, however his guesses come."""
+        self.check(packets, NARROW)
+
+    @EXAMPLES
+    @given(st.lists(_packets, min_size=1, max_size=5))
+    def test_far_from_every_limit(self, packets: list[bytes]) -> None:
+        """Packets of a hundred guesses: each is answered, told and counted as if it had come alone."""
+        self.check(packets, WIDE)
