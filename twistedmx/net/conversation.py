@@ -89,14 +89,14 @@ class Conversation(Protocol):
         """The peer said something."""
         if self._closed:
             return
-        self._patience.octets += len(octets)
         session = self._session
-        if self._holds_off():
+        if self._waiting or self._stalled or self._resting:  # _holds_off, without a call
+            self._patience.octets += len(octets)
             session.receive(octets)
             self._pause_reading()
             return
         replies: list[bytes] = []
-        if session.guessing and session.is_done():
+        if session.guessing and not session.heard.octets and not session.heard.overlong:
             try:
                 taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
@@ -109,6 +109,7 @@ class Conversation(Protocol):
                     self._leave_if_over()
                 return
             octets = octets[taken:]
+        self._patience.octets += len(octets)
         session.receive(octets)
         self._much = len(octets) > _MUCH
         self._turn(replies)

@@ -61,7 +61,7 @@ class ServerFactory(Factory):
         proxies = self.site.proxy_from
         if proxies and peer_at(address).among(proxies):
             return Entrance(self, secure=secure)
-        blocklist = self.site.blocklist
+        blocklist, peer = self.site.blocklist, None
         if blocklist is not None:
             peer = peer_at(address)
             block = blocklist.find(peer.address)
@@ -69,7 +69,7 @@ class ServerFactory(Factory):
                 self.turned_away += 1
                 # Where TLS comes first, words in plain text would be none.
                 return TurnedAway(None if secure else blocklist.refusal(block, peer.address))
-        return Shell(self, secure=secure)
+        return Shell(self, secure=secure, peer=peer)
 
     def hang_up(self) -> None:
         """Close the sessions of those who are blocked now."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Shell(Conversation):
-    """One connection. `secure`: TLS comes first. `peer`: whom a balancer speaks for, if one does."""
+    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known: by the door, or by a balancer."""
 
     def __init__(self, factory: "ServerFactory", *, secure: bool = False, peer: Peer | None = None) -> None:
         super().__init__(factory)

@@ -39,7 +39,8 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
     """
     limits = session.limits
     at, heard, phase = 0, len(octets), session.phase
-    while at < heard and most > 0 and session.errors < limits.errors and session.idle_commands < limits.idle_commands:
+    most = min(most, limits.errors - session.errors, limits.idle_commands - session.idle_commands)
+    while at < heard and most > 0:
         if octets[at] == _R and (phase is _RCPT or phase is _MAIL):
             found = _recipients(octets, at)
             if found is not None:
@@ -54,7 +55,6 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
                         end = at + sum(map(len, addresses)) + most * _AROUND
                 if (
                     session.transfer.room <= 0
-                    or session.errors + count > limits.errors
                     or end - at > limits.command_line
                     or (reply := receiver.guesses(addresses, domain)) is None
                 ):

@@ -119,7 +119,7 @@ class Session:
         self.heard = Heard(limits.command_line)
         self._esmtp = False
         self.idle_commands = 0
-        self.guessing = False
+        self.guessing = True
         self.commands = 0
         self.messages = 0
         self.errors = 0
