@@ -377,7 +377,8 @@ class TestList(Blocks):
         texts = [str(block.network) for block in self.blocklist]
         self.assertEqual(texts, ["192.0.2.0/24", "192.0.2.9/32", "192.0.2.1/32", "2001:db8::/64"])
         self.assertEqual(
-            [str(block.network) for block in self.blocklist.page(None, 9, NETWORK)[0]][1:], ["192.0.2.1/32", "192.0.2.9/32"]
+            [str(block.network) for block in self.blocklist.page(None, 9, NETWORK)[0]][1:],
+            ["192.0.2.1/32", "192.0.2.9/32"],
         )
 
     def test_changes_meanwhile_do_no_harm(self):

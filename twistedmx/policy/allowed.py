@@ -37,9 +37,7 @@ class Allowed:
                 f"{network} is wider than a /{WIDEST[network.version]}: nobody in it could be blocked; allow parts of it, or force it"
             )
 
-    def allow(
-        self, network: Network, *, evidence: str, seconds: float | None = None, force: bool = False
-    ) -> Allowance:
+    def allow(self, network: Network, *, evidence: str, seconds: float | None = None, force: bool = False) -> Allowance:
         """Let nobody block `network` from now on, in place of what was said of it before. What stands there now.
 
         `seconds`: how long; None: until it is taken back. A part of a host (an IPv6 /128) is the host. `force`: though `check` says

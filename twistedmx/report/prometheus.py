@@ -81,7 +81,9 @@ class CountersCollector(Collector):
         about = "Entries of the blocklist, the expired that are remembered among them."
         yield from _gauge("blocklist_entries", about, gauges.blocked)
         changes = {(change,): count for change, count in counters.blocks.items()}
-        yield _totals("blocklist_changes", "Networks blocked, unblocked, allowed or not any more.", ("change",), changes)
+        yield _totals(
+            "blocklist_changes", "Networks blocked, unblocked, allowed or not any more.", ("change",), changes
+        )
         yield from _gauge("allowed_networks", "Networks that the operator allows.", gauges.allowed)
         refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
         if refused is not None:

@@ -32,7 +32,7 @@ _SWEPT = 1.0  # seconds
 
 class Blocking:
     """`hang_up`: closes the sessions of those who are blocked now, in a network or, with None, everywhere; to be put there by who
-    has them. `allowing`: whom the operator keeps out of it.
+    has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch.
     """
 
     _log = Logger()
@@ -42,7 +42,7 @@ class Blocking:
         self.reputation = Reputation(settings.reputation, self.blocklist.block)
         self.hang_up: Callable[[Network | None], None] = lambda network: None
         self._remember = settings.blocklist.remember
-        self._now = world.now
+        self.now = world.now
         self._events = events
         self._database = Database(
             path=os.path.join(settings.data, settings.store.file),
@@ -68,11 +68,15 @@ class Blocking:
         """How the file is."""
         return self._database.state
 
+    def has_good_record(self, address: str) -> bool:
+        """Whether the host at an address is known to send mail."""
+        return self.blocklist.proven(address) or self.reputation.has_sent_mail(address, self.now())
+
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
         self.allowing.load()
         self.blocklist.on_forget = self._blocks.remove
-        self._blocks.load(self._take, expired_before=self._now() - self._remember)
+        self._blocks.load(self._take, expired_before=self.now() - self._remember)
         try:
             self._database.start()
         except NotOurs as error:
@@ -112,7 +116,7 @@ class Blocking:
         block = self.blocklist.remove(network)
         if block is not None:
             self._blocks.remove(block.id)
-            self._events.tell(NetworkUnblocked(at=self._now(), block=block))
+            self._events.tell(NetworkUnblocked(at=self.now(), block=block))
         return block
 
     def _take(self, blocks: Sequence[Block]) -> None:
@@ -134,7 +138,7 @@ class Blocking:
 
     def _blocked(self, block: Block) -> None:
         self._blocks.put(block)
-        self._events.tell(NetworkBlocked(at=self._now(), block=block))
+        self._events.tell(NetworkBlocked(at=self.now(), block=block))
         self.hang_up(block.network)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
-
 from typing import Any, TypeVar
 
 from twisted.logger import Logger
