@@ -14,7 +14,7 @@ $ twistedmx why qj7rk3twn1
 session QJ7RK3TWN1: client 192.0.2.9, HELO mail.example.net, without TLS
   2026-11-20 12:10:07 UTC  sales@example.org, info@example.org: unknown-mailbox: the domain is ours, and has no such mailbox
       heard: 550 5.1.1 No such mailbox here
-      change: the mailboxes of the domain
+      change: add it to the mailboxes of its domain; twistedmx why RECIPIENT says where
   2026-11-20 12:10:09 UTC  hung up: bad-recipients: it named too many recipients that are not here, as who guesses names does
       heard: 421 4.7.0 Too many recipients that are not here; closing. Check your list of recipients, then try again
       change: [conduct] bad_recipients

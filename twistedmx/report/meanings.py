@@ -25,7 +25,10 @@ def _meaning(sentence: str, change: str = "") -> Meaning:
 
 MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.ACCEPTED: _meaning("all is well"),
-    Reason.UNKNOWN_MAILBOX: _meaning("the domain is ours, and has no such mailbox", "the mailboxes of the domain"),
+    Reason.UNKNOWN_MAILBOX: _meaning(
+        "the domain is ours, and has no such mailbox",
+        "add it to the mailboxes of its domain; twistedmx why RECIPIENT says where",
+    ),
     Reason.NOT_OURS: _meaning("no backend of mailboxes serves the domain, and we relay for nobody", "[mailboxes]"),
     Reason.MAILBOX_DISABLED: _meaning("the mailbox is disabled", "its entry in [mailboxes] table, or in its backend"),
     Reason.MAILBOX_FULL: _meaning("the mailbox is over its quota", "its quota, or its entry in [mailboxes] table"),
