@@ -81,7 +81,9 @@ _ANY = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.te
 class RowTests(SynchronousTestCase):
     @settings(max_examples=200, deadline=None)
     @given(_NETWORKS, st.text(st.characters(exclude_categories=["Cs"])), st.none() | st.floats(0, 1e12))
-    def test_every_one_comes_back_as_it_was(self, network: "IPv4Network | IPv6Network", text: str, expiry: "float | None") -> None:
+    def test_every_one_comes_back_as_it_was(
+        self, network: "IPv4Network | IPv6Network", text: str, expiry: "float | None"
+    ) -> None:
         """Any network, any words."""
         one = Allowance(network=network, evidence=text, since=1.25, expiry=expiry)
         self.assertEqual(_allowance_of(*_row_of(one)), one)  # type: ignore[arg-type]
