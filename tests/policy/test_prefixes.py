@@ -89,7 +89,9 @@ class TestNetworks(SynchronousTestCase):
     def test_page_after_page_gives_all_in_one_order_whatever_goes_meanwhile(self, networks, most, within, removed):
         """A list of a million is told some thousands at a time, while entries come and go."""
         table = table_of(networks)
-        wanted = [each for each in table if within is None or each.version == within.version and each.subnet_of(within)]
+        wanted = [
+            each for each in table if within is None or (each.version == within.version and each.subnet_of(within))
+        ]
         wanted.sort(key=lambda each: (each.version, each.prefixlen, each.network_address))
         told, after = [], None
         while page := table.page(after, most, within):

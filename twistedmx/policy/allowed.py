@@ -34,7 +34,8 @@ class Allowed:
         """Raises ValueError with words for the operator if `network` should not be allowed."""
         if is_too_wide(network):
             raise ValueError(
-                f"{network} is wider than a /{WIDEST[network.version]}: nobody in it could be blocked; allow parts of it, or force it"
+                f"{network} is wider than a /{WIDEST[network.version]}, and nobody in it could be blocked; allow parts of it, or "
+                "force it"
             )
 
     def allow(self, network: Network, *, evidence: str, seconds: float | None = None, force: bool = False) -> Allowance:

@@ -61,7 +61,7 @@ class BlockTable:
     ) -> tuple[list[Block], Network | None]:
         """Those that hold behind `after`, at most `most`, and the network behind which to go on; None: these were the last.
 
-        In the order of `Prefixes.page`. There may be none, and yet more behind them: of many expired ones a page has nothing to show.
+        In the order of `Prefixes.page`. There may be none, and yet more behind them, where all of a page have expired.
         """
         records = self._by_network.page(after, most, within)
         if not records:
@@ -101,7 +101,7 @@ class BlockTable:
         self._have_stale()
 
     def drop_expired(self, until: float, most: int) -> list[str]:
-        """Drop those that expired by `until`, a minute late at most. `most`: to be looked at. The ids of those that were dropped."""
+        """Drop those that expired by `until`, a minute late at most. `most`: to be looked at. The ids of those dropped."""
         dropped: list[str] = []
         for expiries in (self._expiries, self._operators):
             for _ in range(most):

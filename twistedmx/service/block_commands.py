@@ -76,8 +76,8 @@ def unban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """{"blocks": [...], "next": the network to go on behind, or None, "never": [...], "now"}, of {"network": ... or None, "after": ...
-    or None, "most"}; a page of those that hold. Or {"allowed": [...], "now"}, of {"network", "allowed": True}."""
+    """A page of those that hold: {"blocks": [...], "next": the network to go on behind, or None, "never": [...], "now"}, of
+    {"network": ... or None, "after": ... or None, "most"}. Or {"allowed": [...], "now"}, of {"network", "allowed": True}."""
     blocking = server.lasting.blocking
     try:
         within = _network_or_none(arguments, "network")

@@ -1,6 +1,7 @@
 """`why`: all that is known of an id, a session, an address, a network or a recipient, and what undoes or changes it.
 
-    {"what", "kind", "found", "since", "blocks": [...], "never": [...], "hosts": [...], "sessions": [...], "older", "recipient", "look"}
+    {"what", "kind", "found", "since", "blocks": [...], "never": [...], "hosts": [...], "sessions": [...], "older",
+     "recipient", "look"}
 
 `since`: from when on refusals are remembered. `older`: sessions that are known beside those that are told. `look`: what to do
 when this is not enough. Times are seconds since the epoch.
