@@ -64,12 +64,13 @@ class NeverBlock:
         return None
 
     def touching(self, network: Network) -> list[Never]:
-        """All that shares an address with `network`."""
-        return [
+        """All that shares an address with `network`, each once."""
+        touching = (
             never
             for prefixes in self._sources.values()
             for never in (*prefixes.covering(network), *prefixes.within(network))
-        ]
+        )
+        return list(dict.fromkeys(touching))
 
     def __iter__(self) -> Iterator[Never]:
         for prefixes in list(self._sources.values()):
