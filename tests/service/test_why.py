@@ -61,7 +61,9 @@ class TestWhy(Asking):
             answer = await self.ask(server, "why", what=what)
             self.assertEqual((answer["kind"], answer["found"]), ("session", True))
             (session,) = answer["sessions"]
-            self.assertEqual((session["session"], session["peer"], session["ended"]), (id_, "127.0.0.1", "bad-recipients"))
+            self.assertEqual(
+                (session["session"], session["peer"], session["ended"]), (id_, "127.0.0.1", "bad-recipients")
+            )
             self.assertEqual(session["heard"], str(codes.TOO_MANY_BAD_RECIPIENTS))
             self.assertEqual(session["change"], "[conduct] bad_recipients")
             (refusal,) = session["refusals"]
@@ -132,7 +134,13 @@ class TestBan(Asking):
     async def test_entries_of_another_server_keep_what_they_say(self):
         """Reason, evidence, expiry and id; whose they were before is said by the file's name."""
         server = self.start()
-        entry = {"id": "BCDF0001", "network": "192.0.2.0/24", "reason": "spam", "evidence": "7 of 9", "origin": "operator"}
+        entry = {
+            "id": "BCDF0001",
+            "network": "192.0.2.0/24",
+            "reason": "spam",
+            "evidence": "7 of 9",
+            "origin": "operator",
+        }
         entry |= {"since": NOW - 60, "expiry": NOW + 60, "relapse": 2}
         gone = {**entry, "id": "BCDF0002", "network": "198.51.100.0/24", "expiry": NOW - 1}
         (told,) = await self.ask(server, "ban", blocks=[entry, gone], source="other.json")

@@ -9,8 +9,8 @@ next to nothing. BUGS: a restart forgets it; the log does not. What a blocked ho
 a STARTTLS that was put off.
 """
 
-from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable, Iterator
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import attrs
@@ -26,6 +26,7 @@ from twistedmx.setting import at_least, setting
 _INNOCENT: Final = frozenset(
     (Reason.QUIT, Reason.LOST, Reason.ABANDONED, Reason.SHUTDOWN, Reason.NOBODY_ACCEPTED, Reason.ACCEPTED)
 )
+_HOST_BITS: Final = {4: 32, 6: 64}
 _HOST: Final = 500  # octets of a host's counts
 
 
@@ -179,9 +180,13 @@ class Trail:
 
     def of_hosts(self, network: Network) -> tuple[list[HostTrail], list[SessionTrail]]:
         """What is known of the hosts in `network`, or that it is in; the newest last."""
-        names = {host.host for host in self._hosts if _is_in(host.host, network)}
-        hosts = sorted((host for host in self._hosts if host.host in names), key=lambda host: host.last)
-        return hosts, _in_order(session for session in self._sessions if session.host in names)
+        if network.prefixlen >= _HOST_BITS[network.version]:
+            one = self._hosts.get(host_of(str(network.network_address)))
+            hosts = [] if one is None else [one]
+        else:
+            hosts = sorted(_within(self._hosts, network), key=lambda host: host.last)
+        kept = (self._sessions.get((id_, host.host)) for host in hosts for id_ in host.kept)
+        return hosts, _in_order(session for session in kept if session is not None)
 
     def of_recipient(self, address: bytes) -> list[SessionTrail]:
         """Sessions in which something was refused for this address, in any case of its letters; the newest last."""
@@ -202,12 +207,13 @@ def _in_order(sessions: Iterable[SessionTrail]) -> list[SessionTrail]:
     return sorted(sessions, key=lambda session: session.last)
 
 
-def _is_in(host: str, network: Network) -> bool:
-    """Whether a host shares an address with `network`."""
-    first, _, _ = host.partition("/")
-    address = ip_address(first)
-    if address.version != network.version:
-        return False
-    bits = 64 if address.version == 6 else 0  # of a host, that are its own
-    shift = max(network.max_prefixlen - network.prefixlen, bits)
-    return int(address) >> shift == int(network.network_address) >> shift
+def _within(hosts: Iterable[HostTrail], network: Network) -> Iterator[HostTrail]:
+    """Those in a network that is wider than a host. By octets: `ipaddress` would take twenty times as long for fifty thousand."""
+    family, sign = (AF_INET, ".") if network.version == 4 else (AF_INET6, ":")
+    shift = network.max_prefixlen - network.prefixlen
+    prefix = int(network.network_address) >> shift
+    for host in hosts:
+        if sign in host.host:
+            address = inet_pton(family, host.host.removesuffix("/64"))
+            if int.from_bytes(address, "big") >> shift == prefix:
+                yield host
