@@ -5,6 +5,7 @@ import sqlite3
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from tests.service.test_reload import NOW, SETTINGS, ReloadCase
 from twistedmx.model.event import NetworkAllowed, NetworkNoLongerAllowed
@@ -214,6 +215,32 @@ class TestAllow(Asking):
         self.assertEqual(len(server.lasting.blocking.allowing.allowed), 1)
         await self.ask(server, "allow", networks=["10.0.0.0/7"], force=True)
         self.assertEqual(len(server.lasting.blocking.allowing.allowed), 2)
+
+    async def test_a_file_that_was_removed_is_written_anew(self):
+        """A tidy colleague must not shut out a partner at the next start."""
+        server = self.start()
+        await self.ask(server, "allow", networks=["192.0.2.0/24"])
+        await self.until(lambda: not server.lasting.blocking.store.waiting)
+        os.remove(os.path.join(self.folder, "data", "store.sqlite"))
+        await self.ask(server, "allow", networks=["198.51.100.0/24"])
+        await self.until(lambda: not server.lasting.blocking.store.waiting)
+        await server.stopService()
+        server = self.start()
+        self.assertEqual(len(server.lasting.blocking.allowing.allowed), 2)
+
+    async def test_what_is_too_many_after_a_restart_is_told(self):
+        """The setting was lowered; the rest is there, and stays in the file."""
+        server = self.start()
+        await self.ask(server, "allow", networks=["192.0.2.0/24", "198.51.100.0/24"])
+        await server.stopService()
+        self.write("mx.toml", SETTINGS + OPEN + "most_allowed = 1\n")
+        warnings = []
+        globalLogPublisher.addObserver(warnings.append)
+        self.addCleanup(globalLogPublisher.removeObserver, warnings.append)
+        server = self.start()
+        self.assertEqual(len(server.lasting.blocking.allowing.allowed), 1)
+        words = [formatEvent(each) for each in warnings if each["log_level"] is LogLevel.warn]
+        self.assertTrue(any("a network that was allowed is left out: as many" in each for each in words), words)
 
     async def test_a_time_is_over_by_itself(self):
         """It is told, and nothing of it stays on disk."""

@@ -57,7 +57,8 @@ class Allowed:
         """Take in one, as from storage. Raises ValueError with words for the operator when there are too many."""
         if self._table.get(allowance.network) is None and len(self._table) >= self.settings.most_allowed:
             raise ValueError(
-                f"{len(self._table)} networks are allowed already ([blocklist] most_allowed); take some back, or raise it"
+                f"as many networks are allowed as may be ([blocklist] most_allowed is {self.settings.most_allowed}); take some "
+                "back, or raise it"
             )
         self._table[allowance.network] = allowance
         self._never.put(Never(network=allowance.network, source=OPERATOR))

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FOR_EVER: Final = 1e10  # seconds: three hundred years
-_AT_ONCE: Final = 5000  # entries in an answer: of a million it takes a tenth of a second, two at the longest (benchmarks/blocklist.py)
+_AT_ONCE: Final = (
+    5000  # entries in an answer: of a million it takes a tenth of a second or two (benchmarks/blocklist.py)
+)
 _OCTETS_AT_ONCE: Final = 4_000_000  # of their texts, which as JSON may be six times as long
 _SHOWN: Final = 20  # blocks that a network which is allowed has in it; faults of a list
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from twistedmx.service.server import Server
 
 _MOST: Final = 20  # sessions, and entries of a network, that are told
-_MOST_AT_ONCE: Final = 500
+_MOST_AT_ONCE: Final = 200  # some megabytes of what peers said
 _session = re.compile(r"([0-9B-Z]{10})(?:\.\d+)?", re.ASCII)  # and a transaction's queue id
 _block = re.compile(r"[0-9B-Z]{8}", re.ASCII)
 # What a peer heard when its session ended so.
