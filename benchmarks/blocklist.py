@@ -1,4 +1,5 @@
-"""What a blocklist takes: memory, time to load, and time of a look-up, for hosts that are blocked and for those that are not.
+"""What a blocklist takes: memory, time to load, and time of a look-up, for hosts that are blocked and for those that are not; of a
+page of `list`, and of finding the sessions that a block hangs up on.
 
 python -m benchmarks.blocklist [--entries 1000000] [--json]
 """
@@ -8,18 +9,21 @@ import json
 import time
 import timeit
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from itertools import cycle
 from random import Random
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import Network
+from twistedmx.net.connections import Connections
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 
 ENTRIES = 1_000_000
 LOOK_UPS = 50_000
 RUNS = 5
+PAGE = 5000  # as the control socket tells them
 # How many of a hundred have which length: mostly hosts (/32, /64), beside networks as drop lists have them.
 LENGTHS_4 = {32: 60, 24: 10, 23: 1, 22: 2, 21: 1, 20: 1, 19: 1, 18: 1, 17: 1, 16: 2}
 LENGTHS_6 = {64: 10, 56: 2, 48: 4, 44: 1, 40: 1, 36: 1, 32: 1}
@@ -85,6 +89,8 @@ def measure(entries: int) -> dict[str, float]:
             if chosen:
                 rows[f"look-up, {title}, {family}, microseconds"] = look_up(blocklist, chosen)
     rows["a new block when the list is full, microseconds"] = new_block(blocklist)
+    rows |= pages(blocklist)
+    rows |= hang_up()
     return rows
 
 
@@ -107,6 +113,34 @@ def new_block(blocklist: Blocklist) -> float:
     for host in hosts:
         blocklist.block(host, reason="bad-recipients", evidence=EVIDENCE, origin="conduct")
     return (time.perf_counter() - began) / len(hosts) * 1e6
+
+
+def pages(blocklist: Blocklist) -> dict[str, float]:
+    """`list`, page by page: milliseconds of the longest, and seconds of all."""
+    longest, after, began = 0.0, None, time.perf_counter()
+    while True:
+        one = time.perf_counter()
+        _, after = blocklist.page(after, PAGE)
+        longest = max(longest, time.perf_counter() - one)
+        if after is None:
+            break
+    return {
+        f"a page of {PAGE} at the longest, milliseconds": longest * 1e3,
+        "all pages, seconds": time.perf_counter() - began,
+    }
+
+
+def hang_up() -> dict[str, float]:
+    """Microseconds to find the sessions of a host and of a network, among those of ten thousand hosts."""
+    connections = Connections()
+    for number in range(10_000):
+        connections.add(object(), f"10.{number >> 8}.{number & 255}.1")
+    rows = {}
+    for text in ("10.3.7.1/32", "10.3.7.0/24"):
+        network = IPv4Network(text)
+        took = min(timeit.repeat(partial(connections.in_network, network), number=100, repeat=RUNS)) / 100
+        rows[f"sessions of {text} among 10,000, microseconds"] = took * 1e6
+    return rows
 
 
 def main() -> None:

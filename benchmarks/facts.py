@@ -24,6 +24,7 @@ from twistedmx.report.lines import Lines
 from twistedmx.report.log import Log, LogSettings
 from twistedmx.report.prometheus import Gauges, registry_of
 from twistedmx.report.stream import Stream, Subscriber
+from twistedmx.report.trail import Trail, TrailSettings
 from twistedmx.smtp import codes
 from twistedmx.smtp.path import parse_path
 
@@ -118,6 +119,7 @@ def measure(seconds: float) -> dict[str, float]:
         "a log of text, gathered, into /dev/null": (_log("text", gathered),),
         "counters": (counters,),
         "a log of text into nowhere, and counters": (_log("text", _nowhere), counters),
+        "the trail": (Trail(TrailSettings(), lambda address: False, AT),),
     }
     rows = {CALIBRATION: cpu_of(rejected_rcpt(), seconds)}
     for refused, name in ((None, "a session with a message"), (GUESSES, "a session with 41 refused in 9 transactions")):

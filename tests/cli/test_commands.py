@@ -11,9 +11,12 @@ from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
 from twistedmx.cli.where import CONFIG
+from twistedmx.model.verdict import Reason
 from twistedmx.net.control import Refused
+from twistedmx.report.meanings import MEANINGS
 from twistedmx.settings import Settings, settings_from
 from twistedmx.settings.dangers import backlog_is_cut
+from twistedmx.smtp import codes
 
 ANN = {
     "address": "ann@example.org",
@@ -66,6 +69,54 @@ GUESSER = {
     "expiry": 1_795_219_800.0,
     "relapse": 0,
 }
+CONDEMNED = {**GUESSER, "network": "192.0.2.9/32", "reason": "bad-recipients", "evidence": "", "origin": "conduct"}
+PARTNER = {
+    "network": "192.0.2.0/24",
+    "source": "operator",
+    "evidence": "our partner's servers",
+    "since": 1_795_176_600.0,
+    "expiry": 1_795_781_400.0,
+    "within": [CONDEMNED],
+    "more": False,
+    "around": [],
+}
+HUNG_UP = {
+    "what": "qj7rk3twn1",
+    "found": True,
+    "blocks": [
+        {
+            **GUESSER,
+            "holds": True,
+            "heard": "554 No SMTP service for 192.0.2.0: it is blocked; if you think that is wrong, tell our postmaster the id "
+            "7KW3PQ2N",
+            "undo": "twistedmx unban 7KW3PQ2N",
+        }
+    ],
+    "sessions": [
+        {
+            "session": "QJ7RK3TWN1",
+            "peer": "192.0.2.9",
+            "helo": "mail.example.net",
+            "last": 1_795_176_609.0,
+            "ended": "bad-recipients",
+            "meaning": MEANINGS[Reason.BAD_RECIPIENTS].sentence,
+            "heard": str(codes.TOO_MANY_BAD_RECIPIENTS),
+            "change": MEANINGS[Reason.BAD_RECIPIENTS].change,
+            "refusals": [
+                {
+                    "at": 1_795_176_607.0,
+                    "what": "recipient",
+                    "recipients": ["sales@example.org", "info@example.org"],
+                    "count": 2,
+                    "reason": "unknown-mailbox",
+                    "meaning": MEANINGS[Reason.UNKNOWN_MAILBOX].sentence,
+                    "heard": str(codes.NO_SUCH_MAILBOX),
+                    "change": MEANINGS[Reason.UNKNOWN_MAILBOX].change,
+                }
+            ],
+        }
+    ],
+}
 FOR_EVER = {**GUESSER, "id": "Z8D4MXTB", "network": "203.0.113.7/32", "evidence": "", "expiry": None}
 
 
@@ -78,10 +129,11 @@ class TestExamples(Calling):
             status=STATUS,
             rcpt=lambda arguments: known.get(arguments["address"], BOB),
             reload=changed,
-            ban=GUESSER,
+            ban=[GUESSER],
             unban=GUESSER,
-            why={"block": GUESSER, "undo": "twistedmx unban 7KW3PQ2N"},
-            list={"blocks": [FOR_EVER], "more": False},
+            allow=[PARTNER],
+            why=HUNG_UP,
+            list={"blocks": [FOR_EVER], "next": None},
         )
         path = self.write('host = "mx.example.org"\ndata = "."\n')
         (danger,) = backlog_is_cut(8192, FakeMachine().machine())

@@ -71,6 +71,54 @@ class BlocklistTests(Life):
         _, lines = server.stop()
         self.assertIn("reason=bad-recipients origin=conduct relapse=0", "\n".join(lines))
 
+    def test_a_postmaster_who_quotes_his_id_is_answered_and_let_in(self) -> None:
+        """From the refusal to the command that undoes it, and to a network that nobody blocks any more."""
+        server = self.start()
+        guesser = self.client()
+        guesser.ehlo()
+        guesser.mail("me@example.com")
+        numbers = count()
+        while guesser.rcpt(f"guess{next(numbers)}@example.org")[0] != 421:
+            pass
+        self.asked("ban", "127.0.0.1", "--for", "1h")
+        block = self.greeting().split()[-1]
+        told = self.asked("why", block.lower())
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("hung up: bad-recipients: ", told.stdout)
+        self.assertIn(f"undo: twistedmx unban {block}", told.stdout)
+        (session,) = json.loads(self.asked("why", "127.0.0.1", "--json").stdout)[0]["sessions"]
+        told = self.asked("why", session["session"].lower(), "guess1@example.org")
+        self.assertIn(f"session {session['session']}: client 127.0.0.1", told.stdout)
+        self.assertIn(f"change: write the line `guess1@example.org` into {self.table}", told.stdout)
+        self.assertEqual(self.asked("why", "0123456789").returncode, 1)
+        told = self.asked("allow", "127.0.0.0/24", "--evidence", "a partner")
+        self.assertIn("holds no longer: 127.0.0.1/32: blocked until", told.stdout)
+        self.assertTrue(self.greeting().startswith("220 "))
+        server.stop()
+        self.start()
+        self.assertTrue(self.greeting().startswith("220 "))
+        self.assertIn("127.0.0.0/24: never blocked (operator: a partner)", self.asked("list", "--allowed").stdout)
+        self.assertEqual(self.asked("allow", "--remove", "127.0.0.0/24").returncode, 0)
+        self.assertTrue(self.greeting().startswith("554 "))
+
+    def test_lists_go_from_one_server_to_another(self) -> None:
+        """More than a page and more than a request, in every format that is read."""
+        self.start()
+        networks = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(6000)]
+        drop = self.folder / "drop.txt"
+        drop.write_text("\n".join(networks), encoding="ascii")
+        done = self.asked("ban", "--from", str(drop), "--for", "ever", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        blocks = json.loads(done.stdout)
+        self.assertEqual((len(blocks), blocks[0]["origin"]), (6000, "import drop.txt"))
+        for format in ("plain", "json", "json-lines"):
+            path = self.folder / f"list.{format}"
+            self.assertEqual(self.asked("list", "--format", format, "--to", str(path)).returncode, 0)
+            self.assertEqual(path.read_text(encoding="utf-8").count("/24"), 6000)
+            done = self.asked("ban", "--from", str(path), "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual({each["id"] for each in json.loads(done.stdout)}, {each["id"] for each in blocks})
+
     def test_what_should_not_be_blocked_is_told_with_the_way_around(self) -> None:
         """A slip of the operator's must not cut off half the world."""
         self.settings()

@@ -17,10 +17,12 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.fuzz import EXAMPLES
 from twistedmx.model.block import Block
 from twistedmx.policy.block_files import (
+    json_array_lines,
     json_lines,
     list_lines,
     nftables_lines,
     parse_json,
+    parse_json_array,
     parse_list,
     postfix_lines,
     spared,
@@ -123,6 +125,32 @@ class TestJson(SynchronousTestCase):
             self.assertIn(words, fault)
 
 
+class TestJsonArray(SynchronousTestCase):
+    def test_what_is_written_can_be_read(self):
+        """Every field of every entry, of none as well; and it is JSON to every other program."""
+        for blocks in (BLOCKS, BLOCKS[:1], ()):
+            text = "\n".join(json_array_lines(blocks))
+            self.assertEqual(parse_json_array(text).found, blocks)
+            self.assertEqual(len(json.loads(text)), len(blocks))
+
+    def test_it_may_be_written_over_many_lines_and_may_have_networks_alone(self):
+        """As a script of the operator's writes it, or a list of a provider's networks."""
+        text = "\ufeff" + json.dumps(["192.0.2.0/24", json.loads(next(json_lines(BLOCKS[1:])))], indent=2)
+        self.assertEqual(parse_json_array(text).found, (BLOCKS[0].network, BLOCKS[1]))
+
+    def test_each_fault_names_the_entry(self):
+        """The line would say nothing of an array."""
+        parsed = parse_json_array('["192.0.2.0/24", "mail.example.org", 7, {"network": "192.0.2.1"}]')
+        self.assertEqual((len(parsed.found), parsed.faulty), (1, 3))
+        self.assertTrue(parsed.faults[0].startswith("entry 2: 'mail.example.org' is neither"), parsed.faults)
+        self.assertTrue(parsed.faults[1].startswith("entry 3: '7' is not an object"), parsed.faults)
+        self.assertEqual(parsed.faults[2], "entry 4: has no id")
+        for text in ("", "{}", "[1,", "[" * 90_000, '"[]"'):
+            parsed = parse_json_array(text)
+            self.assertEqual((parsed.found, parsed.faulty), ((), 1))
+            self.assertTrue(parsed.faults[0].startswith("is not a JSON array: "), parsed.faults)
+
+
 _line = some.text() | some.from_regex(r"[0-9a-f.:/;# ]{0,30}", fullmatch=True)
 _value = some.none() | some.booleans() | some.integers() | some.floats() | some.text() | some.lists(some.integers())
 _fields = ["id", "network", "reason", "evidence", "origin", "since", "expiry", "relapse", "other"]
@@ -172,12 +200,23 @@ class TestAnything(SynchronousTestCase):
         self.assertEqual(parse_json(json_lines(parsed.found)).found, parsed.found)
 
     @EXAMPLES
+    @given(some.lists(_line.map(json.dumps) | _object | some.recursive(_value, some.lists).map(json.dumps)))
+    def test_any_entries_as_an_array(self, entries):
+        """The same of an array, whatever is in it; and of any text."""
+        parsed = parse_json_array(f"[{','.join(entries)}]")
+        self.check(parsed, entries)
+        blocks = tuple(each for each in parsed.found if isinstance(each, Block))
+        self.assertEqual(parse_json_array("\n".join(json_array_lines(blocks))).found, blocks)
+        for text in entries:
+            self.check(parse_json_array(text), json.loads(text) if text.startswith("[") else [text])
+
+    @EXAMPLES
     @given(_some_blocks, some.floats(0, 1e12))
     def test_any_entries_can_be_written(self, blocks, now):
         """What strangers said stands in no file of another program's language, and no line has two."""
         settings = BlocklistSettings()
         nft, postfix = list(nftables_lines(blocks, now)), list(postfix_lines(blocks, settings.text_for))
-        for line in (*nft, *postfix, *list_lines(blocks), *json_lines(blocks)):
+        for line in (*nft, *postfix, *list_lines(blocks), *json_lines(blocks), *json_array_lines(blocks)):
             self.assertTrue(line.isprintable(), line)
         self.assertEqual(len(postfix), len(blocks) + 1)
         networks = [ip_network(text) for line in nft for text in re.findall(r"[{,] ([0-9a-f.:]+/\d+)", line)]

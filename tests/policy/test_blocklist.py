@@ -348,6 +348,52 @@ class TestTold(Blocks):
         self.assertEqual(self.told, [])
 
 
+class TestForgotten(Blocks):
+    def test_who_stores_them_is_told_what_was_evicted_and_what_is_remembered_no_more(self):
+        """Or they would come back at a start, and the file would grow for ever."""
+        forgotten = []
+        self.build(attrs.evolve(SETTINGS, most=2))
+        self.blocklist.on_forget = forgotten.append
+        first, second = self.block("192.0.2.1", seconds=60), self.block("192.0.2.2", seconds=DAY)
+        self.block("192.0.2.3", seconds=2 * DAY)
+        self.assertEqual(forgotten, [first.id])
+        self.clock.advance(DAY + SETTINGS.remember + 60)
+        self.blocklist.sweep()
+        self.assertEqual(forgotten, [first.id, second.id])
+
+    def test_what_goes_while_all_is_written_down_does_not_come_any_more(self):
+        """It would be kept after all."""
+        blocks = [self.block(f"192.0.2.{number}") for number in range(3)]
+        coming = self.blocklist.with_remembered()
+        self.assertEqual(next(coming), blocks[0])
+        self.blocklist.remove(blocks[1].network)
+        self.assertEqual(list(coming), [blocks[2]])
+
+
+class TestPages(Blocks):
+    def test_those_that_hold_come_page_by_page(self):
+        """A page of expired entries has none, and is not the last."""
+        for number in range(4):
+            self.block(f"192.0.2.{number}", seconds=60)
+        kept = [self.block(f"192.0.2.{number}", seconds=DAY) for number in (4, 5)]
+        self.clock.advance(60)
+        told, after, pages = [], None, 0
+        while True:
+            blocks, after = self.blocklist.page(after, 2)
+            told += blocks
+            pages += 1
+            if after is None:
+                break
+        self.assertEqual((told, pages), (kept, 4))
+
+    def test_what_is_known_of_an_address_is_told_whether_it_holds_or_not(self):
+        """`why` says that it was blocked, and what a relapse would be."""
+        host, network = self.block(seconds=60), self.block(NETWORK, seconds=DAY)
+        self.clock.advance(60)
+        self.assertEqual(self.blocklist.about(HOST), [host, network])
+        self.assertEqual(self.blocklist.about(NETWORK), [network])
+
+
 class TestRemove(Blocks):
     def test_it_and_its_relapses_are_forgotten(self):
         """The operator pardons."""
@@ -377,7 +423,8 @@ class TestList(Blocks):
         texts = [str(block.network) for block in self.blocklist]
         self.assertEqual(texts, ["192.0.2.0/24", "192.0.2.9/32", "192.0.2.1/32", "2001:db8::/64"])
         self.assertEqual(
-            [str(block.network) for block in self.blocklist.within(NETWORK)][1:], ["192.0.2.1/32", "192.0.2.9/32"]
+            [str(block.network) for block in self.blocklist.page(None, 9, NETWORK)[0]][1:],
+            ["192.0.2.1/32", "192.0.2.9/32"],
         )
 
     def test_changes_meanwhile_do_no_harm(self):

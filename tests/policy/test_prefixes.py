@@ -84,6 +84,34 @@ class TestNetworks(SynchronousTestCase):
         around = sorted((each for each in same if each.supernet_of(asked)), key=lambda each: -each.prefixlen)
         self.assertEqual(list(table.covering(asked)), around)
 
+    @EXAMPLES
+    @given(some.lists(_networks), some.integers(1, 5), some.none() | _networks, some.sets(_networks))
+    def test_page_after_page_gives_all_in_one_order_whatever_goes_meanwhile(self, networks, most, within, removed):
+        """A list of a million is told some thousands at a time, while entries come and go."""
+        table = table_of(networks)
+        wanted = [
+            each for each in table if within is None or (each.version == within.version and each.subnet_of(within))
+        ]
+        wanted.sort(key=lambda each: (each.version, each.prefixlen, each.network_address))
+        told, after = [], None
+        while page := table.page(after, most, within):
+            self.assertLessEqual(len(page), most)
+            told += page
+            after = page[-1]
+            if after in removed:
+                table.pop(after)  # who goes on behind it finds the place all the same
+        self.assertEqual(told, wanted)
+
+    def test_pages_of_many_are_whole(self):
+        """What is above a bound guessed from a sample is left for later, and left out never."""
+        networks = [IPv4Network((number * 2_654_435_761 % 2**32, 32)) for number in range(5_000)]
+        table, told, after = table_of(networks), [], None
+        while page := table.page(after, 100):
+            self.assertLessEqual(len(page), 100)
+            told += page
+            after = page[-1]
+        self.assertEqual(told, sorted(networks))
+
     def test_exactly_one_is_got(self):
         """Not the one around it."""
         table = table_of([IPv4Network("192.0.2.0/24")])

@@ -4,6 +4,7 @@ from ipaddress import ip_network
 
 import attrs
 
+from twistedmx.model.allowance import Allowance
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import (
@@ -11,7 +12,9 @@ from twistedmx.model.event import (
     BackendRecovered,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkAllowed,
     NetworkBlocked,
+    NetworkNoLongerAllowed,
     NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
@@ -81,6 +84,9 @@ BLOCK = Block(
 )
 BLOCKED = NetworkBlocked(at=AT, block=BLOCK)
 UNBLOCKED = NetworkUnblocked(at=AT, block=attrs.evolve(BLOCK, expiry=None))
+ALLOWANCE = Allowance(network=ip_network("192.0.2.0/24"), evidence="a partner", since=AT, expiry=AT + 3600)
+ALLOWED = NetworkAllowed(at=AT, allowance=ALLOWANCE)
+NO_LONGER_ALLOWED = NetworkNoLongerAllowed(at=AT, allowance=attrs.evolve(ALLOWANCE, expiry=None), expired=False)
 SESSION = SessionEnded(
     at=AT,
     session="0123456789",
@@ -112,6 +118,8 @@ EVENTS = (
     NOBODY,
     BLOCKED,
     UNBLOCKED,
+    ALLOWED,
+    NO_LONGER_ALLOWED,
     SESSION,
     LOADED,
     KEPT,

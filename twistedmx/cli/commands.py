@@ -2,12 +2,26 @@
 
 from typing import Final
 
-from twistedmx.cli.ban import BAN, LIST, UNBAN, WHY
+from twistedmx.cli.allow import ALLOW
+from twistedmx.cli.ban import BAN, UNBAN
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
+from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
+from twistedmx.cli.why import WHY
 
-COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST)
+COMMANDS: Final[tuple[Command, ...]] = (
+    CHECK_CONFIG,
+    SETTINGS,
+    RCPT,
+    STATUS,
+    RELOAD,
+    BAN,
+    UNBAN,
+    ALLOW,
+    WHY,
+    LIST,
+)

@@ -6,6 +6,7 @@ so that one leads to the other.
 
 import attrs
 
+from twistedmx.model.allowance import Allowance
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Peer, Tls
@@ -163,6 +164,23 @@ class NetworkUnblocked:
 
 
 @attrs.frozen(kw_only=True)
+class NetworkAllowed:
+    """The operator keeps a network out of the blocklist, from now on or differently than before."""
+
+    at: float
+    allowance: Allowance
+
+
+@attrs.frozen(kw_only=True)
+class NetworkNoLongerAllowed:
+    """It may be blocked again: the operator said so, or its time was over (`expired`)."""
+
+    at: float
+    allowance: Allowance
+    expired: bool
+
+
+@attrs.frozen(kw_only=True)
 class SubscriberDropped:
     """A subscriber of events failed, and hears no more. `at`: of the event that it failed at."""
 
@@ -185,5 +203,7 @@ Event = (
     | BackendRecovered
     | NetworkBlocked
     | NetworkUnblocked
+    | NetworkAllowed
+    | NetworkNoLongerAllowed
     | SubscriberDropped
 )

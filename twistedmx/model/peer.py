@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Final
 
 import attrs
@@ -43,6 +44,13 @@ def canonical_address(text: str) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)  # RFC 4291 2.5.5.2
     return str(address)
+
+
+def host_of(address: str) -> str:
+    """The host at an address: an IPv4 address, or the /64 that an IPv6 address is in (RFC 4291 2.5.4), as "2001:db8::/64"."""
+    if ":" not in address:
+        return address
+    return f"{inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:8] + bytes(8))}/64"
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from twistedmx.model.peer import Peer
+from twistedmx.model.peer import Network, Peer
+from twistedmx.net.connections import Connections
 from twistedmx.net.entrance import Entrance
 from twistedmx.net.peers import peer_at
 from twistedmx.net.shell import Shell
@@ -37,7 +38,7 @@ class ServerFactory(Factory):
         self.wheel = wheel
         self.tls = tls
         self.turns = Turns(site.ports.clock)
-        self.connections: set[Shell | Entrance] = set()
+        self.connections = Connections()
         self.turned_away = 0
         self._stopping = False
         self._grace = Deadline(self._hurry)
@@ -71,18 +72,22 @@ class ServerFactory(Factory):
                 return TurnedAway(None if secure else blocklist.refusal(block, peer.address))
         return Shell(self, secure=secure, peer=peer)
 
-    def hang_up(self) -> None:
-        """Close the sessions of those who are blocked now."""
+    def hang_up(self, network: Network | None = None) -> None:
+        """Close the sessions of those who are blocked now: of those in `network`, or of all."""
         blocklist = self.site.blocklist
         if blocklist is None:
             return
-        for connection in list(self.connections):
+        for connection in list(self.connections) if network is None else self.connections.in_network(network):
             block = blocklist.find(connection.address) if connection.address else None
             if block is not None:
                 try:
                     connection.turn_away(blocklist.parting(block, connection.address))
                 except Exception:
                     self._log.failure("a session failed when it was blocked")
+
+    def met(self, connection: Shell, peer: Peer) -> None:
+        """A session begins with `peer`, who is its client unless he may speak for others (XCLIENT)."""
+        self.connections.add(connection, "" if peer.among(self.site.xclient_from) else peer.address)
 
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""

@@ -48,10 +48,10 @@ class Shell(Conversation):
     def connectionMade(self) -> None:
         """A peer is there."""
         factory = self._factory
-        factory.connections.add(self)
         transport = self.transport
         if self._peer is None:
             self._peer = peer_at(transport.getPeer())
+        factory.met(self, self._peer)
         self._session = factory.session(self._peer, secure=self._secure)
         self._receiver = Receiver(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
@@ -89,7 +89,7 @@ class Shell(Conversation):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The peer is gone."""
-        self._factory.connections.discard(self)
+        self._factory.connections.discard(self, self._peer.address if self._peer is not None else "")
         self._patience.end()
         self._end(None, self._wordless or Reason.LOST)
         self._patience.forget()

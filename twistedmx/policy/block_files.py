@@ -1,4 +1,4 @@
-"""Blocklists as files: lists of networks and JSON lines in and out; a set of nftables and a table of Postfix out.
+"""Blocklists as files: lists of networks, JSON lines and JSON arrays in and out; a set of nftables and a table of Postfix out.
 
 Text alone: what is read is judged by `Blocklist.check`, and what is written is for others, who know of no never-block list: give
 them `spared` blocks. Faults name their line, and of many the first are told. `write_whole` is for a thread: it waits for the disk.
@@ -45,7 +45,8 @@ _FIELDS: Final[dict[str, tuple[tuple[type, ...], str, Any]]] = {
 
 @attrs.frozen(kw_only=True)
 class Parsed(Generic[T]):
-    """What a file says. `faults`: each "line 3: what is wrong", for the operator, at most 20. `faulty`: how many lines are."""
+    """What a file says. `faults`: each "line 3: what is wrong", for the operator, at most 20. `faulty`: how many lines, or entries
+    of an array, are."""
 
     found: tuple[T, ...]
     faults: tuple[str, ...]
@@ -54,12 +55,25 @@ class Parsed(Generic[T]):
 
 def parse_list(lines: Iterable[str]) -> Parsed[Network]:
     """One address or network a line, as drop lists are; "#" and ";" begin a comment. Each network once."""
-    return _parsed(lines, lambda line: network_of(_comment.split(line, maxsplit=1)[0].strip()), _comment)
+    found = ((place, line) for place, line in _lines(lines) if _comment.match(line) is None)
+    return _parsed(found, lambda line: network_of(_comment.split(line, maxsplit=1)[0].strip()))
 
 
 def parse_json(lines: Iterable[str]) -> Parsed[Block]:
     """One object a line, with the fields of Block. Each is to be judged, and may get another id, by `Blocklist.add`."""
-    return _parsed(lines, _block_in, None)
+    return _parsed(_lines(lines), lambda line: block_of(_said_in(line)))
+
+
+def parse_json_array(text: str) -> Parsed[Block | Network]:
+    """One array of such objects, or of networks as strings, over any number of lines; its faults name the entry by its number."""
+    try:
+        entries = json.loads(text.removeprefix("\ufeff"))
+        if not isinstance(entries, list):
+            raise ValueError("it is no array")
+    except (ValueError, RecursionError) as wrong:
+        return Parsed(found=(), faults=(f"is not a JSON array: {ascii(str(wrong))[1:-1][:_SHOWN]}",), faulty=1)
+    places = ((f"entry {number}", entry) for number, entry in enumerate(entries, 1))
+    return _parsed(places, lambda entry: network_of(entry) if isinstance(entry, str) else block_of(entry))
 
 
 def list_lines(blocks: Iterable[Block]) -> Iterator[str]:
@@ -73,6 +87,16 @@ def json_lines(blocks: Iterable[Block]) -> Iterator[str]:
     """As `parse_json` reads it."""
     for block in blocks:
         yield json.dumps(attrs.asdict(block, recurse=False) | {"network": str(block.network)})
+
+
+def json_array_lines(blocks: Iterable[Block]) -> Iterator[str]:
+    """As `parse_json_array` reads it: an entry a line."""
+    before = "["
+    for line in json_lines(blocks):
+        yield before
+        before = f"{line},"
+    yield before.removesuffix(",")
+    yield "]"
 
 
 def nftables_lines(blocks: Iterable[Block], now: float) -> Iterator[str]:
@@ -140,34 +164,43 @@ def write_whole(path: str, lines: Iterable[str]) -> None:
         os.close(opened)
 
 
-def _parsed(lines: Iterable[str], parse: Callable[[str], T], comment: "re.Pattern[str] | None") -> Parsed[T]:
-    """Each line that has something in it, parsed. A file may begin with a byte order mark."""
-    found: dict[T, None] = {}
-    faults: list[str] = []
-    faulty = 0
+def _lines(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each line that has something in it, and where it is. A file may begin with a byte order mark."""
     for number, line in enumerate(lines, 1):
         line = (line.removeprefix("\ufeff") if number == 1 else line).strip()
-        if not line or (comment is not None and comment.match(line)):
-            continue
+        if line:
+            yield f"line {number}", line
+
+
+def _parsed(found: Iterable[tuple[str, Any]], parse: Callable[[Any], T]) -> Parsed[T]:
+    """Each thing parsed. `found`: where it is, and what it is."""
+    parsed: dict[T, None] = {}
+    faults: list[str] = []
+    faulty = 0
+    for place, thing in found:
         try:
-            if len(line) > _LONGEST:
-                raise ValueError(f"{_shown(line)} is longer than {_LONGEST} characters")
-            found[parse(line)] = None
+            if isinstance(thing, str) and len(thing) > _LONGEST:
+                raise ValueError(f"{_shown(thing)} is longer than {_LONGEST} characters")
+            parsed[parse(thing)] = None
         except ValueError as wrong:
             faulty += 1
             if len(faults) < _TOLD:
-                faults.append(f"line {number}: {wrong}")
-    return Parsed(found=tuple(found), faults=tuple(faults), faulty=faulty)
+                faults.append(f"{place}: {wrong}")
+    return Parsed(found=tuple(parsed), faults=tuple(faults), faulty=faulty)
 
 
-def _block_in(line: str) -> Block:
+def _said_in(line: str) -> Any:
     """Raises ValueError with words for the operator."""
     try:
-        said = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError) as wrong:
         raise ValueError(f"{_shown(line)} is not JSON: {str(wrong)[:_SHOWN]}") from None
+
+
+def block_of(said: Any) -> Block:
+    """Of what JSON has said. Raises ValueError with words for the operator."""
     if not isinstance(said, dict):
-        raise ValueError(f"{_shown(line)} is not an object with the fields {', '.join(_FIELDS)}")
+        raise ValueError(f"{_shown(str(said))} is not an object with the fields {', '.join(_FIELDS)}")
     if unknown := [name for name in said if name not in _FIELDS]:
         raise ValueError(f"has a field {_shown(unknown[0])}; there are {', '.join(_FIELDS)}")
     values: dict[str, Any] = {}

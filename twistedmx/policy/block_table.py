@@ -12,7 +12,7 @@ from typing import Final
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import Network
-from twistedmx.policy.block_record import expiry_of, packed, unpacked
+from twistedmx.policy.block_record import expiry_of, id_of, packed, unpacked
 from twistedmx.policy.expiries import Expiries, minute_of
 from twistedmx.policy.prefixes import Prefixes
 from twistedmx.policy.records_by_id import RecordsById
@@ -52,9 +52,21 @@ class BlockTable:
         record = self._by_id.get(id_.encode()) if _is_id(id_) else None
         return None if record is None else unpacked(record)
 
-    def within(self, network: Network) -> list[Block]:
-        """All that hold whose networks are in `network`, in the order of their addresses."""
-        return [unpacked(record) for record in self._by_network.within(network) if self._holds(record)]
+    def about(self, network: Network) -> list[Block]:
+        """All whose networks have all of `network` in them, whether they hold or not; the smallest first."""
+        return [unpacked(record) for record in self._by_network.covering(network)]
+
+    def page(
+        self, after: Network | None, most: int, within: Network | None = None
+    ) -> tuple[list[Block], Network | None]:
+        """Those that hold behind `after`, at most `most`, and the network behind which to go on; None: these were the last.
+
+        In the order of `Prefixes.page`. There may be none, and yet more behind them, where all of a page have expired.
+        """
+        records = self._by_network.page(after, most, within)
+        if not records:
+            return [], None
+        return [unpacked(record) for record in records if self._holds(record)], unpacked(records[-1]).network
 
     def __iter__(self) -> Iterator[Block]:
         """All that hold, those of wider networks first, then in the order in which they came; as it is when this begins."""
@@ -63,8 +75,10 @@ class BlockTable:
                 yield unpacked(record)
 
     def with_expired(self) -> Iterator[Block]:
-        """All, in the same order."""
-        return map(unpacked, list(self._by_network))
+        """All, in the same order; what is removed or replaced meanwhile does not come any more."""
+        for record in list(self._by_network):
+            if self._by_id.get(id_of(record)) is record:
+                yield unpacked(record)
 
     def __len__(self) -> int:
         """With the expired."""
@@ -86,9 +100,9 @@ class BlockTable:
         self._drop(block)
         self._have_stale()
 
-    def drop_expired(self, until: float, most: int) -> int:
-        """Drop those that expired by `until`, a minute late at most. `most`: to be looked at. How many were dropped."""
-        dropped = 0
+    def drop_expired(self, until: float, most: int) -> list[str]:
+        """Drop those that expired by `until`, a minute late at most. `most`: to be looked at. The ids of those dropped."""
+        dropped: list[str] = []
         for expiries in (self._expiries, self._operators):
             for _ in range(most):
                 taken = expiries.take(until)
@@ -99,7 +113,7 @@ class BlockTable:
                     continue
                 if expiry_of(record) <= until:
                     self._drop(unpacked(record))
-                    dropped += 1
+                    dropped.append(taken[0].decode("ascii"))
                 else:
                     self._put_expiry(unpacked(record))
         return dropped

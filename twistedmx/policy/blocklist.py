@@ -8,7 +8,8 @@ are bounded in number: when there are `most`, the one nearest its expiry goes (t
 operator's never do.
 
 Counts keyed by recipient or by sender are no ground for an entry, and a network is one only when several of its hosts are:
-whoever calls `block` sees to that. Nothing here is on disk: `on_block` is told what to store, `add` takes what was stored.
+whoever calls `block` sees to that. Nothing here is on disk: `on_block` is told what to store, `on_forget` what not to store any
+more, `add` takes what was stored.
 Not for several threads at a time.
 """
 
@@ -23,14 +24,13 @@ from twistedmx.model.block import Block
 from twistedmx.model.peer import Network
 from twistedmx.policy.block_table import OPERATOR, BlockTable
 from twistedmx.policy.blocklist_settings import BlocklistSettings
-from twistedmx.policy.networks import host_or_wider, is_host, network_of
+from twistedmx.policy.networks import WIDEST, host_or_wider, is_host, is_too_wide, network_of
 from twistedmx.policy.never_block import NeverBlock
 from twistedmx.smtp.reply import Reply, reply
 
 _SETTINGS: Final = "[blocklist] never"  # sources of what is never blocked
 _LOOPBACK: Final = "loopback"
 _LOOPBACKS: Final = (network_of("127.0.0.0/8"), network_of("::1"))
-_WIDEST: Final = {4: 8, 6: 19}  # as much as one holder ever got
 
 
 class Blocklist:
@@ -38,14 +38,15 @@ class Blocklist:
 
     `never`: whom nobody blocks; more sources may be put into it. `proven`: whether the host at an address has a good record.
     `on_block`: told at once of each block that is new, was lengthened or became the operator's, so that it is stored, and open
-    sessions in its network are closed (those whose address `find` finds). `evicted`: how many went before their time because
-    there were too many.
+    sessions in its network are closed (those whose address `find` finds). `on_forget`: told the id of each that was evicted, or
+    is remembered no more. `evicted`: how many went before their time because there were too many.
     """
 
     def __init__(self, settings: BlocklistSettings, now: Callable[[], float], chance: Random) -> None:
         self.never = NeverBlock()
         self.proven: Callable[[str], bool] = lambda address: False
         self.on_block: Callable[[Block], None] = lambda block: None
+        self.on_forget: Callable[[str], object] = lambda id_: None
         self.evicted = 0
         self._now = now
         self._table = BlockTable(now, chance)
@@ -82,8 +83,8 @@ class Blocklist:
 
     def check(self, network: Network) -> None:
         """Raises ValueError with words for the operator if `network` should not be blocked."""
-        widest = _WIDEST[network.version]
-        if network.prefixlen < widest:
+        if is_too_wide(network):
+            widest = WIDEST[network.version]
             raise ValueError(
                 f"{network} is wider than a /{widest}, and most hosts in it are innocent; block parts of it, or force it"
             )
@@ -162,7 +163,10 @@ class Blocklist:
 
         `most`: of how many entries at a time. How many were dropped.
         """
-        dropped = self._table.drop_expired(self._now() - self._settings.remember, most)
+        forgotten = self._table.drop_expired(self._now() - self._settings.remember, most)
+        for id_ in forgotten:
+            self.on_forget(id_)
+        dropped = len(forgotten)
         while dropped < most and len(self._table) > self._settings.most and self._evict():
             dropped += 1
         return dropped
@@ -173,9 +177,19 @@ class Blocklist:
         """The entry that a peer was told of, in any case of its letters; it may have expired."""
         return self._table.by_id(id_)
 
-    def within(self, network: Network) -> list[Block]:
-        """All that hold whose networks are in `network`, in the order of their addresses."""
-        return self._table.within(host_or_wider(network))
+    def about(self, network: Network) -> list[Block]:
+        """All whose networks have all of `network` in them, the smallest first; some may have expired, or not hold for who is
+        never blocked."""
+        return self._table.about(host_or_wider(network))
+
+    def page(
+        self, after: Network | None, most: int, within: Network | None = None
+    ) -> tuple[list[Block], Network | None]:
+        """Those that hold behind `after`, at most `most`, and the network behind which to go on; None: these were the last.
+
+        The shorter prefixes first, then by address. There may be none, and yet more behind them. `within`: in this network alone.
+        """
+        return self._table.page(after, most, None if within is None else host_or_wider(within))
 
     def __iter__(self) -> Iterator[Block]:
         """All that hold, those of wider networks first, then in the order in which they came; as it is when this begins."""
@@ -236,6 +250,7 @@ class Blocklist:
         if evicted is None:
             return False
         self.evicted += evicted.holds(self._now())
+        self.on_forget(evicted.id)
         return True
 
 

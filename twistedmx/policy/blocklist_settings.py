@@ -83,6 +83,13 @@ class BlocklistSettings:
         precedent="fail2ban ignoreip, Postfix postscreen_access_list permit_mynetworks",
         validator=_are_networks,
     )
+    most_allowed: int = setting(
+        10_000,
+        unit="networks",
+        why="So many can be allowed with `twistedmx allow`; what is more is refused. Providers have some hundred networks each.",
+        precedent="Postfix postscreen_access_list, a file of any length",
+        validator=at_least(0),
+    )
     loopback: bool = setting(
         False,
         unit="",

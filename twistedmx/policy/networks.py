@@ -5,6 +5,7 @@ from typing import Final
 
 from twistedmx.model.peer import Network
 
+WIDEST: Final = {4: 8, 6: 19}  # as much as one holder ever got
 _HOST_BITS: Final = {4: 32, 6: 64}
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")  # RFC 4291 2.5.5.2: an IPv4 client of an IPv6 socket
 _SHOWN: Final = 60  # characters of what is none
@@ -36,6 +37,11 @@ def host_or_wider(network: Network) -> Network:
 def is_host(network: Network) -> bool:
     """Is it one host, or a part of one?"""
     return network.prefixlen >= _HOST_BITS[network.version]
+
+
+def is_too_wide(network: Network) -> bool:
+    """Is it more than one holder ever got?"""
+    return network.prefixlen < WIDEST[network.version]
 
 
 def _shown(text: str) -> str:

@@ -9,11 +9,13 @@ Not for several threads at a time.
 
 from collections.abc import Callable, Iterator, Sequence
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from twistedmx.model.peer import Network
 
 V = TypeVar("V")
+
+_SAMPLE: Final = 1000  # keys that stand for all
 
 
 class Prefixes(Generic[V]):
@@ -105,6 +107,34 @@ class Prefixes(Generic[V]):
             found += [(prefix << shift, length, table[prefix]) for prefix in bits]
         return [value for _, _, value in sorted(found, key=_by_place)]
 
+    def page(self, after: Network | None, most: int, within: Network | None = None) -> list[V]:
+        """The next values behind `after`: IPv4 first, the shorter prefixes first, then by address; none when there are no more.
+
+        At most `most`, and perhaps fewer though there are more. `after`: need not be there any more; None: from the first on.
+        `within`: of networks in this one alone.
+        """
+        found: list[V] = []
+        for version, tables in self._tables.items():
+            if within is not None and version != within.version:
+                continue
+            for length in sorted(tables):
+                begin, end = 0, 1 << length
+                if within is not None:
+                    if length < within.prefixlen:
+                        continue
+                    begin = _bits(within) << (length - within.prefixlen)
+                    end = begin + (1 << (length - within.prefixlen))
+                if after is not None:
+                    if (version, length) < (after.version, after.prefixlen):
+                        continue
+                    if (version, length) == (after.version, after.prefixlen):
+                        begin = max(begin, _bits(after) + 1)
+                bits, are_all = _lowest(tables[length], begin, end, most - len(found))
+                found += [tables[length][each] for each in bits]
+                if not are_all or len(found) >= most:
+                    return found
+        return found
+
     def _order(self) -> None:
         self._search_4, self._search_6 = (
             [(bits - length, tables[length].get) for length in sorted(tables, reverse=True)]
@@ -115,6 +145,23 @@ class Prefixes(Generic[V]):
 def _bits(network: Network) -> int:
     """Of its prefix alone."""
     return int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+
+
+def _lowest(table: dict[int, V], begin: int, end: int, most: int) -> tuple[list[int], bool]:
+    """Of the keys from `begin` up to `end` the lowest, in order, `most` or fewer; and whether they are all.
+
+    To sort a million for each page would take a second of it: what is above a bound, guessed from a sample, is left for later.
+    """
+    if end - begin <= len(table):
+        bits = [candidate for candidate in range(begin, end) if candidate in table]
+    else:
+        bits = [candidate for candidate in table if begin <= candidate < end]
+        if len(bits) > 2 * most:
+            sample = sorted(bits[:: max(1, len(bits) // _SAMPLE)])
+            bound = sample[most * len(sample) // len(bits)]
+            return sorted(candidate for candidate in bits if candidate <= bound)[:most], False
+        bits.sort()
+    return bits[:most], len(bits) <= most
 
 
 def _by_place(found: tuple[int, int, Any]) -> tuple[int, int]:

@@ -17,7 +17,9 @@ from twistedmx.model.event import (
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkAllowed,
     NetworkBlocked,
+    NetworkNoLongerAllowed,
     NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
@@ -89,7 +91,7 @@ class Counters:
         self.reloads = {"taken": 0, "kept": 0}
         self.reloaded_at = 0.0
         self.subscribers_dropped = 0
-        self.blocks = {"blocked": 0, "unblocked": 0}
+        self.blocks = {"blocked": 0, "unblocked": 0, "allowed": 0, "no-longer-allowed": 0}
         self._last_sessions = LastMinute()
         self._last_messages = LastMinute()
         self._last_refused = LastMinute()
@@ -107,6 +109,8 @@ class Counters:
             SettingsKept: self._settings_kept,
             NetworkBlocked: self._blocked,
             NetworkUnblocked: self._unblocked,
+            NetworkAllowed: self._allowed,
+            NetworkNoLongerAllowed: self._no_longer_allowed,
             SubscriberDropped: self._dropped,
         }
 
@@ -201,6 +205,12 @@ class Counters:
 
     def _unblocked(self, event: NetworkUnblocked) -> None:
         self.blocks["unblocked"] += 1
+
+    def _allowed(self, event: NetworkAllowed) -> None:
+        self.blocks["allowed"] += 1
+
+    def _no_longer_allowed(self, event: NetworkNoLongerAllowed) -> None:
+        self.blocks["no-longer-allowed"] += 1
 
     def _dropped(self, event: SubscriberDropped) -> None:
         self.subscribers_dropped += 1

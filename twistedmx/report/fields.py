@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from twistedmx.model.allowance import Allowance
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
     BackendFailed,
@@ -18,7 +19,9 @@ from twistedmx.model.event import (
     Event,
     MailboxesKept,
     MailboxesLoaded,
+    NetworkAllowed,
     NetworkBlocked,
+    NetworkNoLongerAllowed,
     NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
@@ -162,9 +165,30 @@ def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
         "reason": block.reason,
         "origin": block.origin,
         "relapse": block.relapse,
-        "expiry": time_of(min(block.expiry, _LAST)) if block.expiry is not None else "",
+        "expiry": _expiry(block.expiry),
         "evidence": block.evidence,
     }
+
+
+def _allowed(event: NetworkAllowed) -> Fields:
+    return {"event": "network-allowed", **_allowance(event.allowance)}
+
+
+def _no_longer_allowed(event: NetworkNoLongerAllowed) -> Fields:
+    end = "expired" if event.expired else "removed"
+    return {"event": "network-no-longer-allowed", "end": end, **_allowance(event.allowance)}
+
+
+def _allowance(allowance: Allowance) -> Fields:
+    return {
+        "network": str(allowance.network),
+        "expiry": _expiry(allowance.expiry),
+        "evidence": allowance.evidence,
+    }
+
+
+def _expiry(expiry: float | None) -> str:
+    return time_of(min(expiry, _LAST)) if expiry is not None else ""
 
 
 def _dropped(event: SubscriberDropped) -> Fields:
@@ -184,6 +208,8 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     SettingsKept: _settings_kept,
     NetworkBlocked: _blocked,
     NetworkUnblocked: _blocked,
+    NetworkAllowed: _allowed,
+    NetworkNoLongerAllowed: _no_longer_allowed,
     SubscriberDropped: _dropped,
 }
 

@@ -26,7 +26,8 @@ class Gauges:
     """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
 
     `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
-    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist.
+    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `allowed`:
+    networks that the operator allows.
     `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages go to; None while
     nobody knows. `log_lines_lost`: since the start.
     """
@@ -36,6 +37,7 @@ class Gauges:
     refused_handshakes: Callable[[], Mapping[str, int]] = dict  # none
     turned_away: Callable[[], int] = int  # none
     blocked: Callable[[], int] = int
+    allowed: Callable[[], int] = int
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -78,6 +80,11 @@ class CountersCollector(Collector):
             yield _total("connections_turned_away", "Connections of blocked hosts.", turned_away)
         about = "Entries of the blocklist, the expired that are remembered among them."
         yield from _gauge("blocklist_entries", about, gauges.blocked)
+        changes = {(change,): count for change, count in counters.blocks.items()}
+        yield _totals(
+            "blocklist_changes", "Networks blocked, unblocked, allowed or not any more.", ("change",), changes
+        )
+        yield from _gauge("allowed_networks", "Networks that the operator allows.", gauges.allowed)
         refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
         if refused is not None:
             by_limit = {(limit,): count for limit, count in refused.items()}

@@ -11,14 +11,17 @@ from twisted.python.failure import Failure
 from twistedmx.model.block import Block
 from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
 from twistedmx.model.peer import NOWHERE, Network
+from twistedmx.policy.allowed import Allowed
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.networks import network_of
 from twistedmx.policy.reputation import Reputation
 from twistedmx.ports import Events
+from twistedmx.service.allowing import Allowing
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
+from twistedmx.store.allowed import AllowedNetworks
 from twistedmx.store.blocks import Blocks
 from twistedmx.store.database import Database, StoreState
 from twistedmx.store.schema import SCHEMA
@@ -28,10 +31,8 @@ _SWEPT = 1.0  # seconds
 
 
 class Blocking:
-    """`hang_up`: closes the sessions of those who are blocked now; to be put there by who has them.
-
-    BUGS: rows of entries that were evicted stay in the file until they expire, and come back at a start. A first look-up of the
-    sessions to be closed is made for each block by itself.
+    """`hang_up`: closes the sessions of those who are blocked now, in a network or, with None, everywhere; to be put there by who
+    has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch.
     """
 
     _log = Logger()
@@ -39,9 +40,9 @@ class Blocking:
     def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
         self.reputation = Reputation(settings.reputation, self.blocklist.block)
-        self.hang_up: Callable[[], None] = lambda: None
+        self.hang_up: Callable[[Network | None], None] = lambda network: None
         self._remember = settings.blocklist.remember
-        self._now = world.now
+        self.now = world.now
         self._events = events
         self._database = Database(
             path=os.path.join(settings.data, settings.store.file),
@@ -52,7 +53,14 @@ class Blocking:
             begun_anew=self._keep_all,
         )
         self._blocks = Blocks(self._database)
-        self._sweeping: LoopingCall = LoopingCall(self.blocklist.sweep)
+        self.allowing = Allowing(
+            Allowed(settings.blocklist, self.blocklist.never, world.now),
+            AllowedNetworks(self._database),
+            events,
+            ended=lambda network: self.hang_up(network),
+            now=world.now,
+        )
+        self._sweeping: LoopingCall = LoopingCall(self._sweep)
         self._sweeping.clock = world.reactor
 
     @property
@@ -60,9 +68,15 @@ class Blocking:
         """How the file is."""
         return self._database.state
 
+    def has_good_record(self, address: str) -> bool:
+        """Whether the host at an address is known to send mail."""
+        return self.blocklist.proven(address) or self.reputation.has_sent_mail(address, self.now())
+
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
-        self._blocks.load(self._take, expired_before=self._now() - self._remember)
+        self.allowing.load()
+        self.blocklist.on_forget = self._blocks.remove
+        self._blocks.load(self._take, expired_before=self.now() - self._remember)
         try:
             self._database.start()
         except NotOurs as error:
@@ -70,12 +84,17 @@ class Blocking:
         self.blocklist.on_block = self._blocked
         self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
 
+    def _sweep(self) -> None:
+        self.blocklist.sweep()
+        self.allowing.sweep()
+
     def _not_swept(self, failure: Failure) -> None:
         self._log.failure("the blocklist is not swept any more", failure=failure)
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold; entries stay as they are."""
         self.blocklist.configure(settings.blocklist)
+        self.allowing.allowed.settings = settings.blocklist
         self.blocklist.never.replace("who has no address", [network_of(NOWHERE)])
         spoken_for = (*settings.balancer.proxy_from, *settings.balancer.xclient_from)
         self.blocklist.never.replace("[balancer]", networks(spoken_for))  # in their place come their clients
@@ -89,6 +108,7 @@ class Blocking:
 
     def _keep_all(self) -> None:
         """The file is another one: write down what we know."""
+        self.allowing.keep_all()
         self._blocks.put_all(self.blocklist.with_remembered())
 
     def unblock(self, network: Network) -> Block | None:
@@ -96,7 +116,7 @@ class Blocking:
         block = self.blocklist.remove(network)
         if block is not None:
             self._blocks.remove(block.id)
-            self._events.tell(NetworkUnblocked(at=self._now(), block=block))
+            self._events.tell(NetworkUnblocked(at=self.now(), block=block))
         return block
 
     def _take(self, blocks: Sequence[Block]) -> None:
@@ -114,12 +134,12 @@ class Blocking:
                     self._blocks.put(taken)
         finally:
             self.blocklist.on_block = self._blocked
-        self.hang_up()
+        self.hang_up(None)
 
     def _blocked(self, block: Block) -> None:
         self._blocks.put(block)
-        self._events.tell(NetworkBlocked(at=self._now(), block=block))
-        self.hang_up()
+        self._events.tell(NetworkBlocked(at=self.now(), block=block))
+        self.hang_up(block.network)
 
 
 def _nothing(block: Block) -> None: ...

@@ -29,6 +29,7 @@ from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
 from twistedmx.report.stream import Stream
+from twistedmx.report.trail import Trail
 from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
@@ -68,6 +69,7 @@ class Lasting:
     owners: OwnerDisks
     acceptance: MaildirAcceptance
     blocking: Blocking
+    trail: Trail
 
 
 @attrs.frozen(kw_only=True)
@@ -101,11 +103,13 @@ def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
     events = Stream([])
+    blocking = Blocking(settings, world, events)
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
         events=events,
-        blocking=Blocking(settings, world, events),
+        blocking=blocking,
+        trail=Trail(settings.trail, known=lambda address: blocking.has_good_record(address), since=world.now()),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),

@@ -298,13 +298,15 @@ class Server(MultiService):
     def _adopt(self, parts: Parts) -> None:
         """From now on these hold: for new sessions, and of the mailboxes for all."""
         self.parts = parts
-        parts.backends.put_into(self.lasting.mailboxes)
-        self.lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
-        self.lasting.counters.keep_sources([backend.name for backend in self.lasting.mailboxes.describe()])
-        self.lasting.events.replace([self.lasting.counters, parts.log, self.lasting.blocking.reputation])
-        self.lasting.handshakes.settings = parts.settings.handshakes
-        self.lasting.blocking.configure(parts.settings)
-        self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
+        lasting, settings = self.lasting, parts.settings
+        parts.backends.put_into(lasting.mailboxes)
+        lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
+        lasting.counters.keep_sources([backend.name for backend in lasting.mailboxes.describe()])
+        lasting.events.replace([lasting.counters, parts.log, lasting.trail, lasting.blocking.reputation])
+        lasting.trail.configure(settings.trail)
+        lasting.handshakes.settings = settings.handshakes
+        lasting.blocking.configure(settings)
+        self.factory.adopt(site=parts.site, timeouts=settings.timeouts, tls=parts.tls)
 
     def _tell(self, event: Event) -> None:
         self.lasting.events.tell(event)

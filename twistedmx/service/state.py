@@ -26,6 +26,7 @@ def gauges(server: "Server") -> Gauges:
         log_lines_lost=lambda: server.lasting.losses.lines,
         turned_away=lambda: server.factory.turned_away,
         blocked=lambda: len(server.lasting.blocking.blocklist),
+        allowed=lambda: len(server.lasting.blocking.allowing.allowed),
     )
 
 
@@ -48,8 +49,10 @@ def state(server: "Server") -> dict[str, Any]:
             "entries": len(lasting.blocking.blocklist),
             "turned_away": server.factory.turned_away,
             "evicted": lasting.blocking.blocklist.evicted,
+            "allowed": len(lasting.blocking.allowing.allowed),
             "store": attrs.asdict(lasting.blocking.store),
         },
+        "trail": dict(zip(("sessions", "hosts", "octets"), lasting.trail.size, strict=True)),
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
             "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},

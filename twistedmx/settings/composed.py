@@ -21,6 +21,7 @@ from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.policy.reputation import ReputationSettings
 from twistedmx.report.log import LogSettings
+from twistedmx.report.trail import TrailSettings
 from twistedmx.setting import at_least, setting
 from twistedmx.smtp.limits import Limits
 from twistedmx.store.database import StoreSettings
@@ -141,3 +142,4 @@ class Settings:
     metrics: MetricsSettings = attrs.Factory(MetricsSettings)
     control: ControlSettings = attrs.Factory(ControlSettings)
     log: LogSettings = attrs.Factory(LogSettings)
+    trail: TrailSettings = attrs.Factory(TrailSettings)

@@ -3,7 +3,9 @@
     sqlite_file  the file: made, opened, brought to our schema, moved aside when it is damaged
     schema       its tables, as numbered steps
     database     the thread that alone uses it
+    columns      values as SQLite keeps them
     blocks       entries of the blocklist in it
+    allowed      networks that the operator allows
 
 Whoever adds a table adds a step to `schema` and a file beside `blocks`.
 """

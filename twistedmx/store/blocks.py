@@ -9,16 +9,14 @@ BUGS: text that is no Unicode (a lone surrogate) is kept with backslashes.
 
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 
 from twistedmx.model.block import Block
-from twistedmx.model.peer import Network
+from twistedmx.store.columns import made_of, network_of, text_of
 from twistedmx.store.database import Database
 from twistedmx.store.jobs import Done, NotDone, Outcome, Row
 
@@ -73,38 +71,20 @@ class Blocks:
 
     def remove(self, *ids: str) -> Deferred[Outcome]:
         """Forget them; those that are not there are fine. Fires when that is safe."""
-        return self._database.write(_REMOVE, tuple((_text(id),) for id in ids))
+        return self._database.write(_REMOVE, tuple((text_of(id),) for id in ids))
 
     def _blocks_of(self, rows: Sequence[Any]) -> Sequence[Block]:
-        """In the thread. A row that is no Block is passed over: somebody wrote it by hand, and it must not cost the others."""
-        blocks = []
-        faults = []
-        for row in rows:
-            try:
-                blocks.append(_block_of(*row))
-            except Exception as error:
-                faults.append(f"{row[0]!r}: {error}")
-        if faults:
-            self._log.warn(
-                "blocks: {number} rows are no blocks and left out; the first: {fault}",
-                number=len(faults),
-                fault=faults[0],
-            )
-        return blocks
-
-
-def _text(text: str) -> str:
-    """What SQLite can keep: UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+        """In the thread."""
+        return made_of(rows, _block_of, "blocks", self._log)
 
 
 def _row_of(block: Block) -> Row:
     return (
-        _text(block.id),
+        text_of(block.id),
         str(block.network),
-        _text(block.reason),
-        _text(block.evidence),
-        _text(block.origin),
+        text_of(block.reason),
+        text_of(block.evidence),
+        text_of(block.origin),
         block.since,
         block.expiry,
         block.relapse,
@@ -119,7 +99,7 @@ def _block_of(
         raise TypeError("not text")
     return Block(
         id=id,
-        network=_network_of(network),
+        network=network_of(network),
         reason=sys.intern(reason),  # one string for a million
         evidence=evidence,
         origin=sys.intern(origin),
@@ -127,11 +107,3 @@ def _block_of(
         expiry=None if expiry is None else float(expiry),
         relapse=int(relapse),
     )
-
-
-def _network_of(text: str) -> Network:
-    """As `ip_network`, three times as fast: a start waits for it. Raises as above."""
-    address, _, length = text.partition("/")
-    if ":" in address:
-        return IPv6Network((inet_pton(AF_INET6, address), int(length)))
-    return IPv4Network((inet_pton(AF_INET, address), int(length)))

@@ -20,4 +20,13 @@ SCHEMA: Final = (
         relapse INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    # Networks that the operator allows; the columns as above.
+    """
+    CREATE TABLE allowed (
+        network TEXT NOT NULL PRIMARY KEY,
+        evidence TEXT NOT NULL,
+        since REAL NOT NULL,
+        expiry REAL
+    ) WITHOUT ROWID;
+    """,
 )
