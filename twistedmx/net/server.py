@@ -70,7 +70,7 @@ class ServerFactory(Factory):
                 self.turned_away += 1
                 # Where TLS comes first, words in plain text would be none.
                 return TurnedAway(None if secure else blocklist.refusal(block, peer.address))
-        return Shell(self, secure=secure, peer=peer)
+        return Shell(self, secure=secure, peer=peer if address is not None else None)
 
     def hang_up(self, network: Network | None = None) -> None:
         """Close the sessions of those who are blocked now: of those in `network`, or of all."""
