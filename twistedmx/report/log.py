@@ -10,7 +10,8 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
-from twistedmx.report.fields import FIELDS, json_of, text, time_of
+from twistedmx.report.fields import FIELDS, json_of, time_of
+from twistedmx.report.text import text_of
 from twistedmx.setting import setting
 
 _STANDARD_OUTPUT: Final = "-"
@@ -113,11 +114,10 @@ class Log:
         self.close = close
 
     def __call__(self, event: Event) -> None:
-        fields_of = FIELDS.get(type(event))
-        if fields_of is None:
-            return
-        fields = fields_of(event)
         if self._json:
-            self._write(json_of(event.at, fields))
-        else:
-            self._write(f"{time_of(event.at)} {text(fields)}" if self._stamped else text(fields))
+            if type(event) in FIELDS:
+                self._write(json_of(event.at, FIELDS[type(event)](event)))
+            return
+        line = text_of(event)
+        if line is not None:
+            self._write(f"{time_of(event.at)} {line}" if self._stamped else line)

@@ -13,9 +13,10 @@ from typing import Final
 
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
-from twistedmx.report.fields import FIELDS, json_of, severity, text, time_of
+from twistedmx.report.fields import FIELDS, json_of, severity, time_of
 from twistedmx.report.log import LogSettings
 from twistedmx.report.losses import Losses
+from twistedmx.report.text import text
 
 SOCKET: Final = "/dev/log"
 _MAIL: Final = 2  # RFC 5424 6.2.1
