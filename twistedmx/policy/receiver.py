@@ -22,8 +22,9 @@ from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.account import Account
 from twistedmx.policy.client import client_of
-from twistedmx.policy.conduct import Conduct
-from twistedmx.policy.reasons import ENDINGS, FAULTS
+from twistedmx.policy.conduct import Conduct, LastWords, signed
+from twistedmx.policy.posture import Posture
+from twistedmx.policy.reasons import ENDINGS, FAULTS, LIMITS, MALFORMED
 from twistedmx.policy.received import received
 from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
@@ -35,10 +36,12 @@ from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcp
 from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
-from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
+from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
 
 _BLANK: Final = (b" ", b"\t")
+_CALM: Final = Posture.CALM
+_ALL: Final = 1 << 62
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 _NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
@@ -51,7 +54,9 @@ class Receiver:
         "_asking",
         "_committing",
         "_conduct",
+        "_ending",
         "_esmtp",
+        "_hardest",
         "_in_handshake",
         "_session",
         "_site",
@@ -65,6 +70,8 @@ class Receiver:
         self._session = session
         self._account = Account(site.ports, peer)
         self._conduct: Conduct | None = None
+        self._ending: LastWords | None = None  # what conduct has said
+        self._hardest = _CALM  # posture towards this client
         self._in_handshake = False
         self._esmtp = False
         self._transaction: Transaction | None = None
@@ -88,11 +95,19 @@ class Receiver:
 
     # -- what the shell calls ----------------------------------------------------------------------------------------
 
-    def greeting(self) -> Reply:
+    def greeting(self) -> Reply | Deferred[Reply]:
         """The first words. What was edited until now holds for this session."""
-        self._site.ports.mailboxes.refresh()
+        site = self._site
+        site.ports.mailboxes.refresh()
         self._account.opened()
-        return self._site.greeting
+        seconds = site.conduct.greeting
+        if seconds and not site.alertness.proven(self._account.peer.address):
+            return self._later(site.greeting, seconds, most=_ALL)
+        return site.greeting
+
+    def talks_early(self) -> Reply | None:
+        """Octets came before the greeting. What is said instead of it, if anything."""
+        return self._hang_up(self._behaviour().early_talk())
 
     def answer(self, input_: Input) -> Reply | Deferred[Reply]:
         """The reply to an input that is owed one. The Deferred never fails; after `ended` it need not fire, and whoever hears
@@ -133,7 +148,8 @@ class Receiver:
         """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
         self._end_handshake()
         if last is not None:
-            reason = ENDINGS.get(last, reason)
+            ending = self._ending
+            reason = ending.reason if ending is not None and last is ending.reply else ENDINGS.get(last, reason)
         if self._asking is not None:
             self._asking.cancel()
         if not self._committing:  # else the message may be safe already: _committed tells how it went
@@ -148,31 +164,76 @@ class Receiver:
 
     # -- HELO to QUIT ------------------------------------------------------------------------------------------------
 
-    def _refuse(self, refusal: Refusal) -> Reply:
-        if refusal.reply is codes.TOO_MANY_RECIPIENTS:
+    def _refuse(self, refusal: Refusal) -> Reply | Deferred[Reply]:
+        words = refusal.reply
+        if words is codes.TOO_MANY_RECIPIENTS:
             self._open_transaction().refusals.add_unheard()
-        elif refusal.reply is codes.UNKNOWN_COMMAND:
-            return self._behaviour().unknown_command() or refusal.reply
-        return refusal.reply
+        elif words is codes.UNKNOWN_COMMAND:
+            return self._error(words, self._behaviour().unknown_command(self._posture()))
+        elif words in MALFORMED:
+            return self._error(words, self._behaviour().syntax_error(self._posture()))
+        elif words.closes and words in LIMITS:
+            return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
+        return words
+
+    def _error(self, words: Reply, last: LastWords | None) -> Reply | Deferred[Reply]:
+        """`words`, as late as conduct has it; or its last ones."""
+        if last is not None:
+            return self._hang_up(last) or words
+        conduct = self._site.conduct
+        seconds = self._behaviour().delay(self._posture()) if conduct.delay else 0.0
+        return self._later(words, seconds, most=conduct.delayed) if seconds else words
+
+    def _later(self, words: Reply, seconds: float, *, most: int) -> Reply | Deferred[Reply]:
+        held = self._site.tarpit.hold(words, seconds, most)
+        if isinstance(held, Reply):
+            return held
+        self._asking = held
+        return held.addCallback(self._let_go).addErrback(self._cancelled)
+
+    def _let_go(self, words: Reply) -> Reply:
+        self._asking = None
+        return words
+
+    def _hang_up(self, last: LastWords | None) -> Reply | None:
+        if last is None:
+            return None
+        self._ending = last
+        return last.reply
 
     def _behaviour(self) -> Conduct:
         """Made when something is done: ten thousand idle sessions need none."""
         if self._conduct is None:
-            self._conduct = Conduct(self._site.conduct, self._site.ports.clock)
+            account = self._account
+            self._conduct = Conduct(self._site.conduct, self._site.ports.clock, account.id, account.tell_shadow)
         return self._conduct
 
+    def _posture(self) -> Posture:
+        """Towards this client, whatever it asks for: as hard as it was when it asked for a domain under attack."""
+        alertness = self._site.alertness
+        if alertness.is_calm:
+            return _CALM
+        return max(self._hardest, alertness.posture(b"", self._account.peer.address))
+
+    def _posture_for(self, domain: bytes) -> Posture:
+        """Towards this client, who asks for `domain`."""
+        posture = self._site.alertness.posture(domain.lower(), self._account.peer.address)
+        self._hardest = max(self._hardest, posture)
+        return posture
+
     def _ehlo(self, command: Ehlo) -> Reply:
-        self._hello(command.domain, esmtp=True)
-        return self._site.ehlo(secure=self._account.tls is not None, xclient=self._session.xclient)
+        return self._hello(command.domain, esmtp=True) or self._site.ehlo(secure=self._account.tls is not None, xclient=self._session.xclient)
 
     def _helo_only(self, command: Helo) -> Reply:
-        self._hello(command.domain, esmtp=False)
-        return reply(250, "", self._site.host)
+        return self._hello(command.domain, esmtp=False) or reply(250, "", self._site.host)
 
-    def _hello(self, domain: str, *, esmtp: bool) -> None:
+    def _hello(self, domain: str, *, esmtp: bool) -> Reply | None:
         self._abandon(Reason.ABANDONED)  # RFC 5321 4.1.4: EHLO clears as RSET does
         self._account.introduced(domain)
         self._esmtp = esmtp
+        session = self._session
+        is_early = session.phase is Phase.GREETED and bool(session.heard) and self._account.tls is None
+        return self._hang_up(self._behaviour().early_pipelining()) if is_early else None
 
     def _start_tls(self, command: StartTls) -> Reply:
         return codes.START_TLS if self.begin_handshake() else codes.TLS_BUSY
@@ -181,7 +242,7 @@ class Receiver:
         """The session begins anew, with who the client is said to be."""
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
-        self._conduct = None  # another client's
+        self._conduct, self._hardest = None, _CALM  # another client's
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
@@ -191,13 +252,13 @@ class Receiver:
 
     def may_reset(self) -> bool:
         """Whether the next RSET is not the last one in any case."""
-        return self._conduct is not None and self._conduct.may_reset()
+        return self._conduct is not None and self._conduct.may_reset(self._posture())
 
     def reset(self) -> Reply:
         """As `answer` to a Rset."""
-        last_words = self._behaviour().reset(self._transaction)
+        last = self._behaviour().reset(self._transaction, self._posture())
         self._abandon(Reason.ABANDONED)
-        return last_words or codes.RESET
+        return self._hang_up(last) or codes.RESET
 
     # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
 
@@ -223,10 +284,13 @@ class Receiver:
     def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
         too many. Else None, and nothing has happened."""
-        transaction, conduct = self._transaction, self._conduct
-        if transaction is None or conduct is None or not self._site.ports.mailboxes.none_of(addresses, domain):
+        transaction, conduct, site = self._transaction, self._conduct, self._site
+        if transaction is None or conduct is None or not site.ports.mailboxes.none_of(addresses, domain):
             return None
-        if not conduct.refuse(addresses):
+        alertness, posture = site.alertness, _CALM
+        if alertness.under_load or alertness.attacks.any:
+            posture = self._posture_for(domain)
+        if alertness.attacks.any_flooded or not conduct.refuse(addresses, posture):
             return None
         transaction.refusals.add_run(NOBODY, addresses)
         self._account.refused_recipients += len(addresses)
@@ -240,7 +304,7 @@ class Receiver:
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
         return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
 
-    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
+    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         self._asking = None
         return self._decided(decision, path, parameters)
 
@@ -249,16 +313,26 @@ class Receiver:
         failure.trap(CancelledError)
         return Deferred()
 
-    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
-        transaction = self._open_transaction()
+    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         verdict, destinations = decision
         if destinations:
-            transaction.accept(path, parameters, decision)
-            self._behaviour().accepted(destinations[0].address.lower())
-            return verdict.reply
-        transaction.refusals.add(verdict, path.address)
+            return self._accept(decision, path, parameters)
+        transaction, conduct, alertness = self._open_transaction(), self._behaviour(), self._site.alertness
+        address, peer = path.address, self._account.peer.address
+        transaction.refusals.add(verdict, address)
         self._account.refused_recipients += 1
-        return self._behaviour().refused(verdict, path.address) or verdict.reply
+        last = conduct.refused(verdict, address, self._posture_for(path.domain))
+        if alertness.attacks.any_flooded and alertness.attacks.is_flooded(path.key):
+            transaction.flooded += 1
+            if last is None and not alertness.proven(peer):
+                last = conduct.flooded(verdict)
+        return self._error(verdict.reply, last)
+
+    def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
+        """The recipient has a mailbox."""
+        self._open_transaction().accept(path, parameters, decision)
+        self._behaviour().accepted(decision[1][0].address.lower())
+        return decision[0].reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 
@@ -298,6 +372,9 @@ class Receiver:
         incoming = self._begun(transaction)
         if incoming is None:
             return self._finish(transaction, _NO_ROOM, end.size)
+        last = self._behaviour().empty_message(self._posture()) if not end.size else None
+        if last is not None:
+            return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
         committing = deferred_of(incoming.commit())

@@ -6,9 +6,11 @@ import attrs
 
 from twistedmx.model.peer import Network
 from twistedmx.policy.blocklist import Blocklist
-from twistedmx.policy.conduct import ConductSettings
+from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.handshakes import Handshakes
+from twistedmx.policy.posture import Alertness
 from twistedmx.policy.recipient import RecipientStep
+from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, xclient
 from twistedmx.smtp.limits import Limits
@@ -32,6 +34,8 @@ class Site:
     ports: Ports
     conduct: ConductSettings = attrs.Factory(ConductSettings)
     blocklist: Blocklist | None = None
+    alertness: Alertness = attrs.Factory(Alertness)
+    tarpit: Tarpit = attrs.Factory(lambda site: Tarpit(site.ports.clock), takes_self=True)
     handshakes: Handshakes | None = None
     tolerant: tuple[Network, ...] = ()
     proxy_from: tuple[Network, ...] = ()

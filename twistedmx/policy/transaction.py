@@ -16,13 +16,14 @@ class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
     `session`, `number`: whose, and the how many-th of it. `since`: monotonic seconds. `accepted`: recipients; `refusals`: those
-    that were not. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there was `no_room`. `scan`:
+    that were not, of which so many `flooded` addresses. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there was `no_room`. `scan`:
     what its header tells.
     """
 
     __slots__ = (
         "_scan",
         "accepted",
+        "flooded",
         "incoming",
         "no_room",
         "number",
@@ -41,9 +42,15 @@ class Transaction:
         self.since = since
         self.accepted: list[Recipient] = []
         self.refusals = Refusals()
+        self.flooded = 0
         self.incoming: Incoming | None = None
         self.no_room = False
         self._scan: TraceScan | None = None
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether flooded addresses were asked for, and nothing else."""
+        return 0 < self.flooded == self.refusals.count and not self.accepted
 
     @property
     def queue_id(self) -> str:

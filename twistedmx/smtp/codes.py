@@ -1,4 +1,4 @@
-"""Every fixed reply, by name: the only file in which words for the peer are written.
+"""Every fixed reply, by name: the only file in which words for the peer are written, but for those that the operator may choose.
 
 Codes by RFC 5321 4.2.3, enhanced status codes by RFC 3463 and the IANA registry (RFC 5248). A reply says what is wrong
 and what a postmaster may do about it; it never says which check decided, nor a path of ours.
@@ -66,13 +66,6 @@ TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")
 TOO_MANY_IDLE_COMMANDS: Final = reply(421, "4.7.0", "Too many commands without mail; closing")
 TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; connect again to send more")
 TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
-TOO_MANY_BAD_RECIPIENTS: Final = reply(
-    421, "4.7.0", "Too many recipients that are not here; closing. Check your list of recipients, then try again"
-)
-TOO_MANY_RESETS: Final = reply(
-    421, "4.7.0", "Too many transactions given up with RSET; closing. Send each message once its recipients are known"
-)
-TOO_MANY_UNKNOWN: Final = reply(421, "4.7.0", "Too many words that are no SMTP commands; closing")
 IDLE: Final = reply(421, "4.4.2", "Nothing heard for too long; closing")
 TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly, or not at all; closing")
 FAULT: Final = reply(421, "4.3.0", "Something failed on our side; closing, try again later")

@@ -20,6 +20,7 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
     Bdat,
     Command,
+    Data,
     Ehlo,
     Helo,
     Help,
@@ -71,6 +72,20 @@ _DATA: Final = Phase.DATA
 _ENDED: Final = Phase.ENDED
 _RECIPIENTS: Final = frozenset(phase for phase, kinds in TABLE.items() if Rcpt in kinds)
 _CONNECTION: Final = Connection()
+VERBS: Final = 16  # that are remembered in their order
+_LETTERS: Final = {
+    Ehlo: "E",
+    Helo: "H",
+    Mail: "M",
+    Rcpt: "R",
+    Data: "D",
+    Bdat: "B",
+    Rset: "S",
+    Noop: "N",
+    Vrfy: "V",
+    StartTls: "T",
+    Quit: "Q",
+}
 _SMALL_CHUNK: Final = 512
 _IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo, XClient))
 _OF_XCLIENT: Final = (codes.BAD_XCLIENT, codes.XCLIENT_IN_TRANSACTION)
@@ -81,7 +96,8 @@ class Session:
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
     bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
-    `messages` (accepted), `errors` (5yz replies): counts that nothing clears.
+    `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands, runs of
+    one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was none.
     """
 
     __slots__ = (
@@ -99,7 +115,9 @@ class Session:
         "owed",
         "phase",
         "tolerant",
+        "pipelined",
         "transfer",
+        "verbs",
         "xclient",
     )
 
@@ -123,6 +141,8 @@ class Session:
         self.commands = 0
         self.messages = 0
         self.errors = 0
+        self.verbs = ""
+        self.pipelined = False
 
     def receive(self, octets: bytes) -> None:
         """Store what the peer sent; drop it where nothing may be heard."""
@@ -143,6 +163,8 @@ class Session:
         self.commands += 1
         command = parse_command(line) if type(line) is bytes else Refusal(line)  # type: ignore[arg-type]  # or a Reply
         kind = type(command)
+        if len(self.verbs) < VERBS:
+            self.note(_LETTERS.get(kind, "X"))
         if kind is Rcpt and phase in _RECIPIENTS and self._goes_on():  # asked most often, and with the least
             refusal = self._check_rcpt(command)  # type: ignore[arg-type]  # by its kind
         else:
@@ -194,6 +216,11 @@ class Session:
         """TLS is there: all that the peer said is forgotten (RFC 3207 4.2); what it has done is not."""
         self._secure = True
         self.phase = Phase.GREETED
+
+    def note(self, letter: str) -> None:
+        """A command came. `letter`: of its verb."""
+        if not self.verbs.endswith(letter) and len(self.verbs) < VERBS:
+            self.verbs += letter
 
     def close(self) -> None:
         """Nothing more is heard, and no reply is owed."""
