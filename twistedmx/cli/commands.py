@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from twistedmx.cli.attacks import ATTACKS
 from twistedmx.cli.ban import BAN, LIST, UNBAN, WHY
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
@@ -10,4 +11,4 @@ from twistedmx.cli.reload import RELOAD
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 
-COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST)
+COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST, ATTACKS)

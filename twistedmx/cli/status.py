@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from twistedmx.cli.command import Call, Command, Status
+from twistedmx.cli.times import length, moment
 
 _EXAMPLE: Final = """\
 $ twistedmx status
@@ -24,7 +25,6 @@ disk          12.3 GiB free
 log           lines lost 0"""
 
 _WIDTH: Final = 80  # of what stands beside the labels
-_SCALE: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def run(call: Call) -> Status:
@@ -69,11 +69,11 @@ def _server(told: Mapping[str, Any]) -> list[str]:
 
 
 def _since(told: Mapping[str, Any]) -> list[str]:
-    return [_moment(told["since"]) + (f", {_length(told['uptime'])}" if "uptime" in told else "")]
+    return [moment(told["since"]) + (f", {length(told['uptime'])}" if "uptime" in told else "")]
 
 
 def _reloaded(told: Mapping[str, Any]) -> list[str]:
-    return [_moment(told["reloaded"]) if told["reloaded"] else "never"]
+    return [moment(told["reloaded"]) if told["reloaded"] else "never"]
 
 
 def _sessions(told: Mapping[str, Any]) -> list[str]:
@@ -156,21 +156,6 @@ def _number(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "none"
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _length(seconds: float) -> str:
-    """Seconds as people say them: the two largest units."""
-    left = int(seconds)
-    words: list[str] = []
-    for size, unit in _SCALE:
-        if left >= size or (unit == "s" and not words):
-            words.append(f"{left // size} {unit}")
-        left %= size
-    return " ".join(words[:2])
 
 
 def _octets(number: float) -> str:

@@ -13,9 +13,14 @@ from typing import Any, Final
 
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
+    AttackBegan,
+    AttackEnded,
     BackendFailed,
     BackendRecovered,
     Event,
+    FloodBegan,
+    FloodEnded,
+    FloodGoesOn,
     MailboxesKept,
     MailboxesLoaded,
     NetworkBlocked,
@@ -48,6 +53,8 @@ _SEVERITIES: Final[dict[type | Reason, int]] = {
     MailboxesKept: WARNING,
     BackendFailed: WARNING,
     SettingsKept: WARNING,
+    AttackBegan: WARNING,
+    FloodBegan: WARNING,
     SubscriberDropped: ERROR,
     Reason.DISK_FULL: WARNING,
     Reason.DISK_FAILED: ERROR,
@@ -167,6 +174,56 @@ def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
     }
 
 
+def _attack_began(event: AttackBegan) -> Fields:
+    return {
+        "event": "attack-began",
+        "domain": event.domain,
+        "names": event.pressure.names,
+        "known": event.pressure.known,
+        "hosts": event.pressure.hosts,
+    }
+
+
+def _attack_ended(event: AttackEnded) -> Fields:
+    attack = event.attack
+    return {
+        "event": "attack-ended",
+        "domain": attack.domain,
+        **_span(attack.start, attack.end),
+        "peak": attack.peak,
+        "hosts": attack.hosts,
+        "names": attack.names,
+        "tries": attack.tries,
+        "hung_up": [f"{reason.value}:{count}" for reason, count in attack.hung_up],
+        "blocks": attack.blocks,
+        "samples": list(attack.samples),
+    }
+
+
+def _flood_began(event: FloodBegan) -> Fields:
+    return {"event": "flood-began", "address": event.address, "tries": event.tries}
+
+
+def _flood_goes_on(event: FloodGoesOn) -> Fields:
+    return {"event": "flood-goes-on", "address": event.address, "tries": event.tries, "hosts": event.hosts}
+
+
+def _flood_ended(event: FloodEnded) -> Fields:
+    flood = event.flood
+    return {
+        "event": "flood-ended",
+        "address": flood.address,
+        **_span(flood.start, flood.end),
+        "peak": flood.peak,
+        "tries": flood.tries,
+        "hosts": flood.hosts,
+    }
+
+
+def _span(start: float, end: float | None) -> Fields:
+    return {"start": time_of(start), "end": time_of(end) if end is not None else ""}
+
+
 def _dropped(event: SubscriberDropped) -> Fields:
     return {"event": "subscriber-dropped", "subscriber": event.subscriber, "fault": event.fault}
 
@@ -184,8 +241,21 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     SettingsKept: _settings_kept,
     NetworkBlocked: _blocked,
     NetworkUnblocked: _blocked,
+    AttackBegan: _attack_began,
+    AttackEnded: _attack_ended,
+    FloodBegan: _flood_began,
+    FloodGoesOn: _flood_goes_on,
+    FloodEnded: _flood_ended,
     SubscriberDropped: _dropped,
 }
+
+
+def fields_of(event: Event) -> Fields | None:
+    """What its line says. None: it has no line, or none of its own, for another stands for many like it."""
+    if (type(event) is NobodyAccepted or type(event) is SessionEnded) and event.flooded:
+        return None  # FloodGoesOn
+    made = FIELDS.get(type(event))
+    return made(event) if made is not None else None
 
 
 def severity(event: Event) -> int:

@@ -27,6 +27,7 @@ _AT_ONCE = 20_000  # entries in an answer: what takes some tenths of a second
 def commands(server: "Server") -> dict[str, Command]:
     """By name."""
     return {
+        "attacks": partial(_attacks, server),
         "ban": partial(_ban, server),
         "list": partial(_list, server),
         "unban": partial(_unban, server),
@@ -55,6 +56,11 @@ async def _reload(server: "Server", arguments: Mapping[str, Any]) -> dict[str, A
 
 def _status(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return state(server)
+
+
+def _attacks(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what rules in shadow would have done}."""
+    return {**server.lasting.watching.told(), "campaigns": [], "shadow": {}}
 
 
 def _ban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,11 +28,12 @@ from twistedmx.ports import Ports
 from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
-from twistedmx.report.stream import Stream
+from twistedmx.report.stream import Stream, Subscriber
 from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
+from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
@@ -68,6 +69,18 @@ class Lasting:
     owners: OwnerDisks
     acceptance: MaildirAcceptance
     blocking: Blocking
+    watching: Watching
+
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Of events, beside the log."""
+        return self.counters, self.blocking.reputation, self.watching.attacks
+
+    def configure(self, settings: Settings) -> None:
+        """From now on these hold."""
+        self.handshakes.settings = settings.handshakes
+        self.blocking.configure(settings)
+        self.watching.attacks.configure(settings.attacks)
 
 
 @attrs.frozen(kw_only=True)
@@ -101,11 +114,13 @@ def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
     events = Stream([])
+    blocking = Blocking(settings, world, events)
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
         events=events,
-        blocking=Blocking(settings, world, events),
+        blocking=blocking,
+        watching=Watching(settings, world, events, blocking.reputation),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),

@@ -80,6 +80,7 @@ class Server(MultiService):
         self._implicit_tls = ImplicitTls(self.factory)
         self._readers = Readers(lasting.world.reactor)
         lasting.blocking.hang_up = self.factory.hang_up
+        lasting.watching.setServiceParent(self)
         self._adopt(parts)
 
     @property
@@ -301,9 +302,8 @@ class Server(MultiService):
         parts.backends.put_into(self.lasting.mailboxes)
         self.lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
         self.lasting.counters.keep_sources([backend.name for backend in self.lasting.mailboxes.describe()])
-        self.lasting.events.replace([self.lasting.counters, parts.log, self.lasting.blocking.reputation])
-        self.lasting.handshakes.settings = parts.settings.handshakes
-        self.lasting.blocking.configure(parts.settings)
+        self.lasting.events.replace([parts.log, *self.lasting.subscribers])
+        self.lasting.configure(parts.settings)
         self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
 
     def _tell(self, event: Event) -> None:

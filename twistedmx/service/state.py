@@ -26,6 +26,9 @@ def gauges(server: "Server") -> Gauges:
         log_lines_lost=lambda: server.lasting.losses.lines,
         turned_away=lambda: server.factory.turned_away,
         blocked=lambda: len(server.lasting.blocking.blocklist),
+        under_attack=lambda: len(server.lasting.watching.attacks.attacks()),
+        flooded=lambda: len(server.lasting.watching.attacks.floods()),
+        flooded_tries=lambda: server.lasting.watching.attacks.flooded_tries,
     )
 
 
@@ -49,6 +52,10 @@ def state(server: "Server") -> dict[str, Any]:
             "turned_away": server.factory.turned_away,
             "evicted": lasting.blocking.blocklist.evicted,
             "store": attrs.asdict(lasting.blocking.store),
+        },
+        "attacks": {
+            "domains": len(lasting.watching.attacks.attacks()),
+            "flooded_addresses": len(lasting.watching.attacks.floods()),
         },
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
