@@ -2,7 +2,8 @@
 
     python -m benchmarks.attacks [--json] [--names 1000000]
 
-Events are made before the clock starts; the looks of each second are in the figures, one for each 50,000 names unless said otherwise.
+Events are made before the clock starts; the looks of each second are in the figures, one for each 50,000 names unless said
+otherwise.
 """
 
 import argparse

@@ -49,7 +49,15 @@ TOLD = {
     "campaigns": [],
     "shadow": {},
 }
-CALM = {"now": NOON, "under_attack": [], "flooded": [], "recent": [], "recent_floods": [], "campaigns": [], "shadow": {}}
+CALM = {
+    "now": NOON,
+    "under_attack": [],
+    "flooded": [],
+    "recent": [],
+    "recent_floods": [],
+    "campaigns": [],
+    "shadow": {},
+}
 
 
 class TestAttacks(Calling):

@@ -123,12 +123,12 @@ class TestDomains(Watched):
         self.assertEqual(ended.at - ended.attack.end, 300)
 
     def test_a_large_domain_has_unknown_names_every_day(self):
-        """Thousands of mailboxes, and addresses of those who left: 300 unknown names a minute beside 300 known ones are a Monday."""
+        """Thousands of mailboxes, and addresses of who left: 300 unknown names a minute beside 300 known ones are a Monday."""
         self.assertEqual(self.minutes([(300, 300)] * 3), [False] * 3)
         self.assertEqual(self.minutes([(2000, 300)]), [True])
 
     def test_a_newsletter_to_a_list_that_died_is_no_attack(self):
-        """Two hundred dead addresses, once, from a host that sends us mail every day; whether or not somebody is left on the list."""
+        """Two hundred dead addresses, once, from a host that sends us mail every day; whether or not somebody is left on it."""
         self.attacks.proven = lambda address: address == "198.51.100.1"
         dead = [b"reader%d@example.org" % number for number in range(200)]
         for start in range(0, 200, 50):
@@ -241,7 +241,13 @@ class TestSummary(Watched):
         for second in range(120):
             self.guess(10, host=f"192.0.2.{second}")
             if second > 60:
-                for reason in (Reason.BAD_RECIPIENTS, Reason.BAD_RECIPIENTS, Reason.RSET_ABUSE, Reason.QUIT, Reason.LOST):
+                for reason in (
+                    Reason.BAD_RECIPIENTS,
+                    Reason.BAD_RECIPIENTS,
+                    Reason.RSET_ABUSE,
+                    Reason.QUIT,
+                    Reason.LOST,
+                ):
                     self.attacks(attrs.evolve(SESSION, reason=reason))
             if second == 100:
                 self.attacks(BLOCKED)
@@ -301,7 +307,9 @@ class TestBounds(Watched):
     def test_what_a_flood_makes_us_keep_does_not_grow(self):
         """A million names and a hundred thousand hosts: the same tables as ten thousand."""
         for start in range(0, 200_000, 100):
-            self.refuse([b"g%d@example.org" % number for number in range(start, start + 100)], host=f"10.0.{start // 1000}.1")
+            self.refuse(
+                [b"g%d@example.org" % number for number in range(start, start + 100)], host=f"10.0.{start // 1000}.1"
+            )
             if not start % 10_000:
                 self.wait()
         row = self.attacks._domains.under_attack[b"example.org"]
@@ -498,8 +506,12 @@ class TestDictionaryFlood(SynchronousTestCase):
         self.assertEqual(addresses.flooded, {})
 
 
-NAMES = st.lists(st.sampled_from([b"a@x.org", b"b@x.org", b'"a@b"@x.org', b"c@y.org", b"\xc3\xbc@z.org", b"postmaster"]))
-STEPS = st.lists(st.tuples(st.sampled_from(["unknown", "not ours", "accepted"]), NAMES, st.integers(-5, 90)), max_size=40)
+NAMES = st.lists(
+    st.sampled_from([b"a@x.org", b"b@x.org", b'"a@b"@x.org', b"c@y.org", b"\xc3\xbc@z.org", b"postmaster"])
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["unknown", "not ours", "accepted"]), NAMES, st.integers(-5, 90)), max_size=40
+)
 
 
 class TestWhatever(SynchronousTestCase):
@@ -517,7 +529,8 @@ class TestWhatever(SynchronousTestCase):
         for what, names, step in steps:
             if what == "accepted":
                 recipients = tuple(
-                    Recipient(path=Path(address=name, domain=name.rpartition(b"@")[2]), verdict=ACCEPTED) for name in names
+                    Recipient(path=Path(address=name, domain=name.rpartition(b"@")[2]), verdict=ACCEPTED)
+                    for name in names
                 )
                 attacks(attrs.evolve(TRANSACTION, envelope=attrs.evolve(TRANSACTION.envelope, recipients=recipients)))
             else:

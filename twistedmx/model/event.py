@@ -169,7 +169,7 @@ class NetworkUnblocked:
 
 @attrs.frozen(kw_only=True)
 class AttackBegan:
-    """A domain is under attack from now on. `domain`: in A-labels, or "": all that are not ours. `pressure`: in the minute before."""
+    """A domain is under attack from now on. `domain`: in A-labels, or "": all that are not ours. `pressure`: in the last minute."""
 
     at: float
     domain: str

@@ -27,7 +27,7 @@ class AttackSettings:
     ratio: float = setting(
         2.0,
         unit="unknown names for each known one",
-        why="Fewer are what dead addresses of a large domain bring every day; a small domain has few known ones, and `names` decides.",
+        why="Fewer are what dead addresses of a large domain bring every day; a small one has few known ones, and `names` decides.",
         precedent="Exim's example: more than half of the recipients failed",
         validator=at_least(0),
     )
@@ -55,7 +55,7 @@ class AttackSettings:
     domains: int = setting(
         1000,
         unit="domains",
-        why="So many own domains with unknown names in the last minute are watched, 75 KB each at the very most; the one that was "
+        why="So many own domains with unknown names in the last minute are watched, 100 KB each at the very most; the one that was "
         "asked for longest ago goes, one under attack never does.",
         validator=at_least(1),
     )

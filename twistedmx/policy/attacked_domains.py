@@ -3,8 +3,8 @@
 A domain is watched from its first unknown name until a minute has passed without one; what is known of it is counted while it is
 watched, so that both are of the same time. All domains that are not ours are one row.
 
-BUGS: a domain most of whose names died long ago is under attack for ever; raise `[attacks] names`. Of a transaction, names beyond the
-first hundred are not known here (`Refused.others`). A restart forgets.
+BUGS: a domain most of whose names died long ago is under attack for ever; raise `[attacks] names`. Of a transaction, names beyond
+the first hundred are not known here (`Refused.others`). A restart forgets.
 """
 
 from collections import OrderedDict, deque
@@ -19,7 +19,7 @@ from twistedmx.policy.distinct import EVER, Distinct, Tally
 from twistedmx.policy.latch import Latch
 
 NOT_OURS: Final = b""  # the row of all domains that are not ours
-# So many are kept of each kind, and of more a sample: 5 % and 8 % off. 75 KB for a domain that is attacked by so many.
+# So many are kept of each kind, and of more a sample: 5 % and 8 % off. 100 KB for a domain that is attacked by so many.
 _NAMES: Final = 512
 _HOSTS: Final = 256
 _SAMPLES: Final = 5
@@ -79,7 +79,7 @@ class _Row:
 
 
 class AttackedDomains:
-    """`under_attack`: those that are now. `recent`: attacks that are over, the last one last. `settings`: may be replaced at any time.
+    """`under_attack`: those that are now. `recent`: attacks that are over, the last one last. `settings`: may be replaced.
 
     Domains and names are given in lower case, domains in A-labels. `slot`: of `distinct`.
     """
@@ -91,7 +91,7 @@ class AttackedDomains:
         self._watched: OrderedDict[bytes, _Row] = OrderedDict()  # and not under attack; longest ago first
 
     def refused(self, domain: bytes, names: Sequence[bytes], host: int, slot: int, weight: int = 1) -> None:
-        """Unknown names of `domain`: whole addresses. `host`: a hash of it. `weight`: of so many events this is the one looked at."""
+        """Unknown names of `domain`, as whole addresses. `host`: a hash of it. `weight`: this event stands for so many."""
         row = self._row(domain)
         if row is None:
             return

@@ -1,15 +1,15 @@
 """What goes on over all peers: domains under attack (Siege 1) and flooded addresses (Siege 3), noticed from events alone.
 
     under attack   different unknown names of a domain in a minute pass a floor, and are several times the known ones. What hosts of
-                   good record name is not among them: a newsletter to a list that died is no attack. A catch-all has no unknown names
+                   good record name is not among them: a newsletter to a list that died is no attack. A catch-all has none
     flooded        one address, unknown or not ours, is refused many times a minute, by whomever: real mail servers with bounces too
 
 This notices and tells, and answers what is asked of it; what follows for a session is decided elsewhere (`policy.conduct`). It
 condemns nobody: counts by recipient are no ground for that.
 
-An event carries up to some hundred refused names and is told up to a second late, so that an attack is noticed some two seconds after
-its mark was passed. Beyond 50,000 names a second one event of eight is looked at, and stands for eight: tries are then estimates, and
-fewer different names are seen than there are. benchmarks/attacks.py has what a name costs.
+An event carries up to some hundred refused names and is told up to a second late, so that an attack is noticed some two seconds
+after its mark was passed. Beyond 50,000 names a second one event of eight is looked at, and stands for eight: tries are then
+estimates, and fewer different names are seen than there are. benchmarks/attacks.py has what a name costs.
 
 BUGS: a botnet of hosts of good record attacks no domain. As in the two modules below it.
 """
@@ -50,9 +50,9 @@ _HOST_OCTETS: Final = 8  # of an IPv6 address: RFC 4291 2.5.4
 class Attacks:
     """A subscriber of events, which tells its own to `events` at each `tick`.
 
-    `any`, `any_flooded`: whether anything is under attack, or flooded; in calm nothing else need be asked. `domain_key`: A-labels of
-    a domain that is not in ASCII (`mailbox.keys`). `proven`: whether the host at an address has a good record; to be put there by
-    who knows. `settings`: replace with `configure`.
+    `any`, `any_flooded`: whether anything is under attack, or flooded; in calm nothing else need be asked. `domain_key`: the
+    A-labels of a domain that is not in ASCII (`mailbox.keys`). `proven`: whether the host at an address has a good record; to be
+    put there by who knows.
     """
 
     def __init__(self, settings: AttackSettings, events: Events, domain_key: Callable[[bytes], bytes]) -> None:

@@ -1,6 +1,6 @@
 """How many, and how many different ones, in the last minute: in memory that does not grow, at a cost that does not either.
 
-Time comes in slots of five seconds, as numbers that never fall; the last minute is the slot that is under way and the eleven before.
+Time comes in slots of five seconds, as numbers that never fall; the last minute is the slot under way and the eleven before.
 
 `Distinct` is exact up to a bound. Beyond it, only those are kept whose hash has n certain bits zero, and each stands for 2**n
 (adaptive sampling: Wegman; Flajolet, Computing 43, 1990), so that of a flood of new names most cost a look at their hash. Its
@@ -44,8 +44,7 @@ class Tally:
 
 
 class Distinct:
-    """How many different ones in the last minute; or ever, when the slot is always `EVER`. `most`: so many are kept, 36 octets each
-    and twice that for their table.
+    """How many different ones in the last minute; or ever, when the slot is always `EVER`. `most`: are kept, 72 octets each.
 
     Each that is kept stands for as many as the sampling of the slot in which it was last seen says: so sampling can become finer
     again while what it was coarse for is remembered.

@@ -8,9 +8,9 @@ rarest, and under a dictionary the rarest is the flooded one.
 
 Once an address is flooded it has a row of its own, which nothing pushes out. It is given up when it has become quiet.
 
-BUGS: two that are one by `mailbox.keys` and are written otherwise (U-labels, "ä" and "Ä") are two. While a dictionary of 50,000 names
-a second goes on, an address is found that is tried five times a second, and one that is tried twice a second is not. Hosts are
-counted from when the flood was noticed.
+BUGS: two that are one by `mailbox.keys` and are written otherwise (U-labels, "ä" and "Ä") are two. While a dictionary of 50,000
+names a second goes on, an address is found that is tried five times a second, and one that is tried twice a second is not. Hosts
+are counted from when the flood was noticed.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ _MINUTE: Final = 60.0
 class _Row:
     """One flooded address. `said`: when it was last told of; `tries_then`: how many tries it had then. `hosts_since`: then."""
 
-    __slots__ = ("hosts", "hosts_since", "lately", "latch", "peak", "said", "start", "tries", "tries_then")
+    __slots__ = ("hosts", "hosts_since", "latch", "lately", "peak", "said", "start", "tries", "tries_then")
 
     def __init__(self, start: float, time: float) -> None:
         self.start = start
@@ -64,7 +64,7 @@ class FloodedAddresses:
         self._before: deque[tuple[int, dict[bytes, int]]] = deque()  # slots, and counts in them
 
     def refused(self, names: Sequence[bytes], host: int, slot: int, weight: int = 1) -> None:
-        """These were. `host`: a hash of it. `weight`: of so many events this is the one looked at."""
+        """These were. `host`: a hash of it. `weight`: this event stands for so many."""
         if slot != self._slot:
             self._turn(slot)
         counts, flooded = self._counts, self.flooded

@@ -11,7 +11,7 @@ class Latch:
         self.last = 0.0
 
     def judge(self, time: float, *, enters: bool, stays: bool, calm: float) -> bool:
-        """The state from now on. `enters`: the upper mark is reached; `stays`: the lower one is. `calm`: how long below it is enough.
+        """The state from now on. `enters`: the upper mark is reached; `stays`: the lower one is. `calm`: so long below it ends it.
 
         `time`: seconds of a clock that is never put back.
         """

@@ -20,7 +20,7 @@ _SECONDS: Final = 1.0  # between two looks
 
 
 class Watching(Service):
-    """`attacks`: a subscriber of `events`, which tells them what it notices. A host of `reputation` that has sent mail is proven."""
+    """`attacks`: a subscriber of `events`, which tells them what it notices. A host of good record is one that has sent mail."""
 
     _log = Logger()
 
