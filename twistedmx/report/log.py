@@ -10,7 +10,8 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
-from twistedmx.report.fields import FIELDS, json_of, text, time_of
+from twistedmx.report.fields import fields_of, json_of, text
+from twistedmx.report.values import time_of
 from twistedmx.setting import setting
 
 _STANDARD_OUTPUT: Final = "-"
@@ -113,10 +114,9 @@ class Log:
         self.close = close
 
     def __call__(self, event: Event) -> None:
-        fields_of = FIELDS.get(type(event))
-        if fields_of is None:
-            return
         fields = fields_of(event)
+        if fields is None:
+            return
         if self._json:
             self._write(json_of(event.at, fields))
         else:
