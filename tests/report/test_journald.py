@@ -11,9 +11,10 @@ from tests.report.facts import DISK_FULL, KEPT, NOBODY, OPENED, RELOADED, TRANSA
 from tests.report.receiver import Receiver
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.policy.recipient import ACCEPTED
-from twistedmx.report.fields import FIELDS, text
+from twistedmx.report.fields import FIELDS
 from twistedmx.report.journald import Journald, entry
 from twistedmx.report.losses import Losses
+from twistedmx.report.text import text
 from twistedmx.smtp.path import Path, parse_path
 
 

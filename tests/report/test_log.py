@@ -32,7 +32,9 @@ from tests.report.facts import (
 )
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.policy.recipient import ACCEPTED
+from twistedmx.report.fields import FIELDS
 from twistedmx.report.log import Log, LogSettings
+from twistedmx.report.text import text
 from twistedmx.smtp.path import Path
 
 TEXT = {
@@ -126,6 +128,19 @@ class TestText(SynchronousTestCase):
             self.assertEqual(lines(*silent, format=format), [])
             self.assertEqual(len(lines(*silent, NOBODY, SESSION, FLOOD_GOES_ON, format=format)), 3)
 
+    def test_the_short_way_says_the_same(self):
+        """What a line says must not depend on how common its kind is."""
+        (ann, _) = TRANSACTION.envelope.recipients
+        one = attrs.evolve(TRANSACTION.envelope, recipients=(ann,))
+        for event in (
+            attrs.evolve(TRANSACTION, envelope=one, refused=Refused()),
+            attrs.evolve(TRANSACTION, envelope=one, refused=Refused(), tls=None, seconds=61.0, detail="/a b/c"),
+            attrs.evolve(TRANSACTION, envelope=one),
+            attrs.evolve(GIVEN_UP, envelope=one),
+            attrs.evolve(SESSION, tls=TLS, seconds=0.0004),
+        ):
+            self.assertEqual(lines(event), [text(FIELDS[type(event)](event))])
+
     def test_fifty_refused_are_named_and_all_are_counted(self):
         """A line has an end."""
         refused = Refused(count=5000, runs=((UNKNOWN, (b"nobody@example.org",) * 30),) * 3)
@@ -139,13 +154,13 @@ class TestJson(SynchronousTestCase):
 
     def test_each_line_is_an_object_with_the_same_fields_in_the_same_order(self):
         """One log, two ways of writing it."""
-        for event, text in TEXT.items():
+        for event, words in TEXT.items():
             (line,) = lines(event, format="json")
             self.assertNotIn("\n", line)
             read = json.loads(line)
             self.assertEqual(list(read)[:2], ["time", "event"])
             self.assertEqual(read["time"], "2027-01-15T08:00:00.125Z")
-            self.assertEqual([read["event"], *list(read)[2:]], [name for name, _, _ in fields(text)])
+            self.assertEqual([read["event"], *list(read)[2:]], [name for name, _, _ in fields(words)])
 
     def test_a_transaction_to_the_character(self):
         """Machines count on types as well."""
@@ -203,6 +218,12 @@ class TestInjection(SynchronousTestCase):
             )
             (line,) = lines(event)
             self.assertTrue(line.isascii() and line.isprintable(), line)
+            one = Envelope(reverse_path=path, recipients=event.envelope.recipients[:1])
+            for short in (
+                attrs.evolve(event, envelope=one, refused=Refused()),
+                attrs.evolve(SESSION, peer=event.peer, helo=evil, tls=event.tls),
+            ):
+                self.assertEqual(lines(short), [text(FIELDS[type(short)](short))])
             read = fields(line)
             self.assertEqual([name for name, _, _ in read], names, line)
             values = {name: value for name, _, value in read}

@@ -5,7 +5,6 @@ numbers and lists of strings. `severity` is a word of RFC 5424 6.2.1, for destin
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -37,9 +36,7 @@ INFORMATIONAL: Final = 6
 
 # Refused recipients, and reverse-paths, named in one line; `refused` counts all.
 _NAMED: Final = 50
-_quoted = json.JSONEncoder().encode
-_bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
-_spaced = re.compile(r"[ !#-\[\]-~]*").fullmatch  # the same between quotes, as JSON has it too: benchmarks/facts.py
+quoted = json.JSONEncoder().encode
 # What an operator should see among a thousand lines.
 _SEVERITIES: Final[dict[type | Reason, int]] = {
     MailboxesKept: WARNING,
@@ -61,6 +58,8 @@ def _tls(tls: Tls | None) -> Fields:
 
 
 def _refused(refused: Refused) -> Fields:
+    if not refused.count:
+        return {"refused": 0, "refused_to": []}
     named = [
         f"{address.decode()}:{verdict.reason.value}"
         for verdict, addresses in refused.runs
@@ -194,23 +193,6 @@ def flat(value: Any) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
-def text(fields: Fields) -> str:
-    """event key=value key=value ...: printable ASCII, whatever a peer said."""
-    pairs = [fields["event"]]
-    for key, value in fields.items():
-        if type(value) is int or type(value) is float:
-            pairs.append(f"{key}={value}")
-        elif key != "event":
-            plain = value if type(value) is str else flat(value)
-            if not plain:
-                pairs.append(f'{key}=""')
-            elif _bare(plain):
-                pairs.append(f"{key}={plain}")
-            else:
-                pairs.append(f'{key}="{plain}"' if _spaced(plain) else f"{key}={_quoted(plain)}")
-    return " ".join(pairs)
-
-
 def json_of(at: float, fields: Fields) -> str:
     """One object, ASCII, `time` first."""
-    return _quoted({"time": time_of(at), **fields})
+    return quoted({"time": time_of(at), **fields})

@@ -15,8 +15,9 @@ from typing import Final
 
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
-from twistedmx.report.fields import fields_of, flat, severity, text
+from twistedmx.report.fields import fields_of, flat, severity
 from twistedmx.report.losses import Losses
+from twistedmx.report.text import text
 
 SOCKET: Final = "/run/systemd/journal/socket"
 _ALWAYS: Final = (("SYSLOG_IDENTIFIER", "twistedmx"), ("SYSLOG_FACILITY", "2"))  # RFC 5424 6.2.1: mail system

@@ -10,7 +10,8 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
-from twistedmx.report.fields import fields_of, json_of, text
+from twistedmx.report.fields import fields_of, json_of
+from twistedmx.report.text import text_of
 from twistedmx.report.values import time_of
 from twistedmx.setting import setting
 
@@ -114,10 +115,11 @@ class Log:
         self.close = close
 
     def __call__(self, event: Event) -> None:
-        fields = fields_of(event)
-        if fields is None:
-            return
         if self._json:
-            self._write(json_of(event.at, fields))
-        else:
-            self._write(f"{time_of(event.at)} {text(fields)}" if self._stamped else text(fields))
+            fields = fields_of(event)
+            if fields is not None:
+                self._write(json_of(event.at, fields))
+            return
+        line = text_of(event)
+        if line is not None:
+            self._write(f"{time_of(event.at)} {line}" if self._stamped else line)

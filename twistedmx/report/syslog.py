@@ -13,9 +13,10 @@ from typing import Final
 
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
-from twistedmx.report.fields import fields_of, json_of, severity, text
+from twistedmx.report.fields import fields_of, json_of, severity
 from twistedmx.report.log import LogSettings
 from twistedmx.report.losses import Losses
+from twistedmx.report.text import text
 from twistedmx.report.values import time_of
 
 SOCKET: Final = "/dev/log"

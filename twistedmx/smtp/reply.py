@@ -4,6 +4,7 @@ A Reply is rendered once, when it is made; the constants in `codes` therefore co
 """
 
 import re
+from functools import lru_cache
 
 import attrs
 
@@ -20,6 +21,16 @@ def _check_lines(reply: "Reply", attribute: "attrs.Attribute[tuple[str, ...]]", 
     for line in lines:
         if not _TEXT.fullmatch(line) or len(line) > _TEXT_OCTETS:
             raise ValueError(f"a reply line is printable ASCII of at most {_TEXT_OCTETS} octets, not {line!r}")
+
+
+@lru_cache(maxsize=256)
+def _goes_with(code: int, enhanced: str) -> str:
+    """What is wrong with them, or "". Remembered: they are few, and every message that is accepted has a reply of its own."""
+    if not 200 <= code <= 559 or code // 10 % 10 > 5:
+        return f"no reply code of RFC 5321 4.2.1: {code}"
+    if enhanced and (not _ENHANCED.fullmatch(enhanced) or enhanced[0] != str(code)[0]):
+        return f"enhanced status code {enhanced!r} does not go with {code} (RFC 2034 4)"
+    return ""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,21 +50,22 @@ class Reply:
 
     @code.validator
     def _check_code(self, attribute: "attrs.Attribute[int]", code: int) -> None:
-        if not 200 <= code <= 559 or code // 10 % 10 > 5:
-            raise ValueError(f"no reply code of RFC 5321 4.2.1: {code}")
-        if self.enhanced and (not _ENHANCED.fullmatch(self.enhanced) or self.enhanced[0] != str(code)[0]):
-            raise ValueError(f"enhanced status code {self.enhanced!r} does not go with {code} (RFC 2034 4)")
+        wrong = _goes_with(code, self.enhanced)
+        if wrong:
+            raise ValueError(wrong)
 
     @octets.default
     def _render(self) -> bytes:
         start = f"{self.enhanced} " if self.enhanced else ""
         last = len(self.lines) - 1
+        if not last:
+            return f"{self.code} {start}{self.lines[0]}\r\n".encode("ascii")
         return "".join(
             f"{self.code}{' ' if number == last else '-'}{start}{line}\r\n" for number, line in enumerate(self.lines)
         ).encode("ascii")
 
     def __str__(self) -> str:
-        return self.octets.decode("ascii").rstrip("\r\n").replace("\r\n", " / ")
+        return self.octets[:-2].decode("ascii").replace("\r\n", " / ")
 
 
 def reply(code: int, enhanced: str, *lines: str, closes: bool = False) -> Reply:
