@@ -4,7 +4,7 @@ import argparse
 import json
 
 from tests.cli.calling import Calling
-from twistedmx.cli.entries import seconds_of
+from twistedmx.cli.times import seconds_of
 from twistedmx.net.control import Refused
 
 BLOCK = {

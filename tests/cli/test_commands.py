@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.calling import Calling
+from tests.cli.test_attacks import TOLD
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
@@ -134,6 +135,7 @@ class TestExamples(Calling):
             allow=[PARTNER],
             why=HUNG_UP,
             list={"blocks": [FOR_EVER], "next": None},
+            attacks=TOLD,
         )
         path = self.write('host = "mx.example.org"\ndata = "."\n')
         (danger,) = backlog_is_cut(8192, FakeMachine().machine())

@@ -5,11 +5,17 @@ from ipaddress import ip_network
 import attrs
 
 from twistedmx.model.allowance import Allowance
+from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import (
+    AttackBegan,
+    AttackEnded,
     BackendFailed,
     BackendRecovered,
+    FloodBegan,
+    FloodEnded,
+    FloodGoesOn,
     MailboxesKept,
     MailboxesLoaded,
     NetworkAllowed,
@@ -107,6 +113,28 @@ FAILED = BackendFailed(at=AT, source="people", fault="connection refused")
 RECOVERED = BackendRecovered(at=AT, source="people", seconds=61.0004)
 RELOADED = SettingsReloaded(at=AT, source="/etc/mx.toml", changed=("limits.size", "log.format"))
 SETTINGS_KEPT = SettingsKept(at=AT, source="/etc/mx.toml", faults=("host: is no name", "listen: in use"))
+ATTACK_BEGAN = AttackBegan(at=AT, domain="example.org", pressure=Pressure(names=84, known=3, hosts=17))
+ATTACK_ENDED = AttackEnded(
+    at=AT,
+    attack=Attack(
+        domain="example.org",
+        start=AT - 3600,
+        end=AT - 300,
+        peak=520,
+        hosts=2044,
+        names=9120,
+        tries=12031,
+        hung_up=((Reason.BAD_RECIPIENTS, 1203), (Reason.RSET_ABUSE, 40)),
+        blocks=87,
+        samples=("aaron@example.org", "abby@example.org"),
+    ),
+)
+FLOOD_BEGAN = FloodBegan(at=AT, address="nobody@example.org", tries=61)
+FLOOD_GOES_ON = FloodGoesOn(at=AT, address="nobody@example.org", tries=230, hosts=187)
+FLOOD_ENDED = FloodEnded(
+    at=AT,
+    flood=Flood(address="nobody@example.org", start=AT - 3600, end=AT - 300, peak=260, tries=1204, hosts=611),
+)
 DROPPED = SubscriberDropped(at=AT, subscriber="Counters", fault="KeyError: 1")
 
 EVENTS = (
@@ -127,5 +155,10 @@ EVENTS = (
     RECOVERED,
     RELOADED,
     SETTINGS_KEPT,
+    ATTACK_BEGAN,
+    ATTACK_ENDED,
+    FLOOD_BEGAN,
+    FLOOD_GOES_ON,
+    FLOOD_ENDED,
     DROPPED,
 )

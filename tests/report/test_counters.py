@@ -5,13 +5,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import (
     AT,
+    ATTACK_BEGAN,
+    ATTACK_ENDED,
     DISK_FULL,
     DROPPED,
     EVENTS,
     FAILED,
+    FLOOD_BEGAN,
+    FLOOD_ENDED,
+    FLOOD_GOES_ON,
     GIVEN_UP,
     KEPT,
     LOADED,
+    NOBODY,
     OPENED,
     RECOVERED,
     RELOADED,
@@ -108,6 +114,20 @@ class TestCounters(SynchronousTestCase):
         counters = counted(RELOADED, SETTINGS_KEPT, SETTINGS_KEPT, DROPPED)
         self.assertEqual(counters.reloads, {"taken": 1, "kept": 2})
         self.assertEqual((counters.reloaded_at, counters.subscribers_dropped), (AT, 1))
+
+    def test_attacks_and_floods_are_counted_when_they_begin(self):
+        """Once each, however long they last."""
+        counters = counted(ATTACK_BEGAN, ATTACK_ENDED, FLOOD_BEGAN, FLOOD_GOES_ON, FLOOD_GOES_ON, FLOOD_ENDED)
+        self.assertEqual((counters.attacks, counters.floods), (1, 1))
+
+    def test_what_the_log_is_silent_of_is_counted_all_the_same(self):
+        """Else a flood would look like calm."""
+        loud, silent = counted(NOBODY, SESSION), Counters()
+        for event in (NOBODY, SESSION):
+            silent(attrs.evolve(event, flooded=True))
+        self.assertEqual(silent.recipients, loud.recipients)
+        self.assertEqual(silent.sessions, loud.sessions)
+        self.assertEqual(silent.without_message, loud.without_message)
 
     def test_every_event_is_taken(self):
         """An event that nobody counts is a decision, and this is where it shows."""

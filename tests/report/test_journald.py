@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.report.facts import DISK_FULL, KEPT, OPENED, RELOADED, TRANSACTION
+from tests.report.facts import DISK_FULL, KEPT, NOBODY, OPENED, RELOADED, TRANSACTION
 from tests.report.receiver import Receiver
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.policy.recipient import ACCEPTED
@@ -95,7 +95,7 @@ class TestJournald(SynchronousTestCase):
 
     def test_what_is_no_line_is_no_entry(self):
         """As in a file."""
-        self.assertEqual(self.entries(OPENED), [])
+        self.assertEqual(self.entries(OPENED, attrs.evolve(NOBODY, flooded=True)), [])
 
     def test_an_entry_that_no_datagram_holds_comes_whole_all_the_same(self):
         """A peer cannot hide a message by the length of its line."""

@@ -7,9 +7,14 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import (
+    ATTACK_BEGAN,
+    ATTACK_ENDED,
     BLOCKED,
     DROPPED,
     FAILED,
+    FLOOD_BEGAN,
+    FLOOD_ENDED,
+    FLOOD_GOES_ON,
     GIVEN_UP,
     KEPT,
     LOADED,
@@ -63,6 +68,18 @@ TEXT = {
     RECOVERED: "backend-recovered source=people seconds=61.0",
     RELOADED: "settings-reloaded source=/etc/mx.toml changed=limits.size,log.format",
     SETTINGS_KEPT: 'settings-kept source=/etc/mx.toml faults="host: is no name,listen: in use"',
+    ATTACK_BEGAN: "attack-began domain=example.org names=84 known=3 hosts=17",
+    ATTACK_ENDED: (
+        "attack-ended domain=example.org start=2027-01-15T07:00:00.125Z end=2027-01-15T07:55:00.125Z peak=520 hosts=2044 "
+        "names=9120 tries=12031 hung_up=bad-recipients:1203,rset-abuse:40 blocks=87 "
+        "samples=aaron@example.org,abby@example.org"
+    ),
+    FLOOD_BEGAN: "flood-began address=nobody@example.org tries=61",
+    FLOOD_GOES_ON: "flood-goes-on address=nobody@example.org tries=230 hosts=187",
+    FLOOD_ENDED: (
+        "flood-ended address=nobody@example.org start=2027-01-15T07:00:00.125Z end=2027-01-15T07:55:00.125Z peak=260 "
+        "tries=1204 hosts=611"
+    ),
     DROPPED: 'subscriber-dropped subscriber=Counters fault="KeyError: 1"',
 }
 
@@ -103,6 +120,13 @@ class TestText(SynchronousTestCase):
     def test_what_is_no_line_is_not_written(self):
         """A session that opens is told when it ends."""
         self.assertEqual(lines(OPENED), [])
+
+    def test_what_asked_for_flooded_addresses_alone_has_no_line(self):
+        """Siege 3: a million bounces to one address that never existed; a line a minute stands for all of them."""
+        silent = [attrs.evolve(event, flooded=True) for event in (NOBODY, SESSION)]
+        for format in ("text", "json"):
+            self.assertEqual(lines(*silent, format=format), [])
+            self.assertEqual(len(lines(*silent, NOBODY, SESSION, FLOOD_GOES_ON, format=format)), 3)
 
     def test_the_short_way_says_the_same(self):
         """What a line says must not depend on how common its kind is."""

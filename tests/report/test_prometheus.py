@@ -29,6 +29,8 @@ def gauges(**others):
         "certificates": lambda: [("mx.example.org", 1_900_000_000.0)],
         "free_octets": lambda: 1 << 30,
         "log_lines_lost": lambda: 4,
+        "under_attack": lambda: 2,
+        "flooded_tries": lambda: 12_000,
     }
     return Gauges(**(asked | others))
 
@@ -72,6 +74,10 @@ class TestScrape(SynchronousTestCase):
             ("twistedmx_transaction_seconds_count",): 3,
             ("twistedmx_tls_handshakes_total", ("protocol", "TLSv1.3")): 1,
             ("twistedmx_tls_handshakes_refused_total", ("limit", "host")): 3,
+            ("twistedmx_domains_under_attack",): 2,
+            ("twistedmx_attacks_total",): 1,
+            ("twistedmx_floods_total",): 1,
+            ("twistedmx_flooded_tries_total",): 12_000,
             ("twistedmx_mailboxes_usable", ("source", "/etc/boxes")): 0,
             ("twistedmx_backend_up", ("source", "people")): 1,
             ("twistedmx_certificate_expiry_timestamp_seconds", ("certificate", "mx.example.org")): 1_900_000_000,

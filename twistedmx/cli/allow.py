@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from twistedmx.cli.command import Call, Command, Status
 from twistedmx.cli.control import Refused
-from twistedmx.cli.entries import in_json, line_of, never_line_of, read_list, seconds_of
+from twistedmx.cli.entries import line_of, never_line_of, read_list
+from twistedmx.cli.times import in_json, seconds_of
 from twistedmx.model.block import Block
 
 _AT_ONCE: Final = 500  # networks in a request

@@ -10,7 +10,8 @@ import attrs
 
 from twistedmx.cli.command import Call, Command, Status
 from twistedmx.cli.control import Refused
-from twistedmx.cli.entries import because, in_json, line_of, read_list, seconds_of
+from twistedmx.cli.entries import because, line_of, read_list
+from twistedmx.cli.times import in_json, seconds_of
 from twistedmx.model.block import Block
 
 _AT_ONCE: Final = 500  # networks in a request

@@ -3,6 +3,7 @@
 from typing import Final
 
 from twistedmx.cli.allow import ALLOW
+from twistedmx.cli.attacks import ATTACKS
 from twistedmx.cli.ban import BAN, UNBAN
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
@@ -24,4 +25,5 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ALLOW,
     WHY,
     LIST,
+    ATTACKS,
 )

@@ -1,46 +1,15 @@
-"""Entries of the blocklist and of the never-block list as an operator reads them, and times as he writes them."""
+"""Entries of the blocklist and of the never-block list, as an operator reads them."""
 
-import argparse
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from twistedmx.cli.control import Refused
+from twistedmx.cli.times import until
 from twistedmx.model.block import Block
 from twistedmx.policy.block_files import Parsed, parse_json, parse_json_array, parse_list
 from twistedmx.policy.networks import network_of
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "": 1}
-_LAST: Final = 253_402_300_799  # the last second that has four digits for its year
 _FIELDS: Final = ("id", "network", "reason", "evidence", "origin", "since", "expiry", "relapse")  # of Block
-
-
-def seconds_of(text: str) -> float:
-    """ "90", "30m", "12h", "7d" or "ever". Raises ArgumentTypeError with words for the operator."""
-    if text == "ever":
-        return float("inf")
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if found is None or not float(found[1]):
-        raise argparse.ArgumentTypeError(f'{text!r} is no time; write 30m, 12h, 7d or "ever"')
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def in_json(seconds: float | None) -> float | None:
-    """Which has no infinity."""
-    return 1e300 if seconds == float("inf") else seconds
-
-
-def moment(seconds: float) -> str:
-    """With its second."""
-    return f"{datetime.fromtimestamp(max(0, min(float(seconds), _LAST)), UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def until(expiry: Any, otherwise: str = "it is removed") -> str:
-    """The minute, or what it is without one."""
-    if expiry is None:
-        return otherwise
-    return f"{datetime.fromtimestamp(max(0, min(float(expiry), _LAST)), UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def line_of(block: Mapping[str, Any]) -> str:

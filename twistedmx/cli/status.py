@@ -2,10 +2,10 @@
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from twistedmx.cli.command import Call, Command, Status
+from twistedmx.cli.times import day, length, moment
 
 _EXAMPLE: Final = """\
 $ twistedmx status
@@ -24,7 +24,6 @@ disk          12.3 GiB free
 log           lines lost 0"""
 
 _WIDTH: Final = 80  # of what stands beside the labels
-_SCALE: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def run(call: Call) -> Status:
@@ -69,11 +68,11 @@ def _server(told: Mapping[str, Any]) -> list[str]:
 
 
 def _since(told: Mapping[str, Any]) -> list[str]:
-    return [_moment(told["since"]) + (f", {_length(told['uptime'])}" if "uptime" in told else "")]
+    return [moment(told["since"]) + (f", {length(told['uptime'])}" if "uptime" in told else "")]
 
 
 def _reloaded(told: Mapping[str, Any]) -> list[str]:
-    return [_moment(told["reloaded"]) if told["reloaded"] else "never"]
+    return [moment(told["reloaded"]) if told["reloaded"] else "never"]
 
 
 def _sessions(told: Mapping[str, Any]) -> list[str]:
@@ -102,7 +101,7 @@ def _certificates(told: Mapping[str, Any]) -> list[str]:
 
 
 def _certificate(*, file: str, names: list[str], expires: Any, days_left: float, **more: Any) -> str:
-    when = expires if isinstance(expires, str) else f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%d}"
+    when = expires if isinstance(expires, str) else day(expires)
     left = f"{int(days_left)} days left" if days_left >= 0 else f"EXPIRED {int(-days_left)} days ago"
     return f"{file}: {', '.join([*map(str, names), f'expires {when}', left, *_pairs(more)])}"
 
@@ -156,21 +155,6 @@ def _number(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "none"
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _length(seconds: float) -> str:
-    """Seconds as people say them: the two largest units."""
-    left = int(seconds)
-    words: list[str] = []
-    for size, unit in _SCALE:
-        if left >= size or (unit == "s" and not words):
-            words.append(f"{left // size} {unit}")
-        left %= size
-    return " ".join(words[:2])
 
 
 def _octets(number: float) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from twistedmx.cli.command import Call, Command, Status
-from twistedmx.cli.entries import line_of, moment, never_line_of, until
+from twistedmx.cli.entries import line_of, never_line_of
 from twistedmx.cli.rcpt import line_of as rcpt_line_of
+from twistedmx.cli.times import moment, until
 
 _NAMED: Final = 3  # recipients in a line
 _EXAMPLE: Final = """\

@@ -7,6 +7,7 @@ so that one leads to the other.
 import attrs
 
 from twistedmx.model.allowance import Allowance
+from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Peer, Tls
@@ -61,7 +62,8 @@ class NobodyAccepted:
     """Transactions of one session in which nobody was accepted came to their ends.
 
     Guessers make thousands: some hundreds are told together, a second late at most, and before the session's end is.
-    `transactions`: how many. `reverse_paths`: theirs, each once, in the order of their first use.
+    `transactions`: how many. `reverse_paths`: theirs, each once, in the order of their first use. `flooded`: nothing but flooded
+    addresses was asked for; the log is silent then, and one line a minute (`FloodGoesOn`) stands for all of them.
     """
 
     at: float
@@ -72,11 +74,13 @@ class NobodyAccepted:
     transactions: int
     reverse_paths: tuple[Path, ...]
     refused: Refused
+    flooded: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class SessionEnded:
-    """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused."""
+    """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused. `flooded`: all its
+    transactions were so, and there was one; as in `NobodyAccepted`."""
 
     at: float
     session: str
@@ -90,6 +94,7 @@ class SessionEnded:
     messages: int
     refused_recipients: int
     errors: int
+    flooded: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +186,50 @@ class NetworkNoLongerAllowed:
 
 
 @attrs.frozen(kw_only=True)
+class AttackBegan:
+    """A domain is under attack from now on. `domain`: in A-labels, or "": all that are not ours. `pressure`: in the last minute."""
+
+    at: float
+    domain: str
+    pressure: Pressure
+
+
+@attrs.frozen(kw_only=True)
+class AttackEnded:
+    """It is under attack no more, and was not since `attack.end`."""
+
+    at: float
+    attack: Attack
+
+
+@attrs.frozen(kw_only=True)
+class FloodBegan:
+    """An address is flooded from now on. `tries`: in the minute before, over all peers."""
+
+    at: float
+    address: str
+    tries: int
+
+
+@attrs.frozen(kw_only=True)
+class FloodGoesOn:
+    """It still is; told once a minute. `tries`: since it was told last, of so many different `hosts`."""
+
+    at: float
+    address: str
+    tries: int
+    hosts: int
+
+
+@attrs.frozen(kw_only=True)
+class FloodEnded:
+    """It is flooded no more, and was not since `flood.end`."""
+
+    at: float
+    flood: Flood
+
+
+@attrs.frozen(kw_only=True)
 class SubscriberDropped:
     """A subscriber of events failed, and hears no more. `at`: of the event that it failed at."""
 
@@ -205,5 +254,10 @@ Event = (
     | NetworkUnblocked
     | NetworkAllowed
     | NetworkNoLongerAllowed
+    | AttackBegan
+    | AttackEnded
+    | FloodBegan
+    | FloodGoesOn
+    | FloodEnded
     | SubscriberDropped
 )

@@ -12,9 +12,14 @@ from typing import Any, Final
 
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
+    AttackBegan,
+    AttackEnded,
     BackendFailed,
     BackendRecovered,
     Event,
+    FloodBegan,
+    FloodEnded,
+    FloodGoesOn,
     MailboxesKept,
     MailboxesLoaded,
     NetworkAllowed,
@@ -92,6 +97,8 @@ class Counters:
         self.reloaded_at = 0.0
         self.subscribers_dropped = 0
         self.blocks = {"blocked": 0, "unblocked": 0, "allowed": 0, "no-longer-allowed": 0}
+        self.attacks = 0  # that began
+        self.floods = 0
         self._last_sessions = LastMinute()
         self._last_messages = LastMinute()
         self._last_refused = LastMinute()
@@ -111,6 +118,11 @@ class Counters:
             NetworkUnblocked: self._unblocked,
             NetworkAllowed: self._allowed,
             NetworkNoLongerAllowed: self._no_longer_allowed,
+            AttackBegan: self._attack_began,
+            AttackEnded: _nothing,
+            FloodBegan: self._flood_began,
+            FloodGoesOn: _nothing,  # its tries are counted where they are seen
+            FloodEnded: _nothing,
             SubscriberDropped: self._dropped,
         }
 
@@ -212,8 +224,17 @@ class Counters:
     def _no_longer_allowed(self, event: NetworkNoLongerAllowed) -> None:
         self.blocks["no-longer-allowed"] += 1
 
+    def _attack_began(self, event: AttackBegan) -> None:
+        self.attacks += 1
+
+    def _flood_began(self, event: FloodBegan) -> None:
+        self.floods += 1
+
     def _dropped(self, event: SubscriberDropped) -> None:
         self.subscribers_dropped += 1
+
+
+def _nothing(event: Event) -> None: ...
 
 
 def _add(counts: dict[Any, int], key: Any, count: int = 1) -> None:

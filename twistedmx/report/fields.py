@@ -6,22 +6,17 @@ numbers and lists of strings. `severity` is a word of RFC 5424 6.2.1, for destin
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 
-from twistedmx.model.allowance import Allowance
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
+    AttackBegan,
     BackendFailed,
     BackendRecovered,
     Event,
+    FloodBegan,
     MailboxesKept,
     MailboxesLoaded,
-    NetworkAllowed,
-    NetworkBlocked,
-    NetworkNoLongerAllowed,
-    NetworkUnblocked,
     NobodyAccepted,
     SessionEnded,
     SettingsKept,
@@ -31,8 +26,8 @@ from twistedmx.model.event import (
 )
 from twistedmx.model.peer import Tls
 from twistedmx.model.verdict import Reason
-
-Fields = dict[str, Any]
+from twistedmx.report.defence_fields import OF_THE_DEFENCE
+from twistedmx.report.values import Fields, time_of
 
 # RFC 5424 6.2.1
 ERROR: Final = 3
@@ -42,12 +37,13 @@ INFORMATIONAL: Final = 6
 # Refused recipients, and reverse-paths, named in one line; `refused` counts all.
 _NAMED: Final = 50
 quoted = json.JSONEncoder().encode
-_LAST: Final = 253_402_300_799.0  # the last second that has four digits for its year
 # What an operator should see among a thousand lines.
 _SEVERITIES: Final[dict[type | Reason, int]] = {
     MailboxesKept: WARNING,
     BackendFailed: WARNING,
     SettingsKept: WARNING,
+    AttackBegan: WARNING,
+    FloodBegan: WARNING,
     SubscriberDropped: ERROR,
     Reason.DISK_FULL: WARNING,
     Reason.DISK_FAILED: ERROR,
@@ -155,41 +151,6 @@ def _settings_kept(event: SettingsKept) -> Fields:
     return {"event": "settings-kept", "source": event.source, "faults": list(event.faults)}
 
 
-def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
-    block = event.block
-    return {
-        "event": "network-blocked" if type(event) is NetworkBlocked else "network-unblocked",
-        "network": str(block.network),
-        "id": block.id,
-        "reason": block.reason,
-        "origin": block.origin,
-        "relapse": block.relapse,
-        "expiry": _expiry(block.expiry),
-        "evidence": block.evidence,
-    }
-
-
-def _allowed(event: NetworkAllowed) -> Fields:
-    return {"event": "network-allowed", **_allowance(event.allowance)}
-
-
-def _no_longer_allowed(event: NetworkNoLongerAllowed) -> Fields:
-    end = "expired" if event.expired else "removed"
-    return {"event": "network-no-longer-allowed", "end": end, **_allowance(event.allowance)}
-
-
-def _allowance(allowance: Allowance) -> Fields:
-    return {
-        "network": str(allowance.network),
-        "expiry": _expiry(allowance.expiry),
-        "evidence": allowance.evidence,
-    }
-
-
-def _expiry(expiry: float | None) -> str:
-    return time_of(min(expiry, _LAST)) if expiry is not None else ""
-
-
 def _dropped(event: SubscriberDropped) -> Fields:
     return {"event": "subscriber-dropped", "subscriber": event.subscriber, "fault": event.fault}
 
@@ -205,12 +166,17 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     BackendRecovered: _recovered,
     SettingsReloaded: _reloaded,
     SettingsKept: _settings_kept,
-    NetworkBlocked: _blocked,
-    NetworkUnblocked: _blocked,
-    NetworkAllowed: _allowed,
-    NetworkNoLongerAllowed: _no_longer_allowed,
+    **OF_THE_DEFENCE,
     SubscriberDropped: _dropped,
 }
+
+
+def fields_of(event: Event) -> Fields | None:
+    """What its line says. None: it has no line, or none of its own, for another stands for many like it."""
+    if (type(event) is NobodyAccepted or type(event) is SessionEnded) and event.flooded:
+        return None  # FloodGoesOn
+    made = FIELDS.get(type(event))
+    return made(event) if made is not None else None
 
 
 def severity(event: Event) -> int:
@@ -220,17 +186,6 @@ def severity(event: Event) -> int:
         return of_kind
     reason = getattr(event, "reason", None)
     return _SEVERITIES.get(reason, INFORMATIONAL) if reason is not None else INFORMATIONAL
-
-
-@lru_cache(maxsize=2)
-def _second(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def time_of(at: float) -> str:
-    """RFC 3339, UTC, milliseconds. `at`: seconds since the epoch."""
-    second, milliseconds = divmod(round(at * 1000), 1000)
-    return f"{_second(second)}.{milliseconds:03}Z"
 
 
 def flat(value: Any) -> str:

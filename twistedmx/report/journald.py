@@ -15,7 +15,7 @@ from typing import Final
 
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
-from twistedmx.report.fields import FIELDS, flat, severity
+from twistedmx.report.fields import fields_of, flat, severity
 from twistedmx.report.losses import Losses
 from twistedmx.report.text import text
 
@@ -30,10 +30,9 @@ class Journald:
         self._datagrams = Datagrams(path, losses, send_in_memory)
 
     def __call__(self, event: Event) -> None:
-        fields_of = FIELDS.get(type(event))
-        if fields_of is None:
-            return
         fields = fields_of(event)
+        if fields is None:
+            return
         ours = ((f"TWISTEDMX_{name.upper()}", flat(value)) for name, value in fields.items())
         message = ("MESSAGE", text(fields)), ("PRIORITY", str(severity(event)))
         self._datagrams.send(entry((*message, *_ALWAYS, *ours)))

@@ -10,8 +10,9 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
-from twistedmx.report.fields import FIELDS, json_of, time_of
+from twistedmx.report.fields import fields_of, json_of
 from twistedmx.report.text import text_of
+from twistedmx.report.values import time_of
 from twistedmx.setting import setting
 
 _STANDARD_OUTPUT: Final = "-"
@@ -115,8 +116,9 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         if self._json:
-            if type(event) in FIELDS:
-                self._write(json_of(event.at, FIELDS[type(event)](event)))
+            fields = fields_of(event)
+            if fields is not None:
+                self._write(json_of(event.at, fields))
             return
         line = text_of(event)
         if line is not None:

@@ -27,7 +27,8 @@ class Gauges:
 
     `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
     were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `allowed`:
-    networks that the operator allows.
+    networks that the operator allows. `under_attack`, `flooded`: domains and addresses that are; `flooded_tries`: at such
+    addresses, since the start.
     `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages go to; None while
     nobody knows. `log_lines_lost`: since the start.
     """
@@ -38,6 +39,9 @@ class Gauges:
     turned_away: Callable[[], int] = int  # none
     blocked: Callable[[], int] = int
     allowed: Callable[[], int] = int
+    under_attack: Callable[[], int] = int
+    flooded: Callable[[], int] = int
+    flooded_tries: Callable[[], int] = int
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -62,6 +66,7 @@ class CountersCollector(Collector):
         """Every family, in the order of docs/metrics.md."""
         yield from self._of_sessions()
         yield from self._of_mail()
+        yield from self._of_attacks()
         yield from self._of_mailboxes()
         yield from self._of_the_server()
 
@@ -100,6 +105,16 @@ class CountersCollector(Collector):
         octets = {(action.value,): count for action, count in counters.message_octets.items()}
         yield _totals("message_bytes", "Octets of messages that were answered, as received.", ("verdict",), octets)
         yield _histogram("transaction_seconds", "From MAIL to the end.", counters.transaction_seconds)
+
+    def _of_attacks(self) -> Iterator[Metric]:
+        counters, gauges = self._counters, self._gauges
+        yield from _gauge("domains_under_attack", "Own domains that are under attack.", gauges.under_attack)
+        yield _total("attacks", "Attacks on domains that began.", counters.attacks)
+        yield from _gauge("addresses_flooded", "Addresses that are flooded.", gauges.flooded)
+        yield _total("floods", "Floods of an address that began.", counters.floods)
+        tries = _asked("flooded_tries", gauges.flooded_tries)
+        if tries is not None:
+            yield _total("flooded_tries", "Refused recipients that were flooded addresses.", tries)
 
     def _of_mailboxes(self) -> Iterator[Metric]:
         counters = self._counters

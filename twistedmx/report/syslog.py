@@ -13,10 +13,11 @@ from typing import Final
 
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
-from twistedmx.report.fields import FIELDS, json_of, severity, time_of
+from twistedmx.report.fields import fields_of, json_of, severity
 from twistedmx.report.log import LogSettings
 from twistedmx.report.losses import Losses
 from twistedmx.report.text import text
+from twistedmx.report.values import time_of
 
 SOCKET: Final = "/dev/log"
 _MAIL: Final = 2  # RFC 5424 6.2.1
@@ -38,10 +39,9 @@ class Syslog:
         self._datagrams = Datagrams(path, losses, _send_cut)
 
     def __call__(self, event: Event) -> None:
-        fields_of = FIELDS.get(type(event))
-        if fields_of is None:
-            return
         fields = fields_of(event)
+        if fields is None:
+            return
         line = json_of(event.at, fields) if self._json else text(fields)
         framed = self._frame(event.at, fields["event"])
         self._datagrams.send(f"<{_MAIL * 8 + severity(event)}>{framed}{line}".encode())

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from twistedmx.model.event import Event, SessionEnded, TransactionEnded
 from twistedmx.model.peer import Tls
-from twistedmx.report.fields import FIELDS, Fields, flat, quoted
+from twistedmx.report.fields import fields_of, flat, quoted
+from twistedmx.report.values import Fields
 
 _bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
 _spaced = re.compile(r"[ !#-\[\]-~]*").fullmatch  # the same between quotes, as JSON has it too
@@ -38,11 +39,11 @@ def text(fields: Fields) -> str:
 
 def text_of(event: Event) -> str | None:
     """The line that tells `event`; None for one that is no line."""
-    kind = type(event)
-    short = _SHORT.get(kind)
+    short = _SHORT.get(type(event))
     line: str | None = short(event) if short is not None else None
-    if line is None and kind in FIELDS:
-        line = text(FIELDS[kind](event))
+    if line is None:
+        fields = fields_of(event)
+        line = text(fields) if fields is not None else None
     return line
 
 
@@ -66,7 +67,9 @@ def _transaction(event: TransactionEnded) -> str | None:
     )
 
 
-def _session(event: SessionEnded) -> str:
+def _session(event: SessionEnded) -> str | None:
+    if event.flooded:
+        return None
     peer = event.peer
     return (
         f"session session={event.session} peer={_word(peer.address)} port={peer.port} via={_word(peer.via)} "

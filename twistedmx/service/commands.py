@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def commands(server: "Server") -> dict[str, Command]:
     """By name."""
     return {
+        "attacks": partial(_attacks, server),
         "ban": partial(ban, server),
         "unban": partial(unban, server),
         "allow": partial(allow, server),
@@ -47,3 +48,8 @@ async def _reload(server: "Server", arguments: Mapping[str, Any]) -> dict[str, A
 
 def _status(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return state(server)
+
+
+def _attacks(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what rules in shadow would have done}."""
+    return {**server.lasting.watching.told(), "campaigns": [], "shadow": {}}

@@ -28,12 +28,13 @@ from twistedmx.ports import Ports
 from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
-from twistedmx.report.stream import Stream
+from twistedmx.report.stream import Stream, Subscriber
 from twistedmx.report.trail import Trail
 from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
+from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
@@ -69,7 +70,20 @@ class Lasting:
     owners: OwnerDisks
     acceptance: MaildirAcceptance
     blocking: Blocking
+    watching: Watching
     trail: Trail
+
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Of events, beside the log."""
+        return self.counters, self.trail, self.blocking.reputation, self.watching.attacks
+
+    def configure(self, settings: Settings) -> None:
+        """From now on these hold."""
+        self.handshakes.settings = settings.handshakes
+        self.blocking.configure(settings)
+        self.watching.attacks.configure(settings.attacks)
+        self.trail.configure(settings.trail)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +123,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
         wheel=Wheel(world.reactor),
         events=events,
         blocking=blocking,
-        trail=Trail(settings.trail, known=lambda address: blocking.has_good_record(address), since=world.now()),
+        watching=Watching(settings, world, events, blocking.has_good_record),
+        trail=Trail(settings.trail, known=blocking.has_good_record, since=world.now()),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),

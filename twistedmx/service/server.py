@@ -80,6 +80,7 @@ class Server(MultiService):
         self._implicit_tls = ImplicitTls(self.factory)
         self._readers = Readers(lasting.world.reactor)
         lasting.blocking.hang_up = self.factory.hang_up
+        lasting.watching.setServiceParent(self)
         self._adopt(parts)
 
     @property
@@ -298,15 +299,13 @@ class Server(MultiService):
     def _adopt(self, parts: Parts) -> None:
         """From now on these hold: for new sessions, and of the mailboxes for all."""
         self.parts = parts
-        lasting, settings = self.lasting, parts.settings
+        lasting = self.lasting
         parts.backends.put_into(lasting.mailboxes)
         lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
         lasting.counters.keep_sources([backend.name for backend in lasting.mailboxes.describe()])
-        lasting.events.replace([lasting.counters, parts.log, lasting.trail, lasting.blocking.reputation])
-        lasting.trail.configure(settings.trail)
-        lasting.handshakes.settings = settings.handshakes
-        lasting.blocking.configure(settings)
-        self.factory.adopt(site=parts.site, timeouts=settings.timeouts, tls=parts.tls)
+        lasting.events.replace([parts.log, *lasting.subscribers])
+        lasting.configure(parts.settings)
+        self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
 
     def _tell(self, event: Event) -> None:
         self.lasting.events.tell(event)

@@ -27,6 +27,9 @@ def gauges(server: "Server") -> Gauges:
         turned_away=lambda: server.factory.turned_away,
         blocked=lambda: len(server.lasting.blocking.blocklist),
         allowed=lambda: len(server.lasting.blocking.allowing.allowed),
+        under_attack=lambda: len(server.lasting.watching.attacks.attacks()),
+        flooded=lambda: len(server.lasting.watching.attacks.floods()),
+        flooded_tries=lambda: server.lasting.watching.attacks.flooded_tries,
     )
 
 
@@ -53,6 +56,10 @@ def state(server: "Server") -> dict[str, Any]:
             "store": attrs.asdict(lasting.blocking.store),
         },
         "trail": dict(zip(("sessions", "hosts", "octets"), lasting.trail.size, strict=True)),
+        "attacks": {
+            "domains": len(lasting.watching.attacks.attacks()),
+            "flooded_addresses": len(lasting.watching.attacks.floods()),
+        },
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
             "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},

@@ -15,6 +15,7 @@ from twistedmx.net.control import ControlSettings
 from twistedmx.net.metrics import MetricsSettings
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
+from twistedmx.policy.attack_settings import AttackSettings
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
@@ -132,6 +133,7 @@ class Settings:
     conduct: ConductSettings = attrs.Factory(ConductSettings)
     blocklist: BlocklistSettings = attrs.Factory(BlocklistSettings)
     reputation: ReputationSettings = attrs.Factory(ReputationSettings)
+    attacks: AttackSettings = attrs.Factory(AttackSettings)
     store: StoreSettings = attrs.Factory(StoreSettings)
     timeouts: Timeouts = attrs.Factory(Timeouts)
     tls: TlsSettings = attrs.Factory(TlsSettings)

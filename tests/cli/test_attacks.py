@@ -1,0 +1,106 @@
+"""`twistedmx attacks`: what goes on and what is over, in words."""
+
+from tests.cli.calling import Calling
+
+NOON = 1_795_168_992.0  # 2026-11-20 10:03:12 UTC
+TOLD = {
+    "now": NOON + 545,
+    "under_attack": [
+        {
+            "domain": "example.org",
+            "start": NOON,
+            "end": None,
+            "peak": 520,
+            "hosts": 2044,
+            "names": 9120,
+            "tries": 12_031,
+            "hung_up": {"bad-recipients": 1203, "rset-abuse": 40},
+            "blocks": 87,
+            "samples": ["aaron@example.org", "abby@example.org"],
+            "lately": {"names": 412, "known": 3, "hosts": 187},
+        }
+    ],
+    "flooded": [
+        {
+            "address": "nobody@example.org",
+            "start": NOON - 132,
+            "end": None,
+            "peak": 260,
+            "tries": 1204,
+            "hosts": 611,
+            "lately": {"tries": 230},
+        }
+    ],
+    "recent": [
+        {
+            "domain": "",
+            "start": NOON - 7380,
+            "end": NOON - 7380 + 1888,
+            "peak": 66,
+            "hosts": 1,
+            "names": 811,
+            "tries": 902,
+            "hung_up": {},
+            "blocks": 0,
+            "samples": [],
+        }
+    ],
+    "recent_floods": [],
+    "campaigns": [],
+    "shadow": {},
+}
+CALM = {
+    "now": NOON,
+    "under_attack": [],
+    "flooded": [],
+    "recent": [],
+    "recent_floods": [],
+    "campaigns": [],
+    "shadow": {},
+}
+
+
+class TestAttacks(Calling):
+    def test_calm_is_said(self):
+        """No news is news, to who was called at night."""
+        self.serve(attacks=CALM)
+        said = self.ask("attacks")
+        self.assertEqual((said.status, said.out), (0, "nothing is under attack, and no address is flooded\n"))
+
+    def test_what_is_over_is_told_in_calm_too_and_no_more_of_it_than_asked_for(self):
+        """The morning after."""
+        (attack,), (flood,) = TOLD["recent"], TOLD["flooded"]
+        over = {**flood, "end": NOON}
+        del over["lately"]
+        self.serve(attacks={**CALM, "recent": [attack] * 3, "recent_floods": [over] * 3})
+        self.assertEqual(self.ask("attacks", "--most", "2").out.count("over: "), 4)
+        said = self.ask("attacks", "--most", "1").out
+        self.assertTrue(said.startswith("nothing is under attack"), said)
+        self.assertIn("over: nobody@example.org: flooded from 2026-11-20 10:01:00 UTC on, 2 min 12 s\n", said)
+        self.assertIn("  in all: 1204 tries by 611 hosts, at most 260 tries a minute\n", said)
+
+    def test_names_that_peers_made_do_not_reach_the_terminal_as_they_are(self):
+        """A sample may be any octets that a local part has."""
+        (attack,) = TOLD["under_attack"]
+        self.serve(attacks={**CALM, "under_attack": [{**attack, "samples": ["\x1b[2J@example.org", "\u202egro@x"]}]})
+        said = self.ask("attacks").out
+        self.assertIn("\\x1b[2J@example.org, \\u202egro@x", said)
+
+    def test_campaigns_and_rules_in_shadow_are_told_as_they_come(self):
+        """Each with what is known of it."""
+        campaigns = [{"shape": "dsl-*", "hosts": 40}, {"shape": "ylmf-pc", "hosts": 7}]
+        self.serve(attacks={**CALM, "campaigns": campaigns, "shadow": {"greylist": {"would_defer": 12}, "x": 3}})
+        self.assertEqual(
+            self.ask("attacks").out.splitlines()[1:],
+            [
+                "campaigns: shape dsl-*, hosts 40",
+                "campaigns: shape ylmf-pc, hosts 7",
+                "shadow: greylist: would_defer 12",
+                "shadow: x: 3",
+            ],
+        )
+
+    def test_machines_get_what_the_server_said(self):
+        """All of it."""
+        self.serve(attacks=TOLD)
+        self.assertEqual(self.ask("attacks", "--json").json, TOLD)

@@ -1,0 +1,72 @@
+"""Domains under attack and flooded addresses of a running server: looked for every second, told to whoever asks."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twistedmx.mailbox.keys import domain_key
+from twistedmx.model.attack import Attack
+from twistedmx.policy.attacks import Attacks
+from twistedmx.ports import Events
+from twistedmx.service.world import World
+from twistedmx.settings import Settings
+
+_SECONDS: Final = 1.0  # between two looks
+
+
+class Watching(Service):
+    """`attacks`: a subscriber of `events`, which tells them what it notices. `proven`: has the host at an address a good record?"""
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, world: World, events: Events, proven: Callable[[str], bool]) -> None:
+        self._now = world.now
+        self.attacks = Attacks(settings.attacks, events, domain_key)
+        self.attacks.proven = proven
+        self._looking: LoopingCall = LoopingCall(self._look)
+        self._looking.clock = world.reactor
+
+    def startService(self) -> None:
+        """Look, now and every second."""
+        super().startService()
+        self._looking.start(_SECONDS).addErrback(self._failed)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        if self._looking.running:
+            self._looking.stop()
+
+    def told(self) -> dict[str, Any]:
+        """What goes on and what is over, as JSON can say it, in the words of `model.attack`. Times are seconds since the epoch."""
+        attacks = self.attacks
+        return {
+            "now": self._now(),
+            "under_attack": [
+                {**_told(attack), "lately": attrs.asdict(pressure)} for attack, pressure in attacks.attacks()
+            ],
+            "flooded": [{**attrs.asdict(flood), "lately": {"tries": tries}} for flood, tries in attacks.floods()],
+            "recent": [_told(attack) for attack in attacks.recent_attacks()],
+            "recent_floods": [attrs.asdict(flood) for flood in attacks.recent_floods()],
+        }
+
+    def _look(self) -> None:
+        self.attacks.tick(self._now())
+
+    def _failed(self, failure: Failure) -> None:
+        """By a fault of ours: what nobody would end must not go on."""
+        self.attacks.stand_down()
+        self._log.failure("attacks are not noticed any more, until a restart", failure=failure)
+
+
+def _told(attack: Attack) -> dict[str, Any]:
+    return {
+        **attrs.asdict(attack),
+        "hung_up": {reason.value: count for reason, count in attack.hung_up},
+        "samples": list(attack.samples),
+    }
