@@ -46,9 +46,7 @@ def _words(default: str) -> Any:
 
 
 def _limit(default: tuple[int, int, int], unit: str, why: str, precedent: str) -> Any:
-    return setting(
-        default, unit=f"{unit}, {_STATES}", why=why, precedent=precedent, validator=is_for_three_states
-    )
+    return setting(default, unit=f"{unit}, {_STATES}", why=why, precedent=precedent, validator=is_for_three_states)
 
 
 def _switch(default: bool, why: str, precedent: str) -> Any:
@@ -128,14 +126,19 @@ class ConductSettings:
         "Whether who sends commands behind his first EHLO or HELO, before he knows that he may, is hung up on with 421.",
         "Exim smtp_enforce_sync; Postfix postscreen_pipelining_enable no",
     )
-    early_pipelining_words: str = _words("You send commands before PIPELINING is offered (RFC 2920 3.1); closing (id {id})")
+    early_pipelining_words: str = _words(
+        "You send commands before PIPELINING is offered (RFC 2920 3.1); closing (id {id})"
+    )
     delay: float = _seconds(
         0.0,
         "An error beyond `delay_from` is answered so much later, the next one twice as late. 0: at once; hanging up costs us less.",
         "Postfix smtpd_error_sleep_time 1 s",
     )
-    delay_most: float = _seconds(8.0, "No answer is later than this: what a bot does not wait for, it does not wait for longer.",
-        "OpenBSD spamd 1 s for each octet, 10 s at first")
+    delay_most: float = _seconds(
+        8.0,
+        "No answer is later than this: what a bot does not wait for, it does not wait for longer.",
+        "OpenBSD spamd 1 s for each octet, 10 s at first",
+    )
     delay_from: tuple[int, ...] = _limit(
         (4, 2, 1),
         "errors",

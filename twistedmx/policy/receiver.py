@@ -222,7 +222,9 @@ class Receiver:
         return posture
 
     def _ehlo(self, command: Ehlo) -> Reply:
-        return self._hello(command.domain, esmtp=True) or self._site.ehlo(secure=self._account.tls is not None, xclient=self._session.xclient)
+        return self._hello(command.domain, esmtp=True) or self._site.ehlo(
+            secure=self._account.tls is not None, xclient=self._session.xclient
+        )
 
     def _helo_only(self, command: Helo) -> Reply:
         return self._hello(command.domain, esmtp=False) or reply(250, "", self._site.host)
