@@ -7,7 +7,8 @@
     end     Incoming.commit: on disk, and only then 250
 
 Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
-an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`.
+an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`. Where policies are asked, `asking`
+steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -88,7 +89,7 @@ class Receiver:
 
     # -- what the shell calls ----------------------------------------------------------------------------------------
 
-    def greeting(self) -> Reply:
+    def greeting(self) -> Reply | Deferred[Reply]:
         """The first words. What was edited until now holds for this session."""
         self._site.ports.mailboxes.refresh()
         self._account.opened()
@@ -215,12 +216,13 @@ class Receiver:
         if type(decision) is tuple:
             return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
-        return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
+        late: Deferred[Reply] = decision.addCallback(self._decided_late, path, parameters)  # type: ignore[union-attr]
+        return late.addErrback(self._cancelled)
 
     def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
         return self.recipient(command.forward_path, command.parameters)
 
-    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
+    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         self._asking = None
         return self._decided(decision, path, parameters)
 
@@ -229,16 +231,19 @@ class Receiver:
         failure.trap(CancelledError)
         return Deferred()
 
-    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
+    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         transaction = self._open_transaction()
         verdict, destinations = decision
         if destinations:
-            transaction.accept(path, parameters, decision)
-            self._behaviour().accepted(destinations[0].address.lower())
-            return verdict.reply
+            return self._accept(decision, path, parameters)
         transaction.refusals.add(verdict, path.address)
         self._account.refused_recipients += 1
         return self._behaviour().refused(verdict, path.address) or verdict.reply
+
+    def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
+        self._open_transaction().accept(path, parameters, decision)
+        self._behaviour().accepted(decision[1][0].address.lower())
+        return decision[0].reply
 
     # -- the message -------------------------------------------------------------------------------------------------
 
@@ -280,9 +285,12 @@ class Receiver:
             return self._finish(transaction, _NO_ROOM, end.size)
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
+        return self._commit(transaction, incoming, end.size)
+
+    def _commit(self, transaction: Transaction, incoming: Incoming, octets: int) -> Reply | Deferred[Reply]:
         committing = deferred_of(incoming.commit())
         self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
-        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, end.size)
+        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, octets)
 
     def _commit_failed(self, failure: Failure) -> Outcome:
         """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""

@@ -13,6 +13,19 @@ from twistedmx.smtp.parameters import RcptParameters
 from twistedmx.smtp.path import Path
 
 
+def envelope_of(mail: Mail, recipients: tuple[Recipient, ...] = ()) -> Envelope:
+    """The one that `mail` began, with these recipients so far."""
+    parameters = mail.parameters
+    return Envelope(
+        reverse_path=mail.reverse_path,
+        recipients=recipients,
+        body=parameters.body,
+        smtputf8=parameters.smtputf8,
+        ret=parameters.ret,
+        envid=parameters.envid,
+    )
+
+
 class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
@@ -59,15 +72,7 @@ class Transaction:
     @property
     def envelope(self) -> Envelope:
         """As it stands."""
-        parameters = self.mail.parameters
-        return Envelope(
-            reverse_path=self.mail.reverse_path,
-            recipients=tuple(self.accepted),
-            body=parameters.body,
-            smtputf8=parameters.smtputf8,
-            ret=parameters.ret,
-            envid=parameters.envid,
-        )
+        return envelope_of(self.mail, tuple(self.accepted))
 
     def accept(self, path: Path, parameters: RcptParameters, decision: Decision) -> None:
         """A recipient has a mailbox."""
