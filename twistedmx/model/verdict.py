@@ -1,8 +1,10 @@
 """What was decided, and why: two fields, one for the peer and one for us.
 
 A fixed step of ours accepts, defers or rejects. A policy (docs/policies.md) may also have nothing to say, which is CONTINUE, and
-may say when and how its words are spoken; it never accepts what a fixed step refuses. `Reason` is the closed list of why: the field of the log line, the label of a counter, the row of a report. Whoever adds
-one adds its row to docs/log.md.
+may say when its words are spoken; it never accepts what a fixed step refuses.
+
+`Reason` is the closed list of why: the field of the log line, the label of a counter, the row of a report. Whoever adds one adds
+its row to docs/log.md.
 """
 
 import enum

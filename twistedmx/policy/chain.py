@@ -36,6 +36,7 @@ from twistedmx.smtp import codes
 
 # A policy that fails at each RCPT of a flood is told once, and then with their number.
 _NEXT_TOLD: Final = 60.0  # seconds
+_SHOWN: Final = 300  # characters of a fault; the traceback has all of it
 
 
 class OnFailure(enum.Enum):
@@ -135,7 +136,7 @@ class Chain:
         return _FAILED[entry.on_failure, Reason.CHECK_LATE]
 
     def _failed(self, failure: Failure, entry: Entry, stage: Stage) -> Verdict:
-        fault = f"{getattr(failure.type, '__name__', 'error')}: {failure.getErrorMessage()}"
+        fault = f"{getattr(failure.type, '__name__', 'error')}: {failure.getErrorMessage()}"[:_SHOWN]
         self._tell(entry, stage, Reason.CHECK_FAILED, fault, failure)
         return _FAILED[entry.on_failure, Reason.CHECK_FAILED]
 

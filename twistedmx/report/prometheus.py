@@ -60,6 +60,7 @@ class CountersCollector(Collector):
         """Every family, in the order of docs/metrics.md."""
         yield from self._of_sessions()
         yield from self._of_mail()
+        yield from self._of_policies()
         yield from self._of_mailboxes()
         yield from self._of_the_server()
 
@@ -93,6 +94,18 @@ class CountersCollector(Collector):
         octets = {(action.value,): count for action, count in counters.message_octets.items()}
         yield _totals("message_bytes", "Octets of messages that were answered, as received.", ("verdict",), octets)
         yield _histogram("transaction_seconds", "From MAIL to the end.", counters.transaction_seconds)
+
+    def _of_policies(self) -> Iterator[Metric]:
+        counters = self._counters
+        labels = ("policy", "verdict", "reason")
+        for name, about, counts in (
+            ("policy_refusals", "What a policy has refused.", counters.policy_refusals),
+            ("policy_shadow_refusals", "What a policy in shadow would have refused.", counters.shadow_refusals),
+        ):
+            by_words = {(policy, action.value, reason.value): n for (policy, action, reason), n in counts.items()}
+            yield _totals(name, about, labels, by_words)
+        failures = {(policy, reason.value): count for (policy, reason), count in counters.policy_failures.items()}
+        yield _totals("policy_failures", "Times that a policy could not decide.", ("policy", "reason"), failures)
 
     def _of_mailboxes(self) -> Iterator[Metric]:
         counters = self._counters

@@ -28,11 +28,12 @@ from twistedmx.ports import Ports
 from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
-from twistedmx.report.stream import Stream
+from twistedmx.report.stream import Stream, Subscriber
 from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
+from twistedmx.service.policies import Policies
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
@@ -68,6 +69,11 @@ class Lasting:
     owners: OwnerDisks
     acceptance: MaildirAcceptance
     blocking: Blocking
+    policies: Policies
+
+    def subscribers(self, log: Destination) -> list[Subscriber]:
+        """Who hears of events, with the log of the present settings."""
+        return [self.counters, log, self.blocking.reputation, self.policies.shadow]
 
 
 @attrs.frozen(kw_only=True)
@@ -101,11 +107,13 @@ def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
     events = Stream([])
+    blocking = Blocking(settings, world, events)
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
         events=events,
-        blocking=Blocking(settings, world, events),
+        blocking=blocking,
+        policies=Policies(world, lambda address: blocking.reputation.has_sent_mail(address, world.now())),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
@@ -149,10 +157,6 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
     listening = _listening(settings, world, faults, serves=serves)
     if not (settings.listen or settings.listen_tls):
         faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
-    if faults or backends is None:
-        if backends is not None:
-            backends.close()
-        raise Faults(faults)
     ports = Ports(
         clock=world.reactor,
         now=world.now,
@@ -161,6 +165,11 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         acceptance=lasting.acceptance,
         events=lasting.events,
     )
+    chain = lasting.policies.chain_of(settings.policies, host, ports, faults)
+    if faults or backends is None:
+        if backends is not None:
+            backends.close()
+        raise Faults(faults)
     site = Site(
         host=host,
         limits=settings.limits,
@@ -170,6 +179,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         reserve=settings.disk_reserve,
         recipients=RecipientStep(lasting.mailboxes, world.reactor, settings.recipients),
         handshakes=lasting.handshakes,
+        chain=chain,
         tolerant=tolerant,
         proxy_from=proxies,
         xclient_from=filters,

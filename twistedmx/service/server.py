@@ -301,7 +301,8 @@ class Server(MultiService):
         parts.backends.put_into(self.lasting.mailboxes)
         self.lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
         self.lasting.counters.keep_sources([backend.name for backend in self.lasting.mailboxes.describe()])
-        self.lasting.events.replace([self.lasting.counters, parts.log, self.lasting.blocking.reputation])
+        self.lasting.events.replace(self.lasting.subscribers(parts.log))
+        self.lasting.policies.keep(parts.site.chain)
         self.lasting.handshakes.settings = parts.settings.handshakes
         self.lasting.blocking.configure(parts.settings)
         self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)

@@ -18,6 +18,7 @@ from twistedmx.net.tls import TlsSettings
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
+from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.policy.reputation import ReputationSettings
 from twistedmx.report.log import LogSettings
@@ -137,6 +138,11 @@ class Settings:
     handshakes: HandshakeSettings = attrs.Factory(HandshakeSettings)
     balancer: BalancerSettings = attrs.Factory(BalancerSettings)
     recipients: RecipientSettings = attrs.Factory(RecipientSettings)
+    policies: tuple[PolicySettings, ...] = setting(
+        (),
+        unit="",
+        why="Policies that are asked, the first one first; none by itself. What they may say: docs/policies.md.",
+    )
     writing: Writing = attrs.Factory(Writing)
     metrics: MetricsSettings = attrs.Factory(MetricsSettings)
     control: ControlSettings = attrs.Factory(ControlSettings)
