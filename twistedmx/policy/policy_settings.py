@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from twistedmx.model.stage import Stage
-from twistedmx.policy.chain import OnFailure
+from twistedmx.policy.chain import Entry, OnFailure
 from twistedmx.policy.plugin import NoSuchPolicy, maker_of, ours
+from twistedmx.ports import Policy
 from twistedmx.setting import at_least, setting
 
 _STAGES: Final = tuple(stage.value for stage in Stage)
@@ -103,6 +104,19 @@ def own_settings(entry: PolicySettings) -> Any:
     if kind is None:
         return None
     return kind(**{field.name: getattr(entry, field.name) for field in attrs.fields(kind)})
+
+
+def entry_of(settings: PolicySettings, policy: Policy) -> Entry:
+    """How `policy` is asked."""
+    words = settings.stages
+    return Entry(
+        name=settings.name,
+        policy=policy,
+        stages=frozenset(map(Stage, words)) if words else frozenset(settings.maker.stages),
+        time_limit=settings.time_limit,
+        on_failure=OnFailure(settings.on_failure),
+        shadow=settings.shadow,
+    )
 
 
 def _made(maker: Any) -> type[PolicySettings]:

@@ -6,10 +6,9 @@ from typing import Any
 import attrs
 from twisted.internet import threads
 
-from twistedmx.model.stage import Stage
-from twistedmx.policy.chain import Chain, Entry, OnFailure
+from twistedmx.policy.chain import Chain, Entry
 from twistedmx.policy.means import Means
-from twistedmx.policy.policy_settings import PolicySettings, own_settings
+from twistedmx.policy.policy_settings import PolicySettings, entry_of, own_settings
 from twistedmx.ports import Policy, Ports
 from twistedmx.report.shadow import ShadowTally
 from twistedmx.service.world import World
@@ -57,15 +56,7 @@ class Policies:
         except Exception as error:  # another's code: its fault is no reason for a traceback, nor for a start without it
             faults.append(f"{key}: the policy {settings.name!r} cannot be made: {type(error).__name__}: {error}")
         else:
-            words = settings.stages
-            return Entry(
-                name=settings.name,
-                policy=policy,
-                stages=frozenset(map(Stage, words)) if words else frozenset(settings.maker.stages),
-                time_limit=settings.time_limit,
-                on_failure=OnFailure(settings.on_failure),
-                shadow=settings.shadow,
-            )
+            return entry_of(settings, policy)
         return None
 
     def _policy(self, settings: PolicySettings, host: str, ports: Ports) -> Policy:

@@ -207,6 +207,7 @@ class _Client(Protocol):
         self.closed = False
         self._awaited: tuple[int, bool, Deferred[None]] | None = None
         self._handshake: Deferred[None] | None = None
+        self.secured = False
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)  # else the kernel keeps small writes back for longer than a W: takes
@@ -220,6 +221,7 @@ class _Client(Protocol):
         self._check()
 
     def handshakeCompleted(self) -> None:
+        self.secured = True
         if self._handshake is not None:
             self._handshake.callback(None)
 
@@ -288,6 +290,8 @@ async def play_socket(
     if secure:
         wrapped = TLSMemoryBIOFactory(CertificateOptions(), True, _Only(client))
         await endpoint.connect(wrapped)
+        while not (client.secured or client.closed):
+            await _turns(reactor, stage)
     else:
         await connectProtocol(endpoint, client)
     try:
