@@ -8,7 +8,7 @@ from twistedmx.model.event import PolicyRefused, SessionEnded, SessionOpened
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import CONTINUE, Reason, verdict
-from twistedmx.policy.asking import AskingReceiver, receiver_of
+from twistedmx.policy.asking import AskingAboutGuesses, AskingReceiver, receiver_of
 from twistedmx.policy.chain import Chain, Entry
 from twistedmx.policy.conduct import ConductSettings
 from twistedmx.policy.receiver import Receiver
@@ -98,7 +98,8 @@ class TestWhoAsks(Base):
         """What is not used costs nothing."""
         session = Session(limits=SETTINGS.limits, starttls=True, secure=False)
         self.assertIs(type(receiver_of(self.server.site, session, PEER)), Receiver)
-        self.assertIs(type(self.receiver()), AskingReceiver)
+        self.assertIs(type(self.receiver(Stage.RCPT)), AskingReceiver)
+        self.assertIs(type(self.receiver(Stage.REFUSED)), AskingAboutGuesses)
 
     def test_what_a_fixed_step_refuses_no_policy_is_asked_about(self):
         """Cheap first: the disk is full, the content has a fault, the recipient is not here."""

@@ -1,4 +1,4 @@
-"""The policies that come with twistedmx. Every start of any twistd may import this: what they are made of is loaded when they are."""
+"""The policies that come with twistedmx, by name alone: every start of any twistd may import this."""
 
 from twistedmx.policy.plugin import PolicyMaker
 

@@ -24,6 +24,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from twistedmx.model.context import Context, Counts, Message
+from twistedmx.model.envelope import Envelope
+from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer
 from twistedmx.model.stage import BEFORE_RCPT, Stage
 from twistedmx.model.verdict import Action, Reason, Verdict
@@ -44,13 +46,18 @@ from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
 from twistedmx.smtp.xclient import XClient
 
 Answer = Reply | Deferred[Reply]
+_GoOn = Callable[[], Answer]  # what is done where no policy refuses
+_Refuse = Callable[[Verdict], Answer]  # and what where one does
 _SERVICE_NOT_AVAILABLE: Final = {Action.REJECT: 554, Action.DEFER: 421}  # RFC 5321 4.3.2, of a connection
 
 
 def receiver_of(site: Site, session: Session, peer: Peer) -> Receiver:
     """Of a new session: one that asks, where there are policies to be asked."""
     chain = site.chain
-    return Receiver(site, session, peer) if chain is None else AskingReceiver(site, session, peer, chain)
+    if chain is None:
+        return Receiver(site, session, peer)
+    kind = AskingAboutGuesses if chain.asks_at(Stage.REFUSED) else AskingReceiver
+    return kind(site, session, peer, chain)
 
 
 class AskingReceiver(Receiver):
@@ -96,38 +103,17 @@ class AskingReceiver(Receiver):
 
     # -- the question ------------------------------------------------------------------------------------------------
 
-    def _ask(
-        self,
-        context: Context,
-        passed: Callable[[], Answer],
-        refused: Callable[[Verdict], Answer],
-        doubt: Ruling = NOTHING_SAID,
-    ) -> Answer:
+    def _ask(self, context: Context, passed: _GoOn, refused: _Refuse, doubt: Ruling = NOTHING_SAID) -> Answer:
         """What the peer hears: of `passed` where nothing is said, else of `refused`. The Deferred does not fail by the chain."""
         ruling = self._chain.decide(context, self._rulings, doubt)
         if isinstance(ruling, Ruling):
             return self._ruled(ruling, context, passed, refused)
         self._deciding = ruling
-        late: Deferred[Reply] = ruling.addCallback(self._ruled_late, context, passed, refused)
+        late: Deferred[Reply] = ruling.addCallback(self._ruled, context, passed, refused)
         return late.addErrback(_nobody_hears)
 
-    def _ruled_late(
-        self,
-        ruling: Ruling,
-        context: Context,
-        passed: Callable[[], Answer],
-        refused: Callable[[Verdict], Answer],
-    ) -> Answer:
+    def _ruled(self, ruling: Ruling, context: Context, passed: _GoOn, refused: _Refuse) -> Answer:
         self._deciding = None
-        return self._ruled(ruling, context, passed, refused)
-
-    def _ruled(
-        self,
-        ruling: Ruling,
-        context: Context,
-        passed: Callable[[], Answer],
-        refused: Callable[[Verdict], Answer],
-    ) -> Answer:
         verdict, stage = ruling.verdict, context.stage
         if not verdict.refuses or (stage is Stage.REFUSED and verdict.action is not Action.REJECT):
             self._kept.pop(stage, None)  # what was kept was of an earlier name, or transaction
@@ -137,7 +123,7 @@ class AskingReceiver(Receiver):
             return passed()
         return self._refuse_by(ruling, context, refused)
 
-    def _refuse_by(self, ruling: Ruling, context: Context, refused: Callable[[Verdict], Answer]) -> Answer:
+    def _refuse_by(self, ruling: Ruling, context: Context, refused: _Refuse) -> Answer:
         self._rulings.refused(ruling, context)
         words = refused(ruling.verdict)
         if isinstance(words, Reply) and words.closes and words not in ENDINGS:
@@ -150,13 +136,23 @@ class AskingReceiver(Receiver):
         certain = (ruling for ruling in kept if not ruling.verdict.provisional)
         return next(certain, kept[0] if kept else NOTHING_SAID)
 
-    def _context(self, stage: Stage, **known: Any) -> Context:
+    def _context(
+        self,
+        stage: Stage,
+        *,
+        helo: str | None = None,
+        esmtp: bool | None = None,
+        envelope: Envelope | None = None,
+        size: int = 0,
+        recipient: Path | None = None,
+        destinations: tuple[Destination, ...] = (),
+        refused: Verdict | None = None,
+    ) -> Context:
         account, session = self._account, self._session
         return Context(
             stage=stage,
             session=account.id,
             peer=account.peer,
-            tls=account.tls,
             counts=Counts(
                 session.commands,
                 session.errors,
@@ -164,12 +160,19 @@ class AskingReceiver(Receiver):
                 session.messages,
                 account.refused_recipients,
             ),
-            **{"helo": account.helo, "esmtp": self._esmtp, **known},
+            helo=account.helo if helo is None else helo,
+            esmtp=self._esmtp if esmtp is None else esmtp,
+            tls=account.tls,
+            envelope=envelope,
+            size=size,
+            recipient=recipient,
+            destinations=destinations,
+            refused=refused,
         )
 
     # -- stages in the order of a session ------------------------------------------------------------------------------
 
-    def _at_client(self, command: XClient, go_on: Callable[[], Answer]) -> Answer:
+    def _at_client(self, command: XClient, go_on: _GoOn) -> Answer:
         """Another client: it is asked anew, and what was kept was of the one before."""
         words = go_on()
         self._kept.clear()
@@ -178,13 +181,13 @@ class AskingReceiver(Receiver):
             return words
         return self._ask(self._context(Stage.CONNECT), lambda: words, _turned_away)
 
-    def _at_helo(self, command: Ehlo | Helo, go_on: Callable[[], Answer]) -> Answer:
+    def _at_helo(self, command: Ehlo | Helo, go_on: _GoOn) -> Answer:
         if not self._chain.asks_at(Stage.HELO) or _is_certain(self._kept.get(Stage.CONNECT)):
             return go_on()
         context = self._context(Stage.HELO, helo=command.domain, esmtp=type(command) is Ehlo)
         return self._ask(context, go_on, _words_of)
 
-    def _at_mail(self, mail: Mail, go_on: Callable[[], Answer]) -> Answer:
+    def _at_mail(self, mail: Mail, go_on: _GoOn) -> Answer:
         self._content_allowed, self._opening = False, None
         size = mail.parameters.size
         if (
@@ -197,11 +200,11 @@ class AskingReceiver(Receiver):
 
     def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         """RCPT: the recipient has a mailbox."""
-        accept = partial(super()._accept, decision, path, parameters)
-        decided = super()._decided
         doubt = self._kept_before(Stage.RCPT) if self._kept else NOTHING_SAID
         if doubt is NOTHING_SAID and not self._chain.asks_at(Stage.RCPT):
-            return accept()
+            return super()._accept(decision, path, parameters)
+        accept = partial(super()._accept, decision, path, parameters)
+        decided = super()._decided
         context = self._in_transaction(Stage.RCPT, recipient=path, destinations=decision[1])
 
         def refuse(verdict: Verdict) -> Answer:
@@ -211,23 +214,16 @@ class AskingReceiver(Receiver):
             return self._refuse_by(doubt, context, refuse)
         return self._ask(context, accept, refuse, doubt)
 
-    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
-        words = super()._decided(decision, path, parameters)
-        if decision[1] or not self._chain.asks_at(Stage.REFUSED) or (isinstance(words, Reply) and words.closes):
-            return words
-        context = self._in_transaction(Stage.REFUSED, recipient=path, refused=decision[0])
-        return self._ask(context, lambda: words, _words_of)
-
-    def _at_data(self, command: Data, go_on: Callable[[], Answer]) -> Answer:
+    def _at_data(self, command: Data, go_on: _GoOn) -> Answer:
         return self._before_content(go_on, _words_of)
 
-    def _at_chunk(self, end: EndOfChunk | EndOfData, go_on: Callable[[], Answer]) -> Answer:
+    def _at_chunk(self, end: EndOfChunk | EndOfData, go_on: _GoOn) -> Answer:
         """Of BDAT the first chunk stands for DATA: a refusal ends the transaction (RFC 3030 2)."""
         if self._content_allowed or end.fault is not None:
             return go_on()
         return self._before_content(go_on, lambda verdict: self._finish(self._open_transaction(), verdict, end.size))
 
-    def _before_content(self, go_on: Callable[[], Answer], refused: Callable[[Verdict], Answer]) -> Answer:
+    def _before_content(self, go_on: _GoOn, refused: _Refuse) -> Answer:
         if not self._chain.asks_at(Stage.DATA):
             return go_on()
 
@@ -257,6 +253,20 @@ class AskingReceiver(Receiver):
         return self._context(stage, envelope=transaction.envelope, size=transaction.mail.parameters.size, **known)
 
 
+class AskingAboutGuesses(AskingReceiver):
+    """As an AskingReceiver, and about recipients that are refused as well. By itself, so that guesses cost no others a call."""
+
+    __slots__ = ()
+
+    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
+        """REFUSED: what the recipient step has decided is counted as ever."""
+        words = super()._decided(decision, path, parameters)
+        if decision[1] or (isinstance(words, Reply) and words.closes):
+            return words
+        context = self._in_transaction(Stage.REFUSED, recipient=path, refused=decision[0])
+        return self._ask(context, lambda: words, _words_of)
+
+
 def _is_certain(ruling: Ruling | None) -> bool:
     return ruling is not None and ruling.verdict.refuses and not ruling.verdict.provisional
 
@@ -278,7 +288,7 @@ def _nobody_hears(failure: Failure) -> Deferred[Reply]:
 
 
 # kind of input: where it is asked about. The greeting, blocks of content and recipients have their own way.
-_ASKING: Final[dict[type, Callable[[AskingReceiver, Any, Callable[[], Answer]], Answer]]] = {
+_ASKING: Final[dict[type, Callable[[AskingReceiver, Any, _GoOn], Answer]]] = {
     XClient: AskingReceiver._at_client,
     Ehlo: AskingReceiver._at_helo,
     Helo: AskingReceiver._at_helo,
