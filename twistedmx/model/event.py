@@ -11,6 +11,7 @@ from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
 
@@ -80,7 +81,11 @@ class NobodyAccepted:
 @attrs.frozen(kw_only=True)
 class SessionEnded:
     """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused. `flooded`: all its
-    transactions were so, and there was one; as in `NobodyAccepted`."""
+    transactions were so, and there was one; as in `NobodyAccepted`.
+
+    `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
+    S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
+    """
 
     at: float
     session: str
@@ -95,6 +100,60 @@ class SessionEnded:
     refused_recipients: int
     errors: int
     flooded: bool = False
+    verbs: str = ""
+    pipelined: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PolicyRefused:
+    """A policy has refused something, and the peer heard it.
+
+    The first refusal of a kind (by policy, stage, action and reason) in a session is told at once; those that follow are told
+    together when it ends, with what the last of them was about. `stage`: where the policy was asked. `policy`: its name in the
+    settings. `reverse_path`, `recipient`: None where there was none yet. `count`: refusals.
+    """
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    stage: Stage
+    policy: str
+    verdict: Verdict
+    reverse_path: Path | None
+    recipient: Path | None
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class VerdictInShadow:
+    """A policy in shadow would have refused something, and the session went on. Fields and times as of PolicyRefused."""
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    stage: Stage
+    policy: str
+    verdict: Verdict
+    reverse_path: Path | None
+    recipient: Path | None
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class PolicyFailed:
+    """A policy could not decide: it raised, or took longer than it may (`reason` says which). `fault`: how it failed last.
+
+    The first failure is told at once; those of the next minute are told with the first one after it. `count`: failures.
+    """
+
+    at: float
+    policy: str
+    stage: Stage
+    reason: Reason
+    fault: str
+    count: int
 
 
 @attrs.frozen(kw_only=True)
@@ -244,6 +303,9 @@ Event = (
     | TransactionEnded
     | NobodyAccepted
     | SessionEnded
+    | PolicyRefused
+    | VerdictInShadow
+    | PolicyFailed
     | MailboxesLoaded
     | MailboxesKept
     | SettingsReloaded

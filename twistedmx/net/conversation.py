@@ -102,7 +102,7 @@ class Conversation(Protocol):
             self._pause_reading()
             return
         replies: list[bytes] = []
-        if session.guessing and not session.heard.octets and not session.heard.overlong:
+        if session.guessing and self._receiver.goes_short and not session.heard.octets and not session.heard.overlong:
             try:
                 taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
@@ -184,7 +184,7 @@ class Conversation(Protocol):
                 if left <= 0:
                     self._rest()
                     break
-            if session.guessing and (answered := self._answer_guesses(replies, left)):
+            if session.guessing and receiver.goes_short and (answered := self._answer_guesses(replies, left)):
                 left -= answered
                 replied = True
                 if session.is_done():

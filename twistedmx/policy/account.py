@@ -9,9 +9,17 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.event import (
+    NobodyAccepted,
+    SessionEnded,
+    SessionOpened,
+    TlsEstablished,
+    TransactionEnded,
+    VerdictInShadow,
+)
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason, Verdict
+from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
@@ -22,6 +30,7 @@ _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQ
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds.
 _TOGETHER: Final = 250
 _SOON: Final = 1.0
+CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 
 class Account:
@@ -103,6 +112,25 @@ class Account:
                 octets=octets,
                 seconds=ports.clock.seconds() - transaction.since,
                 detail=decided.detail if decided is not None else "",
+            )
+        )
+
+    def tell_shadow(self, last: LastWords) -> None:
+        """Conduct would have hung up, were its limit not in shadow."""
+        transaction = self._fruitless[-1] if self._fruitless else None
+        decided = verdict(last.reply, last.reason)
+        self._ports.events.tell(
+            VerdictInShadow(
+                at=self._ports.now(),
+                session=self.id,
+                peer=self.peer,
+                helo=self.helo,
+                stage=last.stage,
+                policy=CONDUCT,
+                verdict=decided,
+                reverse_path=transaction.reverse_path if transaction is not None else None,
+                recipient=None,
+                count=1,
             )
         )
 

@@ -2,15 +2,17 @@
 
     bad recipient    an address that is not there, or of a domain that is not ours, each once. Each mailbox that is accepted makes
                      up for one, so that a newsletter with some dead addresses passes
-    RSET abuse       RSET that throws away a transaction with bad recipients in which nobody was accepted, or RSET behind RSET. Habit
-                     is free: before MAIL, between messages, one behind a transaction that was given up, a keep-alive at a slow pace
+    RSET abuse       RSET that throws away a transaction with bad recipients in which nobody was accepted, or RSET behind RSET.
+                     Habit is free: before MAIL, between messages, one behind a transaction that was given up, a keep-alive at a
+                     slow pace
     unknown command  a word that is no command of SMTP; who speaks another protocol is gone by the first line (smtp.command)
     syntax error     a command that is malformed
     empty message    one without an octet
     early talk       before the greeting, and commands behind the first EHLO before PIPELINING was offered: once is too often
 
-What is said is 421: the peer tries elsewhere, or later, what it had in mind to send, and its postmaster reads why. Each limit has a
-value in calm, under load and under attack (`policy.posture`). One that is in shadow is told, once in a session, and hangs up on nobody.
+What is said is 421: the peer tries elsewhere, or later, what it had in mind to send, and its postmaster reads why. Each limit has
+a value in calm, under load and under attack (`policy.posture`). One that is in shadow is told, once in a session, and hangs up on
+nobody.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ from typing import Final
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.policy.conduct_settings import REASONS, ConductSettings
 from twistedmx.policy.posture import Posture
@@ -31,14 +34,21 @@ _NAMED_BEFORE: Final = 32  # bad recipients that are known again; of more, each 
 # Slower than this, RSET behind RSET keeps a connection alive and does no harm.
 _SLOW: Final = 10.0
 _CALM: Final = Posture.CALM
+_STAGES: Final = {
+    "resets": Stage.MAIL,
+    "early_talk": Stage.CONNECT,
+    "early_pipelining": Stage.HELO,
+    "empty_messages": Stage.MESSAGE,
+}
 
 
 @attrs.frozen(kw_only=True)
 class LastWords:
-    """Why a session is hung up on, and what it hears."""
+    """Why a session is hung up on, and what it hears. `stage`: about where in it."""
 
     reply: Reply
     reason: Reason
+    stage: Stage = Stage.RCPT
 
 
 def signed(words: Reply, reason: Reason, session: str) -> LastWords:
@@ -206,7 +216,7 @@ class Conduct:
         return self._unless_in_shadow(limit, words)
 
     def _unless_in_shadow(self, limit: str, words: Reply) -> LastWords | None:
-        last = LastWords(reply=words, reason=REASONS[limit])
+        last = LastWords(reply=words, reason=REASONS[limit], stage=_STAGES.get(limit, Stage.RCPT))
         if limit not in self._settings.shadow:
             return last
         if limit not in self._in_shadow:

@@ -1,6 +1,5 @@
 """Settings `[conduct]`: what a session may do wrong, in calm, under load and under attack, and what it hears then."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -16,7 +15,7 @@ REASONS: Final = {
     "flooded_recipients": Reason.FLOODED,
     "resets": Reason.RSET_ABUSE,
     "unknown_commands": Reason.UNKNOWN_COMMANDS,
-    "syntax_errors": Reason.SYNTAX,
+    "syntax_errors": Reason.SYNTAX_ERRORS,
     "empty_messages": Reason.EMPTY_MESSAGES,
     "early_talk": Reason.EARLY_TALK,
     "early_pipelining": Reason.EARLY_PIPELINING,
@@ -53,8 +52,8 @@ def _switch(default: bool, why: str, precedent: str) -> Any:
     return setting(default, unit="", why=why, precedent=precedent)
 
 
-def _seconds(default: float, why: str, precedent: str, validator: Callable[..., None] = at_least(0)) -> Any:
-    return setting(default, unit="seconds", why=why, precedent=precedent, validator=validator)
+def _seconds(default: float, why: str, precedent: str) -> Any:
+    return setting(default, unit="seconds", why=why, precedent=precedent, validator=at_least(0))
 
 
 @attrs.frozen(kw_only=True)

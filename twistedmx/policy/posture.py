@@ -80,8 +80,3 @@ class Alertness:
         if self.attacks.any and self.attacks.under_attack(domain):
             return _ATTACK
         return _LOAD if self.under_load else _CALM
-
-    def is_flooded(self, recipient: bytes, address: str) -> bool:
-        """Whether so many ask for the unknown `recipient` (in lower case) that the client at `address`, a stranger, is hung up on."""
-        attacks = self.attacks
-        return attacks.any_flooded and attacks.is_flooded(recipient) and not self.proven(address)

@@ -7,7 +7,8 @@
     end     Incoming.commit: on disk, and only then 250
 
 Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
-an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`.
+an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`. Where policies are asked, `asking`
+steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -64,6 +65,8 @@ class Receiver:
     )
 
     _log = Logger()
+    # Whether policy.short_way may answer for it: not where somebody wants to be asked about MAIL.
+    goes_short = True
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
@@ -304,7 +307,8 @@ class Receiver:
         if type(decision) is tuple:
             return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
-        return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
+        late: Deferred[Reply] = decision.addCallback(self._decided_late, path, parameters)  # type: ignore[union-attr]
+        return late.addErrback(self._cancelled)
 
     def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         self._asking = None
@@ -379,9 +383,12 @@ class Receiver:
             return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)
         if transaction.loops(self._site.limits.hops):
             return self._finish(transaction, _LOOP, end.size)
+        return self._commit(transaction, incoming, end.size)
+
+    def _commit(self, transaction: Transaction, incoming: Incoming, octets: int) -> Reply | Deferred[Reply]:
         committing = deferred_of(incoming.commit())
         self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
-        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, end.size)
+        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, octets)
 
     def _commit_failed(self, failure: Failure) -> Outcome:
         """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""

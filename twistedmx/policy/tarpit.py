@@ -1,4 +1,4 @@
-"""Answers that come later, so that an error costs its session time; never more than some at a time, for each holds a place of ours."""
+"""Answers that come later, so that an error costs its session time. Never more than some at a time: each holds a place of ours."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime

@@ -64,6 +64,16 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "[conduct] resets",
     ),
     Reason.UNKNOWN_COMMANDS: _meaning("it said too many words that are no commands", "[conduct] unknown_commands"),
+    Reason.SYNTAX_ERRORS: _meaning("too many of its commands were malformed", "[conduct] syntax_errors"),
+    Reason.FLOODED: _meaning(
+        "it asked for an address that is not here and that so many ask for just now that strangers are hung up on",
+        "[conduct] flooded_recipients; twistedmx attacks",
+    ),
+    Reason.EMPTY_MESSAGES: _meaning("it sent too many messages without an octet", "[conduct] empty_messages"),
+    Reason.EARLY_TALK: _meaning("it talked before it was greeted", "[conduct] early_talk"),
+    Reason.EARLY_PIPELINING: _meaning(
+        "it sent commands behind its first EHLO, before it could know that it may", "[conduct] early_pipelining"
+    ),
     Reason.BLOCKED: _meaning("the client is in the blocklist", "twistedmx unban, or twistedmx allow"),
     Reason.SYNTAX: _meaning("BDAT came without a size, so that nobody could tell where its chunk ends"),
     Reason.NOT_SMTP: _meaning("it spoke another protocol: HTTP, or TLS where plain text is expected", "listen_tls"),

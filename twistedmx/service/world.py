@@ -10,13 +10,19 @@ import attrs
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
+from twistedmx.settings.machine import is_ours
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 @attrs.frozen(kw_only=True)
 class World:
     """What the program has of the machine: given, so that a test can give another.
 
-    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process.
+    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process. `is_ours`: has one of our
+    interfaces this address? `load`: average of a minute for each CPU.
     """
 
     reactor: Any
@@ -25,6 +31,8 @@ class World:
     pid: Callable[[], int] = os.getpid
     chance: Callable[[], Random] = Random
     uid: Callable[[], int] = os.geteuid
+    is_ours: Callable[[str], bool] = is_ours
+    load: Callable[[], float] = _load
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
 

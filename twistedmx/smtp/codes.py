@@ -71,6 +71,16 @@ TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly, or not at al
 FAULT: Final = reply(421, "4.3.0", "Something failed on our side; closing, try again later")
 SHUTDOWN: Final = reply(421, "4.3.2", "Shutting down; try again shortly")
 
+# Clients
+HELO_NOT_YOURS: Final = reply(550, "5.7.1", "The name in your EHLO or HELO is ours; let your host say its own name")
+HELO_WITHOUT_BRACKETS: Final = reply(
+    550, "5.7.1", "Your EHLO or HELO has a bare address; let your host say its name, or [address] (RFC 5321 4.1.3)"
+)
+HELO_NOT_QUALIFIED: Final = reply(
+    550, "5.7.1", "The name in your EHLO or HELO has no domain; let your host say its full name (RFC 5321 2.3.5)"
+)
+NOT_CHECKED: Final = reply(451, "4.3.0", "Mail from you cannot be checked just now; try again later")
+
 # Recipients
 NO_SUCH_MAILBOX: Final = reply(550, "5.1.1", "No such mailbox here")
 NOT_OURS: Final = reply(550, "5.7.1", "We do not relay; that domain is not served here")
@@ -84,6 +94,7 @@ ENDLESS: Final = reply(552, "5.3.4", "Message is far larger than the SIZE announ
 BARE_NEWLINE: Final = reply(550, "5.6.0", "Message has a bare CR or bare LF; lines end in CRLF (RFC 5321 2.3.8)")
 TEXT_LINE_TOO_LONG: Final = reply(550, "5.6.0", "Message has a line that is too long (RFC 5321 4.5.3.1.6)")
 LOOPING: Final = reply(554, "5.4.6", "Message is looping: it has been here before or passed too many hosts")
+EMPTY_MESSAGE: Final = reply(550, "5.6.0", "Message is empty; send one with content")
 NO_SPACE: Final = reply(452, "4.3.1", "Not enough room to store the message; try again later")
 STORAGE_FAILED: Final = reply(451, "4.3.0", "Message cannot be stored just now; try again later")
 

@@ -96,8 +96,9 @@ class Session:
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
     bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
-    `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands, runs of
-    one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was none.
+    `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands,
+    runs of one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was
+    none.
     """
 
     __slots__ = (
@@ -114,8 +115,8 @@ class Session:
         "messages",
         "owed",
         "phase",
-        "tolerant",
         "pipelined",
+        "tolerant",
         "transfer",
         "verbs",
         "xclient",
