@@ -140,14 +140,15 @@ class TestTheEnd(Base):
 
     def test_last_words_of_conduct_keep_their_own_reason(self):
         """They may fall together with a policy's refusal."""
-        self.policy.says = verdict(codes.TOO_MANY_RESETS, Reason.POLICY)
+        self.policy.says = verdict(codes.NOT_OURS, Reason.NOT_OURS)
         receiver = self.receiver(Stage.RCPT)
         receiver.greeting()
         receiver.answer(Ehlo(domain="client.example"))
         receiver.answer(parse_command(b"MAIL FROM:<>"))
-        words = receiver.answer(parse_command(b"RCPT TO:<ann@example.org>"))
+        receiver.answer(parse_command(b"RCPT TO:<ann@example.org>"))
+        words = receiver.answer(parse_command(b"RCPT TO:<demo@example.org>"))
         receiver.ended(words)
-        self.assertIs(self.told(SessionEnded)[0].reason, Reason.RSET_ABUSE)
+        self.assertIs(self.told(SessionEnded)[0].reason, Reason.BAD_RECIPIENTS)
 
     def test_what_conduct_ends_no_policy_is_asked_about(self):
         """The session is over."""
@@ -157,7 +158,7 @@ class TestTheEnd(Base):
         receiver.answer(parse_command(b"MAIL FROM:<>"))
         receiver.answer(parse_command(b"RCPT TO:<a@example.org>"))
         words = receiver.answer(parse_command(b"RCPT TO:<b@example.org>"))
-        self.assertIs(words, codes.TOO_MANY_BAD_RECIPIENTS)
+        self.assertEqual((words.code, words.closes), (421, True))
         self.assertEqual(len(self.policy.asked), 1)
 
     def test_every_stage_can_be_cut_off(self):

@@ -127,7 +127,7 @@ class TestReload(ReloadCase):
         """What the operator reads before taking a policy out of it."""
         self.write("mx.toml", SETTINGS + tables("test-once", more="shadow = true\n"))
         server = self.start()
-        server.lasting.events.replace(server.lasting.subscribers(self.told.append))
+        server.lasting.events.replace([self.told.append, *server.lasting.subscribers])
         self.assertEqual(await self.rcpt(server), "250")
         (row,) = server.lasting.policies.shadow.told()
         self.assertEqual(

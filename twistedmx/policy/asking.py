@@ -30,7 +30,6 @@ from twistedmx.model.peer import Peer
 from twistedmx.model.stage import BEFORE_RCPT, Stage
 from twistedmx.model.verdict import Action, Reason, Verdict
 from twistedmx.policy.chain import Chain
-from twistedmx.policy.reasons import ENDINGS
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import Decision
 from twistedmx.policy.rulings import NOTHING_SAID, Ruling, Rulings
@@ -127,7 +126,8 @@ class AskingReceiver(Receiver):
     def _refuse_by(self, ruling: Ruling, context: Context, refused: _Refuse) -> Answer:
         self._rulings.refused(ruling, context)
         words = refused(ruling.verdict)
-        if isinstance(words, Reply) and words.closes and words not in ENDINGS:
+        of_conduct = self._ending is not None and words is self._ending.reply
+        if isinstance(words, Reply) and words.closes and not of_conduct:
             self._last = words, ruling.verdict.reason
         return words
 

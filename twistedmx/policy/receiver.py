@@ -11,90 +11,46 @@ an event. No transport and no bytes of the wire: those are `net.shell` and `smtp
 steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
-from twistedmx.model.verdict import Reason, Verdict, verdict
-from twistedmx.policy.account import Account
+from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.client import client_of
-from twistedmx.policy.conduct import Conduct, LastWords, signed
+from twistedmx.policy.conduct import signed
+from twistedmx.policy.content_receiver import ContentReceiver
 from twistedmx.policy.posture import Posture
-from twistedmx.policy.reasons import ENDINGS, FAULTS, LIMITS, MALFORMED
-from twistedmx.policy.received import received
+from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
 from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
 from twistedmx.policy.transaction import Transaction
-from twistedmx.policy.waiting import deferred_of
-from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
 from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
-from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Phase, Session
+from twistedmx.smtp.session import EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
 
-_BLANK: Final = (b" ", b"\t")
 _CALM: Final = Posture.CALM
 _ALL: Final = 1 << 62
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 _NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
 
-class Receiver:
+class Receiver(ContentReceiver):
     """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated."""
 
-    __slots__ = (
-        "_account",
-        "_asking",
-        "_committing",
-        "_conduct",
-        "_ending",
-        "_esmtp",
-        "_hardest",
-        "_in_handshake",
-        "_session",
-        "_site",
-        "_transaction",
-    )
+    __slots__ = ("_in_handshake",)
 
-    _log = Logger()
     # Whether policy.short_way may answer for it: not where somebody wants to be asked about MAIL.
     goes_short = True
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
-        self._site = site
-        self._session = session
-        self._account = Account(site.ports, peer)
-        self._conduct: Conduct | None = None
-        self._ending: LastWords | None = None  # what conduct has said
-        self._hardest = _CALM  # posture towards this client
+        super().__init__(site, session, peer)
         self._in_handshake = False
-        self._esmtp = False
-        self._transaction: Transaction | None = None
-        self._asking: Deferred[Any] | None = None  # a look-up under way
-        self._committing = False
-
-    @property
-    def id(self) -> str:
-        """The session's name."""
-        return self._account.id
-
-    @property
-    def peer(self) -> Peer:
-        """Who is there, as far as it is known by now."""
-        return self._account.peer
-
-    @property
-    def transactions(self) -> int:
-        """MAILs that were accepted."""
-        return self._account.transactions
 
     # -- what the shell calls ----------------------------------------------------------------------------------------
 
@@ -116,19 +72,6 @@ class Receiver:
         """The reply to an input that is owed one. The Deferred never fails; after `ended` it need not fire, and whoever hears
         it then has nobody to tell."""
         return _ANSWERS[type(input_)](self, input_)
-
-    def take(self, block: Block) -> Awaitable[None] | None:
-        """Content. An awaitable asks to stop reading until it fires."""
-        transaction = self._open_transaction()
-        incoming = self._begun(transaction)
-        if incoming is None:
-            return None
-        if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
-            # No header begins so: it would fold into our Received field, and say there what it likes.
-            incoming.write(b"\n")
-            transaction.scan.feed(b"\n")
-        transaction.scan.feed(block.octets)
-        return incoming.write(block.octets)
 
     def begin_handshake(self) -> bool:
         """Whether a handshake may begin; it then has. STARTTLS asks by itself."""
@@ -159,12 +102,6 @@ class Receiver:
             self._abandon(reason)
         self._account.ended(self._session, reason)
 
-    def _open_transaction(self) -> Transaction:
-        """The transaction; the session's table sees to it that there is one wherever this is asked."""
-        if self._transaction is None:
-            raise RuntimeError("no transaction")
-        return self._transaction
-
     # -- HELO to QUIT ------------------------------------------------------------------------------------------------
 
     def _refuse(self, refusal: Refusal) -> Reply | Deferred[Reply]:
@@ -178,51 +115,6 @@ class Receiver:
         elif words.closes and words in LIMITS:
             return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
         return words
-
-    def _error(self, words: Reply, last: LastWords | None) -> Reply | Deferred[Reply]:
-        """`words`, as late as conduct has it; or its last ones."""
-        if last is not None:
-            return self._hang_up(last) or words
-        conduct = self._site.conduct
-        seconds = self._behaviour().delay(self._posture()) if conduct.delay else 0.0
-        return self._later(words, seconds, most=conduct.delayed) if seconds else words
-
-    def _later(self, words: Reply, seconds: float, *, most: int) -> Reply | Deferred[Reply]:
-        held = self._site.tarpit.hold(words, seconds, most)
-        if isinstance(held, Reply):
-            return held
-        self._asking = held
-        return held.addCallback(self._let_go).addErrback(self._cancelled)
-
-    def _let_go(self, words: Reply) -> Reply:
-        self._asking = None
-        return words
-
-    def _hang_up(self, last: LastWords | None) -> Reply | None:
-        if last is None:
-            return None
-        self._ending = last
-        return last.reply
-
-    def _behaviour(self) -> Conduct:
-        """Made when something is done: ten thousand idle sessions need none."""
-        if self._conduct is None:
-            account = self._account
-            self._conduct = Conduct(self._site.conduct, self._site.ports.clock, account.id, account.tell_shadow)
-        return self._conduct
-
-    def _posture(self) -> Posture:
-        """Towards this client, whatever it asks for: as hard as it was when it asked for a domain under attack."""
-        alertness = self._site.alertness
-        if alertness.is_calm:
-            return _CALM
-        return max(self._hardest, alertness.posture(b"", self._account.peer.address))
-
-    def _posture_for(self, domain: bytes) -> Posture:
-        """Towards this client, who asks for `domain`."""
-        posture = self._site.alertness.posture(domain.lower(), self._account.peer.address)
-        self._hardest = max(self._hardest, posture)
-        return posture
 
     def _ehlo(self, command: Ehlo) -> Reply:
         return self._hello(command.domain, esmtp=True) or self._site.ehlo(
@@ -282,10 +174,6 @@ class Receiver:
     def _mail(self, command: Mail) -> Reply:
         return self.mail(command.reverse_path, command.parameters)
 
-    def _disk_is_full(self, size: int) -> bool:
-        free = self._site.ports.acceptance.free_octets()
-        return free is not None and size + self._site.reserve > free
-
     def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
         too many. Else None, and nothing has happened."""
@@ -314,11 +202,6 @@ class Receiver:
         self._asking = None
         return self._decided(decision, path, parameters)
 
-    def _cancelled(self, failure: Failure) -> Deferred[Reply]:
-        """The session ended meanwhile: nobody is to hear of it."""
-        failure.trap(CancelledError)
-        return Deferred()
-
     def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         verdict, destinations = decision
         if destinations:
@@ -339,89 +222,6 @@ class Receiver:
         self._open_transaction().accept(path, parameters, decision)
         self._behaviour().accepted(decision[1][0].address.lower())
         return decision[0].reply
-
-    # -- the message -------------------------------------------------------------------------------------------------
-
-    def _data(self, command: Data) -> Reply:
-        transaction = self._open_transaction()
-        if self._begun(transaction) is None:
-            transaction.no_room = False  # the next DATA asks anew
-            return codes.NO_SPACE
-        return codes.START_CONTENT
-
-    def _begun(self, transaction: Transaction) -> Incoming | None:
-        """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
-        if transaction.incoming is None and not transaction.no_room:
-            if self._disk_is_full(transaction.parameters.size * len(transaction.destinations())):
-                transaction.no_room = True
-            else:
-                account = self._account
-                field = received(
-                    self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
-                )
-                copies = transaction.copies(field)
-                transaction.incoming = self._site.ports.acceptance.open(copies)
-        return transaction.incoming
-
-    def _end_of_chunk(self, end: EndOfChunk) -> Reply:
-        transaction = self._open_transaction()
-        if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
-        if self._begun(transaction) is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
-        return codes.CHUNK_RECEIVED
-
-    def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
-        transaction = self._open_transaction()
-        if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
-        incoming = self._begun(transaction)
-        if incoming is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
-        last = self._behaviour().empty_message(self._posture()) if not end.size else None
-        if last is not None:
-            return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)
-        if transaction.loops(self._site.limits.hops):
-            return self._finish(transaction, _LOOP, end.size)
-        return self._commit(transaction, incoming, end.size)
-
-    def _commit(self, transaction: Transaction, incoming: Incoming, octets: int) -> Reply | Deferred[Reply]:
-        committing = deferred_of(incoming.commit())
-        self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
-        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, octets)
-
-    def _commit_failed(self, failure: Failure) -> Outcome:
-        """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""
-        self._log.failure("making a message safe failed by a fault of ours", failure=failure)
-        return Failed(detail=failure.getErrorMessage())
-
-    def _committed(self, outcome: Outcome, transaction: Transaction, octets: int) -> Reply:
-        self._committing = False
-        match outcome:
-            case Stored(paths=paths):
-                decided = verdict(codes.accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
-            case NoSpace(detail=detail):
-                decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
-            case Failed(detail=detail):
-                decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
-        return self._finish(transaction, decided, octets)
-
-    # -- how a transaction ends --------------------------------------------------------------------------------------
-
-    def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
-        self._over(transaction, decided, decided.reason, octets)
-        return decided.reply
-
-    def _abandon(self, reason: Reason) -> None:
-        """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""
-        if self._transaction is not None:
-            self._over(self._transaction, None, reason, 0)
-
-    def _over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
-        self._transaction = None
-        if transaction.incoming is not None:
-            transaction.incoming.abort()  # harmless after commit
-        self._account.over(transaction, decided, reason, octets)
 
 
 def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:

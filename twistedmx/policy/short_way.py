@@ -10,11 +10,11 @@ from typing import Final
 
 from twistedmx.policy.receiver import Receiver
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import MAIL_FROM, RCPT_TO
+from twistedmx.smtp.command import MAIL_FROM, RCPT_TO, VERBS
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS
 from twistedmx.smtp.path import PLAIN_LOCAL, plain_path
 from twistedmx.smtp.phase import Phase
-from twistedmx.smtp.session import VERBS, Session
+from twistedmx.smtp.session import Session
 
 # Some RCPTs as `plain_path` takes them, all of one domain, which need be none: the first address, and its domain.
 _recipients = re.compile(

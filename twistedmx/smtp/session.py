@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
+    LETTERS,
+    VERBS,
     Bdat,
     Command,
-    Data,
     Ehlo,
     Helo,
     Help,
@@ -72,20 +73,6 @@ _DATA: Final = Phase.DATA
 _ENDED: Final = Phase.ENDED
 _RECIPIENTS: Final = frozenset(phase for phase, kinds in TABLE.items() if Rcpt in kinds)
 _CONNECTION: Final = Connection()
-VERBS: Final = 16  # that are remembered in their order
-_LETTERS: Final = {
-    Ehlo: "E",
-    Helo: "H",
-    Mail: "M",
-    Rcpt: "R",
-    Data: "D",
-    Bdat: "B",
-    Rset: "S",
-    Noop: "N",
-    Vrfy: "V",
-    StartTls: "T",
-    Quit: "Q",
-}
 _SMALL_CHUNK: Final = 512
 _IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo, XClient))
 _OF_XCLIENT: Final = (codes.BAD_XCLIENT, codes.XCLIENT_IN_TRANSACTION)
@@ -165,7 +152,7 @@ class Session:
         command = parse_command(line) if type(line) is bytes else Refusal(line)  # type: ignore[arg-type]  # or a Reply
         kind = type(command)
         if len(self.verbs) < VERBS:
-            self.note(_LETTERS.get(kind, "X"))
+            self.note(LETTERS.get(kind, "X"))
         if kind is Rcpt and phase in _RECIPIENTS and self._goes_on():  # asked most often, and with the least
             refusal = self._check_rcpt(command)  # type: ignore[arg-type]  # by its kind
         else:

@@ -28,7 +28,7 @@ from twistedmx.net.tls import ServerTls
 from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need
+from twistedmx.smtp.session import Block, Need, Phase
 from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send
 from twistedmx.testing.stage import Stage
 
@@ -122,6 +122,12 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
     for step in dialogue.steps:
         match step:
             case Send(octets=octets):
+                early = receiver.talks_early() if session.phase is Phase.CONNECTED else None
+                if early is not None:
+                    session.close()
+                    out.append(early.octets)
+                    last.append(early)
+                    receiver.ended(early)
                 for piece in _pieces(octets, whole=whole):
                     session.receive(piece)
                     turn()
