@@ -79,8 +79,12 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "the client called itself by our name, or by no name of a host", "the policy helo, if it is named"
     ),
     Reason.POLICY: _meaning("a policy that does not come with the server refused it", "its table among the policies"),
-    Reason.CHECK_FAILED: _meaning("a policy failed, and its on_failure is defer", "on_failure of the policy"),
-    Reason.CHECK_LATE: _meaning("a policy took too long, and its on_failure is defer", "time_limit of the policy"),
+    Reason.CHECK_FAILED: _meaning(
+        "a policy failed, and its on_failure is defer", "what its table among the policies says of failures"
+    ),
+    Reason.CHECK_LATE: _meaning(
+        "a policy took too long, and its on_failure is defer", "what its table among the policies says of time"
+    ),
     Reason.BLOCKED: _meaning("the client is in the blocklist", "twistedmx unban, or twistedmx allow"),
     Reason.SYNTAX: _meaning("BDAT came without a size, so that nobody could tell where its chunk ends"),
     Reason.NOT_SMTP: _meaning("it spoke another protocol: HTTP, or TLS where plain text is expected", "listen_tls"),
