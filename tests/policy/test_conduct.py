@@ -151,7 +151,7 @@ class TestDelay(Base):
             self.assertLessEqual(self.conduct.delay(), 5.0)
 
 
-class TestWords(Base):
+class TestLastWords(Base):
     settings = ConductSettings(bad_recipients=(1, 1, 1), bad_recipients_words="Ask us: {id}")
 
     def test_they_are_the_operators_with_the_id_of_the_session(self):
