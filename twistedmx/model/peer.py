@@ -26,13 +26,6 @@ class Peer:
     via: str = ""
 
     @property
-    def host(self) -> str:
-        """What counts as one machine: an IPv4 address, or an IPv6 /64 (RFC 4291 2.5.4), which one may fill with addresses."""
-        if ":" not in self.address:
-            return self.address
-        return str(IPv6Network((self.address, 64), strict=False))
-
-    @property
     def literal(self) -> str:
         """As in a Received field: RFC 5321 4.1.3."""
         return f"[IPv6:{self.address}]" if ":" in self.address else f"[{self.address}]"
