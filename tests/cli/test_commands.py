@@ -52,6 +52,7 @@ STATUS = {
     "certificates": [
         {"file": "mx.pem", "names": ["mx.example.org"], "expires": 1_798_800_000.0, "days_left": 42},
     ],
+    "memory": {"resident_octets": 50_541_363},
     "disk": {"free_octets": 13_207_024_640},
     "log": {"lines_lost": 0},
 }

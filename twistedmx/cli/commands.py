@@ -5,9 +5,10 @@ from typing import Final
 from twistedmx.cli.ban import BAN, LIST, UNBAN, WHY
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
+from twistedmx.cli.drill import DRILL
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 
-COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST)
+COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST, DRILL)
