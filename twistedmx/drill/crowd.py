@@ -104,7 +104,7 @@ class Crowd:
         return self._held.get(number, 0) < self._siege.per_host
 
     def _come(self, number: int) -> None:
-        host = attacking(number)
+        host = attacking(self._siege.number, number)
         visit = Visit(host=host, domain=self._domain, unknown=self._unknown, chance=self._chance)
         pace = self._siege.pace
         speaker = Speaker(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from twistedmx.drill.counts import Counts
 from twistedmx.drill.figures import Figures, Mark, verdict
-from twistedmx.drill.latencies import Latencies, milliseconds
+from twistedmx.drill.latencies import Failures, Latencies, milliseconds
 
 _MIB = 1 << 20
 
@@ -19,7 +19,7 @@ def page(figures: Figures, marks: tuple[Mark, ...], hints: tuple[str, ...]) -> I
         ("attackers", _attackers(figures)),
         ("legitimate", [_latencies("calm  ", figures.calm), _latencies("attack", figures.attack)]),
         ("server", [_server(figures)]),
-        ("failures", [f"{count:,} x {failure}" for failure, count in _failures(figures).items()]),
+        ("failures", [f"{count:,} x {words}" for words, count in _failures(figures)]),
     ):
         for number, line in enumerate(lines):
             yield f"{label if not number else '':<12}{line}"
@@ -52,10 +52,10 @@ def _mail(latencies: Latencies) -> str:
 
 def _attackers(figures: Figures) -> list[str]:
     counts, seconds = figures.counts, figures.seconds
-    rate = f"{counts.guesses / seconds:,.0f} a second" if seconds else "at once"
+    rate = f", {counts.guesses / seconds:,.0f} a second" if seconds else ""
     lines = [
         f"{counts.connections:,} connections from {counts.hosts:,} hosts in {seconds:.0f} s, {counts.most_open:,} at once",
-        f"{counts.guesses:,} guesses answered, {rate}, at most {counts.most_guesses:,} in a session",
+        f"{counts.guesses:,} guesses answered{rate}, at most {counts.most_guesses:,} in a session",
         f"{counts.hung_up:,} sessions hung up on, {counts.turned_away:,} turned away, {counts.left:,} left by themselves",
     ]
     odd = {
@@ -82,11 +82,11 @@ def _server(figures: Figures) -> str:
     return f"{'takes mail' if figures.alive else 'TAKES NO MAIL'} afterwards, {memory}"
 
 
-def _failures(figures: Figures) -> dict[str, int]:
-    found = dict(figures.calm.failures)
-    for words, count in figures.attack.failures.items():
-        found[words] = found.get(words, 0) + count
-    return found
+def _failures(figures: Figures) -> Failures:
+    both = Failures()
+    for words, count in (*figures.calm.failures, *figures.attack.failures):
+        both.add(words, count)
+    return both
 
 
 def _mark(mark: Mark) -> str:

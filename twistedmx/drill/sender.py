@@ -82,7 +82,9 @@ class Sender:
         self._call = self._clock.callLater(max(0.0, next_one - self._clock.seconds()), self._send)
 
     def _host(self, habit: Habit) -> Host:
-        return mail_server(self._number, self._plan.hosts) if habit.of_attacker else innocent(self._number % HOSTS)
+        if habit.of_attacker:
+            return mail_server(self._siege.number, self._number, self._plan.hosts)
+        return innocent(self._number % HOSTS)
 
     def _over(self, transaction: "_Transaction") -> None:
         self._under_way.discard(transaction)
