@@ -16,14 +16,14 @@ from twistedmx.smtp.path import BadPath, parse_path
 
 _EXAMPLE: Final = """\
 $ twistedmx drill 1 --minutes 0.2
-drill 1, RSET dictionary, on 127.0.0.1:2525: passed
+drill 1, RSET dictionary, on 127.0.0.1:25: passed
 
-attackers   2,402 connections from 2,000 hosts in 12 s, at most 281 at once
+attackers   2,402 connections from 121 hosts in 12 s, 281 at once
             19,530 guesses answered, 1,628 a second, at most 9 in a session
             2,148 sessions hung up on, 0 turned away, 0 left by themselves
 legitimate  calm    15 sent, 0 failed, p50 6.1 ms, p99 14.2 ms
             attack  60 sent, 0 failed, p50 6.8 ms, p99 22.5 ms
-server      takes mail afterwards, memory 52.0 MiB before, at most 54.4 MiB"""
+server      takes mail afterwards, memory 52.0 MiB before, at most 54.0 MiB"""
 
 _VERDICTS: Final = {"passed": Status.GOOD, "failed": Status.NO}
 _DEMO: Final = ("demo@localhost", "postmaster@localhost")
