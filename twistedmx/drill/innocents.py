@@ -1,15 +1,18 @@
 """What who sends mail says. Each script ends when all its messages were answered 250, and raises Failed where one was not."""
 
+from typing import Final
+
 from twistedmx.drill import names
 from twistedmx.drill.script import Errand, Failed, Script
 from twistedmx.smtp.client import Answer
 
-_GO_AHEAD = 354
+_OK: Final = 250
+_GO_AHEAD: Final = 354
 
 
 def plain(errand: Errand) -> Script:
     """One message, by the book."""
-    _need(250, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
+    _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     yield from _message(errand, b"ann@" + names.server_name(errand.host), errand.recipients[:1])
     yield b"QUIT"
     return False
@@ -17,18 +20,18 @@ def plain(errand: Errand) -> Script:
 
 def eudora(errand: Errand) -> Script:
     """RSET before MAIL and between messages: a habit, and no abuse."""
-    _need(250, "HELO", (yield b"HELO " + names.reverse_name(errand.host)))
+    _need(_OK, "HELO", (yield b"HELO " + names.reverse_name(errand.host)))
     for _ in range(2):
-        _need(250, "RSET", (yield b"RSET"))
+        _need(_OK, "RSET", (yield b"RSET"))
         yield from _message(errand, b"bob@example.net", errand.recipients[:1])
-    _need(250, "RSET", (yield b"RSET"))
+    _need(_OK, "RSET", (yield b"RSET"))
     yield b"QUIT"
     return False
 
 
 def newsletter(errand: Errand) -> Script:
     """A list with as many dead addresses as good ones; those who are there get it."""
-    _need(250, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
+    _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     local, _, domain = errand.unknown.partition(b"@")
     dead = tuple(b"%s.%d@%s" % (local, number, domain) for number in range(len(errand.recipients)))
     yield from _message(errand, b"news@" + names.server_name(errand.host), errand.recipients, dead)
@@ -39,21 +42,23 @@ def newsletter(errand: Errand) -> Script:
 def bounce(errand: Errand) -> Script:
     """A genuine one, from nobody to somebody who is there."""
     to = errand.recipients[0]
-    _need(250, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
-    _need(250, "MAIL FROM:<>", (yield b"MAIL FROM:<>"))
-    _need(250, "RCPT", (yield b"RCPT TO:<" + to + b">"))
+    _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
+    _need(_OK, "MAIL FROM:<>", (yield b"MAIL FROM:<>"))
+    _need(_OK, "RCPT", (yield b"RCPT TO:<" + to + b">"))
     _need(_GO_AHEAD, "DATA", (yield b"DATA"))
-    _need(250, "bounce", (yield names.bounce(errand.siege, errand.number, errand.host, to)))
+    _need(_OK, "bounce", (yield names.bounce(errand.siege, errand.number, errand.host, to)))
     yield b"QUIT"
     return False
 
 
 def look(errand: Errand) -> Script:
     """Nobody sends anything: is a real recipient taken, and one that is none refused?"""
-    _need(250, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
-    _need(250, "MAIL", (yield b"MAIL FROM:<ann@" + names.server_name(errand.host) + b">"))
+    _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
+    _need(_OK, "MAIL", (yield b"MAIL FROM:<ann@" + names.server_name(errand.host) + b">"))
     for recipient in errand.recipients:
-        _need(250, f"RCPT TO:<{recipient.decode()}>", (yield b"RCPT TO:<" + recipient + b">"))
+        answer = yield b"RCPT TO:<" + recipient + b">"
+        if answer.code != _OK:
+            raise Failed(f"RCPT TO:<{recipient.decode()}>: {answer}; name recipients that are there with --recipient")
     answer = yield b"RCPT TO:<" + errand.unknown + b">"
     if answer.kind == 2:
         raise Failed(
@@ -65,15 +70,15 @@ def look(errand: Errand) -> Script:
 
 
 def _message(errand: Errand, sender: bytes, recipients: tuple[bytes, ...], dead: tuple[bytes, ...] = ()) -> Script:
-    _need(250, "MAIL", (yield b"MAIL FROM:<" + sender + b">"))
+    _need(_OK, "MAIL", (yield b"MAIL FROM:<" + sender + b">"))
     for number, recipient in enumerate(recipients):
-        _need(250, "RCPT", (yield b"RCPT TO:<" + recipient + b">"))
+        _need(_OK, "RCPT", (yield b"RCPT TO:<" + recipient + b">"))
         for address in dead[number : number + 1]:
             answer = yield b"RCPT TO:<" + address + b">"
             if answer.kind != 5:
                 raise Failed(f"RCPT of a dead address: {answer}")
     _need(_GO_AHEAD, "DATA", (yield b"DATA"))
-    _need(250, "message", (yield names.message(errand.siege, errand.number, sender, recipients[0])))
+    _need(_OK, "message", (yield names.message(errand.siege, errand.number, sender, recipients[0])))
     return False
 
 

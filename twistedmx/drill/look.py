@@ -50,7 +50,7 @@ class _Looker:
         if ending is Ending.LEFT:
             self.done.callback(None)
         elif ending is Ending.FAILED:
-            self._fail(f"{words}; name recipients that are there with --recipient")
+            self._fail(words)
         elif ending is Ending.TURNED_AWAY:
             hint = (
                 "it is blocked there: twistedmx list 127.0.0.0/8, twistedmx unban"
