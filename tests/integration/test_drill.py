@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.drill.wire import PLAN
 from tests.integration.output import Output
-from tests.integration.program import Program, command, free_port, remove, short_folder
+from tests.integration.program import LOOPBACK, Program, Started, command, free_port, remove, short_folder
 from tests.integration.stored import messages
 
 # A machine that runs other tests beside is slow, which is no fault of the server.
@@ -65,6 +65,27 @@ class DrillTests(SynchronousTestCase):
         self.assertGreater(len(messages(server.maildir("demo"))), 60)
         _, lines = server.stop()
         self.assertEqual([line for line in lines if "Traceback" in line], [])
+
+    def test_a_server_that_lets_guess_fails(self):
+        """Siege 1 as it was lost: no limit across RSET, no hang-up. A drill that always passes shows nothing."""
+        config = self.folder / "lax.toml"
+        (self.folder / "boxes").write_text("postmaster@example.org\n", encoding="utf-8")
+        lax = f'host = "localhost"\ndata = "data"\nlisten = ["{LOOPBACK}"]\n[mailboxes]\ntable = "boxes"\n'
+        config.write_text(
+            lax + "[conduct]\nbad_recipients = 1000\nresets = 1000\n[limits]\nerrors = 1000\n", encoding="utf-8"
+        )
+        server = Started(config)
+        self.addCleanup(server.stop)
+        server.ports_of()
+        self.socket = str(self.folder / "data" / "control.sock")
+        done = command(*self.words(1, "--json", "--minutes", "0.07"))
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        told = json.loads(done.stdout)
+        self.assertEqual((told["verdict"], told["recipients"]), ("failed", ["postmaster@example.org"]))
+        self.assertEqual(
+            [mark["name"] for mark in told["thresholds"] if not mark["passed"]],
+            ["guesses answered in a session", "sessions closed by the server"],
+        )
 
     def test_ctrl_c_ends_it_with_what_was_measured(self):
         """And leaves no attackers behind."""
