@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cli.calling import Calling
 from tests.cli.test_attacks import TOLD
+from tests.cli.test_drill import drilled
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
@@ -56,6 +57,7 @@ STATUS = {
     "certificates": [
         {"file": "mx.pem", "names": ["mx.example.org"], "expires": 1_798_800_000.0, "days_left": 42},
     ],
+    "memory": {"resident_octets": 50_541_363},
     "disk": {"free_octets": 13_207_024_640},
     "log": {"lines_lost": 0},
 }
@@ -125,6 +127,7 @@ class TestExamples(Calling):
     def test_each_example_is_what_is_printed(self):
         """In --help and in docs/commands.md: what an operator reads is what he gets."""
         known = {answer["address"]: answer for answer in (ANN, BOB)}
+        known["postmaster@example.org"] = ANN
         changed = {"changed": ["limits.size", "tls.certificate"]}
         self.serve(
             status=STATUS,
@@ -142,7 +145,12 @@ class TestExamples(Calling):
         for command in COMMANDS:
             call, _, printed = command.example.partition("\n")
             words = shlex.split(call.removeprefix("$ twistedmx ").replace(CONFIG, path))
-            said = self.call(*words, environment={"TWISTEDMX_CONFIG": path}, findings=lambda path: ([], [danger]))
+            said = self.call(
+                *words,
+                environment={"TWISTEDMX_CONFIG": path},
+                findings=lambda path: ([], [danger]),
+                drill=drilled(),
+            )
             self.assertIn(said.status, (0, 1))
             expected = printed.replace("\\\n", "").split("\n")
             got = said.out.replace(path, CONFIG).splitlines()

@@ -7,6 +7,7 @@ from twistedmx.cli.attacks import ATTACKS
 from twistedmx.cli.ban import BAN, UNBAN
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
+from twistedmx.cli.drill import DRILL
 from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
@@ -26,4 +27,5 @@ COMMANDS: Final[tuple[Command, ...]] = (
     WHY,
     LIST,
     ATTACKS,
+    DRILL,
 )

@@ -83,6 +83,7 @@ def state(server: "Server") -> dict[str, Any]:
             }
             for each in _certificates(server)
         ],
+        "memory": {"resident_octets": lasting.world.resident_octets()},
         "disk": {"free_octets": lasting.acceptance.free_octets()},
         "log": {"lines_lost": lasting.losses.lines, "subscribers_dropped": list(lasting.events.dropped)},
     }

@@ -1,8 +1,10 @@
 """What the program has of the machine."""
 
 import os
+import resource
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,12 +13,23 @@ import attrs
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
 
+_STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
+
+
+def resident_octets() -> int | None:
+    """Memory of this process; None where the system does not tell."""
+    try:
+        return int(_STATM.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return None
+
 
 @attrs.frozen(kw_only=True)
 class World:
     """What the program has of the machine: given, so that a test can give another.
 
-    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process.
+    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of
+    the process, or None. `environment`: of the process.
     """
 
     reactor: Any
@@ -25,6 +38,7 @@ class World:
     pid: Callable[[], int] = os.getpid
     chance: Callable[[], Random] = Random
     uid: Callable[[], int] = os.geteuid
+    resident_octets: Callable[[], int | None] = resident_octets
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
 
