@@ -8,7 +8,7 @@ import attrs
 
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
-from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.peer import Network, Peer, Tls
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
 
@@ -75,7 +75,11 @@ class NobodyAccepted:
 
 @attrs.frozen(kw_only=True)
 class SessionEnded:
-    """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused."""
+    """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused.
+
+    `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
+    S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
+    """
 
     at: float
     session: str
@@ -89,6 +93,8 @@ class SessionEnded:
     messages: int
     refused_recipients: int
     errors: int
+    verbs: str = ""
+    pipelined: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -163,6 +169,17 @@ class NetworkUnblocked:
 
 
 @attrs.frozen(kw_only=True)
+class NetworkWouldBeBlocked:
+    """In shadow: what would be an entry of the blocklist. `reason`, `evidence`, `origin`: as it would have them."""
+
+    at: float
+    network: Network
+    reason: str
+    evidence: str
+    origin: str
+
+
+@attrs.frozen(kw_only=True)
 class SubscriberDropped:
     """A subscriber of events failed, and hears no more. `at`: of the event that it failed at."""
 
@@ -185,5 +202,6 @@ Event = (
     | BackendRecovered
     | NetworkBlocked
     | NetworkUnblocked
+    | NetworkWouldBeBlocked
     | SubscriberDropped
 )

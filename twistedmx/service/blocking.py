@@ -1,4 +1,5 @@
-"""The blocklist of a running server: what is put into it is kept on disk, closes sessions, and is told."""
+"""The blocklist of a running server: what is put into it is kept on disk, closes sessions, and is told. And who is put there by
+himself: what is remembered of clients."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -13,9 +14,10 @@ from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
 from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.networks import network_of
-from twistedmx.policy.reputation import Reputation
 from twistedmx.ports import Events
+from twistedmx.policy.reputation import Reputation
 from twistedmx.service.faults import CannotStart
+from twistedmx.service.remembering import Remembering
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
@@ -38,7 +40,6 @@ class Blocking:
 
     def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
-        self.reputation = Reputation(settings.reputation, self.blocklist.block)
         self.hang_up: Callable[[], None] = lambda: None
         self._remember = settings.blocklist.remember
         self._now = world.now
@@ -52,8 +53,14 @@ class Blocking:
             begun_anew=self._keep_all,
         )
         self._blocks = Blocks(self._database)
+        self.remembering = Remembering(settings, world, self.blocklist, self._database, events.tell)
         self._sweeping: LoopingCall = LoopingCall(self.blocklist.sweep)
         self._sweeping.clock = world.reactor
+
+    @property
+    def reputation(self) -> Reputation:
+        """What is known of clients."""
+        return self.remembering.reputation
 
     @property
     def store(self) -> StoreState:
@@ -63,12 +70,14 @@ class Blocking:
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
         self._blocks.load(self._take, expired_before=self._now() - self._remember)
+        self.remembering.standings.load()
         try:
             self._database.start()
         except NotOurs as error:
             raise CannotStart(f"store.file: {error}") from None
         self.blocklist.on_block = self._blocked
         self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
+        self.remembering.start()
 
     def _not_swept(self, failure: Failure) -> None:
         self._log.failure("the blocklist is not swept any more", failure=failure)
@@ -79,17 +88,19 @@ class Blocking:
         self.blocklist.never.replace("who has no address", [network_of(NOWHERE)])
         spoken_for = (*settings.balancer.proxy_from, *settings.balancer.xclient_from)
         self.blocklist.never.replace("[balancer]", networks(spoken_for))  # in their place come their clients
-        self.reputation.settings = settings.reputation
+        self.remembering.configure(settings)
 
     def stop(self) -> Any:
         """Fires when all is kept."""
         if self._sweeping.running:
             self._sweeping.stop()
+        self.remembering.stop()
         return self._database.stop()
 
     def _keep_all(self) -> None:
         """The file is another one: write down what we know."""
         self._blocks.put_all(self.blocklist.with_remembered())
+        self.remembering.standings.save_anew()
 
     def unblock(self, network: Network) -> Block | None:
         """Forget the entry of exactly this network. What it was."""

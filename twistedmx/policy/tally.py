@@ -1,0 +1,61 @@
+"""What many hosts have in common, a HELO shape or a campaign: good and bad sessions, and how many hosts and networks.
+
+Good: a message was accepted, and it was not hung up on. Bad: it was, or had nothing but guesses.
+"""
+
+from typing import NamedTuple
+
+from twistedmx.policy import distinct
+from twistedmx.policy.decay import left
+
+
+class Tally(NamedTuple):
+    """`good`, `bad`: sessions, fading, as they were at `at`. `first`, `at`: seen, steady seconds. `hosts`, `networks`: as
+    `distinct` has them, never fading."""
+
+    good: float
+    bad: float
+    at: int
+    first: int
+    hosts: bytes = distinct.NONE
+    networks: bytes = distinct.NONE
+
+    def faded(self, now: int, half_life: float) -> "Tally":
+        """As its counts are at `now`."""
+        if now <= self.at:
+            return self
+        share = left(now - self.at, half_life)
+        return self._replace(good=self.good * share, bad=self.bad * share, at=now)
+
+    def joined(self, other: "Tally", half_life: float) -> "Tally":
+        """One, remembered twice: of each count the larger one."""
+        now = max(self.at, other.at)
+        one, two = self.faded(now, half_life), other.faded(now, half_life)
+        return Tally(
+            max(one.good, two.good),
+            max(one.bad, two.bad),
+            now,
+            min(one.first, two.first),
+            distinct.joined(one.hosts, two.hosts),
+            distinct.joined(one.networks, two.networks),
+        )
+
+
+def with_session(tally: Tally | None, host: bytes, network: bytes, now: int, half_life: float, *, good: bool) -> Tally:
+    """One more session of `host`, a key."""
+    if tally is None:
+        tally = Tally(0.0, 0.0, now, now)
+    share = left(now - tally.at, half_life)
+    return Tally(
+        tally.good * share + good,
+        tally.bad * share + (not good),
+        max(now, tally.at),
+        tally.first,
+        distinct.with_one(tally.hosts, host),
+        distinct.with_one(tally.networks, network),
+    )
+
+
+def is_of_several(tally: Tally) -> bool:
+    """Whether more than one host has it: what one alone has is no campaign, and goes first."""
+    return distinct.are_several(tally.hosts)
