@@ -13,6 +13,7 @@ from twistedmx.model.event import (
     MailboxesLoaded,
     NetworkBlocked,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
     NobodyAccepted,
     SessionEnded,
     SessionOpened,
@@ -81,6 +82,9 @@ BLOCK = Block(
 )
 BLOCKED = NetworkBlocked(at=AT, block=BLOCK)
 UNBLOCKED = NetworkUnblocked(at=AT, block=attrs.evolve(BLOCK, expiry=None))
+WOULD_BE_BLOCKED = NetworkWouldBeBlocked(
+    at=AT, network=BLOCK.network, reason="bad-hosts", evidence="5 hosts", origin="conduct"
+)
 SESSION = SessionEnded(
     at=AT,
     session="0123456789",
@@ -112,6 +116,7 @@ EVENTS = (
     NOBODY,
     BLOCKED,
     UNBLOCKED,
+    WOULD_BE_BLOCKED,
     SESSION,
     LOADED,
     KEPT,

@@ -28,6 +28,7 @@ def gauges(**others):
         "refused_handshakes": lambda: {"host": 3, "rate": 0},
         "certificates": lambda: [("mx.example.org", 1_900_000_000.0)],
         "free_octets": lambda: 1 << 30,
+        "hosts": lambda: {"proven": 6, "strangers": 7},
         "log_lines_lost": lambda: 4,
     }
     return Gauges(**(asked | others))
@@ -71,6 +72,9 @@ class TestScrape(SynchronousTestCase):
             ("twistedmx_transaction_seconds_bucket", ("le", "+Inf")): 3,
             ("twistedmx_transaction_seconds_count",): 3,
             ("twistedmx_tls_handshakes_total", ("protocol", "TLSv1.3")): 1,
+            ("twistedmx_blocks_total", ("change", "blocked")): 1,
+            ("twistedmx_blocks_total", ("change", "would-be-blocked")): 1,
+            ("twistedmx_reputation_hosts", ("segment", "strangers")): 7,
             ("twistedmx_tls_handshakes_refused_total", ("limit", "host")): 3,
             ("twistedmx_mailboxes_usable", ("source", "/etc/boxes")): 0,
             ("twistedmx_backend_up", ("source", "people")): 1,

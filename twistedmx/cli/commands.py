@@ -7,7 +7,8 @@ from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
+from twistedmx.cli.reputation import REPUTATION
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 
-COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST)
+COMMANDS: Final[tuple[Command, ...]] = (CHECK_CONFIG, SETTINGS, RCPT, STATUS, RELOAD, BAN, UNBAN, WHY, LIST, REPUTATION)

@@ -69,7 +69,7 @@ def _server(told: Mapping[str, Any]) -> list[str]:
 
 
 def _since(told: Mapping[str, Any]) -> list[str]:
-    return [_moment(told["since"]) + (f", {_length(told['uptime'])}" if "uptime" in told else "")]
+    return [_moment(told["since"]) + (f", {length(told['uptime'])}" if "uptime" in told else "")]
 
 
 def _reloaded(told: Mapping[str, Any]) -> list[str]:
@@ -162,7 +162,7 @@ def _moment(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
     """Seconds as people say them: the two largest units."""
     left = int(seconds)
     words: list[str] = []

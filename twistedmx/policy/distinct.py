@@ -44,5 +44,5 @@ def number(seen: bytes) -> int:
 
 
 def are_several(seen: bytes) -> bool:
-    """Two or more, for certain."""
+    """Two or more: then it is certain. Of a hundred pairs one is taken for a single thing."""
     return seen.count(0) < _REGISTERS - 1

@@ -68,17 +68,17 @@ _token = re.compile(r"[a-z]+|[0-9]+|\x00|[^a-z0-9.\x00_-]+")
 _together = re.compile(r"[0-9a-f]{8}|[0-9]{12}")
 _runs = re.compile(r"[0-9]{1,3}(?:[._-][0-9]{1,3})+(?![0-9])")
 _number = re.compile(r"[0-9]+")
-_repeated = re.compile(r"([a-z0-9]+)(?:[-_]\1)+(?![a-z0-9])")
+_repeated = re.compile(r"(?<![a-z0-9])([a-z0-9]+)(?:[-_]\1)+(?![a-z0-9])")
 
 
 @lru_cache(maxsize=4096)
 def helo_shape(helo: str, address: str) -> str:
     """`helo`: as the client gave it, "" when it gave none. `address`: from which it came, in text."""
-    if not helo:
+    name = helo.rstrip(".").lower()
+    if not name:
         return NONE
     if helo.startswith("["):
         return "[own]" if _is(helo.strip("[]").removeprefix("IPv6:"), address) else "[literal]"
-    name = helo.rstrip(".").lower()
     if name in _PROGRAMS:
         return name
     if ":" not in address:

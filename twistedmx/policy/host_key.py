@@ -36,11 +36,12 @@ def network_key(host: bytes) -> bytes:
 
 
 def prefix_key(prefix: Network) -> bytes:
-    """Of an announced prefix; what is longer than a host is the host."""
-    octets = prefix.network_address.packed
-    if prefix.version == 4:
-        return octets + bytes((prefix.prefixlen,))
-    return octets[:8] + bytes((min(prefix.prefixlen, 64),))
+    """Of an announced prefix; one that is a network or a host has the key of that."""
+    octets, length = prefix.network_address.packed, prefix.prefixlen
+    for known in (3, 4) if prefix.version == 4 else (6, 8):
+        if length == _BITS[known]:
+            return octets[:known]
+    return octets[: 4 if prefix.version == 4 else 8] + bytes((length,))
 
 
 def network_at(key: bytes) -> Network:

@@ -19,6 +19,7 @@ from twistedmx.model.event import (
     MailboxesLoaded,
     NetworkBlocked,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
     NobodyAccepted,
     SessionEnded,
     SessionOpened,
@@ -89,7 +90,7 @@ class Counters:
         self.reloads = {"taken": 0, "kept": 0}
         self.reloaded_at = 0.0
         self.subscribers_dropped = 0
-        self.blocks = {"blocked": 0, "unblocked": 0}
+        self.blocks = {"blocked": 0, "unblocked": 0, "would-be-blocked": 0}
         self._last_sessions = LastMinute()
         self._last_messages = LastMinute()
         self._last_refused = LastMinute()
@@ -107,6 +108,7 @@ class Counters:
             SettingsKept: self._settings_kept,
             NetworkBlocked: self._blocked,
             NetworkUnblocked: self._unblocked,
+            NetworkWouldBeBlocked: self._would_be_blocked,
             SubscriberDropped: self._dropped,
         }
 
@@ -201,6 +203,9 @@ class Counters:
 
     def _unblocked(self, event: NetworkUnblocked) -> None:
         self.blocks["unblocked"] += 1
+
+    def _would_be_blocked(self, event: NetworkWouldBeBlocked) -> None:
+        self.blocks["would-be-blocked"] += 1
 
     def _dropped(self, event: SubscriberDropped) -> None:
         self.subscribers_dropped += 1

@@ -20,6 +20,7 @@ from twistedmx.model.event import (
     MailboxesLoaded,
     NetworkBlocked,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
     NobodyAccepted,
     SessionEnded,
     SettingsKept,
@@ -167,6 +168,16 @@ def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
     }
 
 
+def _would_be_blocked(event: NetworkWouldBeBlocked) -> Fields:
+    return {
+        "event": "network-would-be-blocked",
+        "network": str(event.network),
+        "reason": event.reason,
+        "origin": event.origin,
+        "evidence": event.evidence,
+    }
+
+
 def _dropped(event: SubscriberDropped) -> Fields:
     return {"event": "subscriber-dropped", "subscriber": event.subscriber, "fault": event.fault}
 
@@ -184,6 +195,7 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     SettingsKept: _settings_kept,
     NetworkBlocked: _blocked,
     NetworkUnblocked: _blocked,
+    NetworkWouldBeBlocked: _would_be_blocked,
     SubscriberDropped: _dropped,
 }
 

@@ -26,9 +26,9 @@ class Gauges:
     """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
 
     `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
-    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist.
-    `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages go to; None while
-    nobody knows. `log_lines_lost`: since the start.
+    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `hosts`: that are
+    remembered, by segment. `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages
+    go to; None while nobody knows. `log_lines_lost`: since the start.
     """
 
     sessions: Callable[[], int]
@@ -36,6 +36,7 @@ class Gauges:
     refused_handshakes: Callable[[], Mapping[str, int]] = dict  # none
     turned_away: Callable[[], int] = int  # none
     blocked: Callable[[], int] = int
+    hosts: Callable[[], Mapping[str, int]] = dict
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -78,6 +79,12 @@ class CountersCollector(Collector):
             yield _total("connections_turned_away", "Connections of blocked hosts.", turned_away)
         about = "Entries of the blocklist, the expired that are remembered among them."
         yield from _gauge("blocklist_entries", about, gauges.blocked)
+        by_change = {(change,): count for change, count in counters.blocks.items()}
+        yield _totals("blocks", "Changes of the blocklist, and in shadow what would be one.", ("change",), by_change)
+        about = "Hosts that are remembered: proven by their mail, or strangers."
+        hosts = _asked("reputation_hosts", gauges.hosts)
+        if hosts is not None:
+            yield _of_labels("reputation_hosts", about, "segment", hosts)
         refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
         if refused is not None:
             by_limit = {(limit,): count for limit, count in refused.items()}
@@ -154,9 +161,13 @@ def _totals(name: str, about: str, labels: tuple[str, ...], counts: Mapping[Any,
 
 
 def _of_sources(name: str, about: str, known: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(f"twistedmx_{name}", about, labels=("source",))
-    for source, value in known.items():
-        family.add_metric((source,), value)
+    return _of_labels(name, about, "source", known)
+
+
+def _of_labels(name: str, about: str, label: str, known: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"twistedmx_{name}", about, labels=(label,))
+    for word, value in known.items():
+        family.add_metric((word,), value)
     return family
 
 

@@ -14,8 +14,8 @@ from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
 from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.networks import network_of
-from twistedmx.ports import Events
 from twistedmx.policy.reputation import Reputation
+from twistedmx.ports import Events
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.remembering import Remembering
 from twistedmx.service.world import World

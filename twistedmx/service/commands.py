@@ -6,14 +6,12 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from twistedmx.model.block import Block
 from twistedmx.net.control import Command, Refused
 from twistedmx.policy.block_table import OPERATOR
 from twistedmx.policy.networks import network_of
 from twistedmx.service.faults import Faults
 from twistedmx.service.look_up import BadAddress, look_up
+from twistedmx.service.opinion import campaigns, opinion, told
 from twistedmx.service.state import state
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ def commands(server: "Server") -> dict[str, Command]:
         "list": partial(_list, server),
         "unban": partial(_unban, server),
         "why": partial(_why, server),
+        "campaigns": partial(_campaigns, server),
+        "reputation": partial(_reputation, server),
         "rcpt": partial(_rcpt, server),
         "reload": partial(_reload, server),
         "status": partial(_status, server),
@@ -71,7 +71,7 @@ def _ban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
         )
     except (OverflowError, TypeError, ValueError) as error:
         raise Refused(str(error)) from None
-    return _told(block)
+    return told(block)
 
 
 def _unban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _unban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
         holding = blocking.blocklist.find(what.partition("/")[0])
         hint = f"; it is within {holding.network} (id {holding.id})" if holding is not None else ""
         raise Refused(f"{what} is not blocked{hint}")
-    return _told(block)
+    return told(block)
 
 
 def _list(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _list(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise Refused(str(error)) from None
     shown = list(islice(found, most + 1))
     return {
-        "blocks": [_told(block) for block in shown[:most]],
+        "blocks": [told(block) for block in shown[:most]],
         "more": len(shown) > most,
         "now": server.lasting.world.now(),
         "never": [str(never.network) for never in blocklist.never],
@@ -121,8 +121,17 @@ def _why(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
         block = blocklist.find(what)
     if block is None:
         return {"block": None, "undo": ""}
-    return {"block": _told(block), "undo": f"twistedmx unban {block.id}"}
+    return {"block": told(block), "undo": f"twistedmx unban {block.id}"}
 
 
-def _told(block: Block) -> dict[str, Any]:
-    return {**attrs.asdict(block), "network": str(block.network)}
+def _reputation(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`opinion` of {"address": ...}."""
+    blocking = server.lasting.blocking
+    try:
+        return opinion(blocking.reputation, blocking.blocklist, str(arguments.get("address") or ""))
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _campaigns(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return campaigns(server.lasting.blocking.reputation)

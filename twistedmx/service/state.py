@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twistedmx import __version__
+from twistedmx.policy.reputation import Reputation
 from twistedmx.report.prometheus import Gauges
 from twistedmx.service.places import place_of
 
@@ -26,6 +27,10 @@ def gauges(server: "Server") -> Gauges:
         log_lines_lost=lambda: server.lasting.losses.lines,
         turned_away=lambda: server.factory.turned_away,
         blocked=lambda: len(server.lasting.blocking.blocklist),
+        hosts=lambda: {
+            "proven": len(server.lasting.blocking.reputation.hosts.proven),
+            "strangers": len(server.lasting.blocking.reputation.hosts.strangers),
+        },
     )
 
 
@@ -50,6 +55,7 @@ def state(server: "Server") -> dict[str, Any]:
             "evicted": lasting.blocking.blocklist.evicted,
             "store": attrs.asdict(lasting.blocking.store),
         },
+        "reputation": _reputation(lasting.blocking.reputation),
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
             "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},
@@ -75,6 +81,19 @@ def state(server: "Server") -> dict[str, Any]:
         ],
         "disk": {"free_octets": lasting.acceptance.free_octets()},
         "log": {"lines_lost": lasting.losses.lines, "subscribers_dropped": list(lasting.events.dropped)},
+    }
+
+
+def _reputation(reputation: Reputation) -> dict[str, Any]:
+    """How much is known of how many."""
+    return {
+        "proven": len(reputation.hosts.proven),
+        "strangers": len(reputation.hosts.strangers),
+        "evicted_proven": reputation.hosts.evicted[0],
+        "evicted_strangers": reputation.hosts.evicted[1],
+        "networks": len(reputation.networks),
+        "fingerprints": len(reputation.campaigns),
+        "read": reputation.condemnation.ready,
     }
 
 

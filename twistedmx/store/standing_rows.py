@@ -103,4 +103,4 @@ def _times_text(times: Times) -> str:
 
 def _times(text: str) -> Times:
     words = [word.rpartition("@") for word in text.split()]
-    return tuple([(key_of(host), kept_time(at)) for host, _, at in words])[-MOST_HOSTS:]
+    return tuple([(key_of(host), kept_time(int(at))) for host, _, at in words])[-MOST_HOSTS:]

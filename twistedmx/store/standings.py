@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, overload
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.logger import Logger
 
 from twistedmx.policy.reputation import Reputation
@@ -50,6 +50,8 @@ class Standings:
 
     def save(self) -> Deferred[Outcome]:
         """Write what has changed by now, a piece when the last one is safe. While that is under way nothing more is asked for."""
+        if not self._reputation.condemnation.ready:  # what is kept must not be replaced by less
+            return succeed(Done())
         waiting: Deferred[Outcome] = Deferred()
         self._waiting.append(waiting)
         if not self._saving:
@@ -59,6 +61,8 @@ class Standings:
 
     def save_at_once(self) -> None:
         """Ask for all that has changed to be written: the database is going to stop."""
+        if not self._reputation.condemnation.ready:
+            return
         for table in self._tables:
             self._write(table, table.segments.take_changes(table.segments.changed))
         self._write_time()
