@@ -29,10 +29,10 @@ class Clients(SynchronousTestCase):
 
     def setUp(self):
         self.now = AT
-        self.told = []
+        self.facts = []
         self.sessions = 0
         self.blocklist = Blocklist(BlocklistSettings(), lambda: self.now, Random(1))
-        self.reputation = Reputation(self.settings, self.blocklist, self.told.append, self.now)
+        self.reputation = Reputation(self.settings, self.blocklist, self.facts.append, self.now)
 
     @property
     def blocked(self):
@@ -41,7 +41,7 @@ class Clients(SynchronousTestCase):
 
     @property
     def would_be_blocked(self):
-        return [str(event.network) for event in self.told if isinstance(event, NetworkWouldBeBlocked)]
+        return [str(event.network) for event in self.facts if isinstance(event, NetworkWouldBeBlocked)]
 
     def assertNear(self, value, wanted, apart):
         """Trial's own has no `delta`."""

@@ -109,15 +109,15 @@ class TestDistinct(SynchronousTestCase):
         for many in (0, 1, 2, 5, 10, 20, 100, 1000, 100_000):
             seen = distinct.NONE
             for number in range(many):
-                seen = distinct.with_one(seen, (0xCB007100 + number).to_bytes(4, "big"))
+                seen = distinct.with_spot(seen, distinct.spot_of((0xCB007100 + number).to_bytes(4, "big")))
             self.assertEqual(len(seen), 128)
             self.assertLessEqual(abs(distinct.number(seen) - many), 0.25 * many, many)
             self.assertEqual(distinct.are_several(seen), many > 1)
 
     def test_who_is_seen_twice_is_one(self):
         """Also when it was remembered twice."""
-        one = distinct.with_one(distinct.NONE, b"host")
-        self.assertEqual(distinct.with_one(one, b"host"), one)
+        one = distinct.with_spot(distinct.NONE, distinct.spot_of(b"host"))
+        self.assertEqual(distinct.with_spot(one, distinct.spot_of(b"host")), one)
         self.assertEqual(distinct.joined(one, one), one)
 
 

@@ -335,7 +335,7 @@ class TestShadow(Clients):
             self.hung_up(address)
         self.assertEqual(self.blocked, [])
         self.assertEqual(self.would_be_blocked, [f"{HOST}/32", "203.0.114.0/24"])
-        first = self.told[0]
+        first = self.facts[0]
         self.assertEqual(
             first,
             NetworkWouldBeBlocked(

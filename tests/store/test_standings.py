@@ -38,7 +38,7 @@ class StandingsTests(Opened, Clients):
         """A server starts. Nothing that was counted since the last save is there any more."""
         blocklist = Blocklist(BlocklistSettings(), lambda: self.now, Random(1))
         self.blocklist = blocklist
-        self.reputation = Reputation(self.settings, blocklist, self.told.append, self.now)
+        self.reputation = Reputation(self.settings, blocklist, self.facts.append, self.now)
         self.running = self.database()
         self.standings = Standings(self.reputation, self.running)
         loading = self.standings.load()
@@ -148,7 +148,7 @@ class StandingsTests(Opened, Clients):
         self.addCleanup(other.close)
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        self.reputation = Reputation(self.settings, self.blocklist, self.told.append, self.now)
+        self.reputation = Reputation(self.settings, self.blocklist, self.facts.append, self.now)
         self.running = self.database()
         self.standings = Standings(self.reputation, self.running)
         loading = self.standings.load()
@@ -230,7 +230,7 @@ class StandingsTests(Opened, Clients):
         self.finish(self.running.stop())
         with sqlite3.connect(self.path, isolation_level=None) as connection:
             connection.execute("ALTER TABLE hosts RENAME COLUMN good TO fine")
-        self.reputation = Reputation(self.settings, self.blocklist, self.told.append, self.now)
+        self.reputation = Reputation(self.settings, self.blocklist, self.facts.append, self.now)
         self.running = self.database()
         self.standings = Standings(self.reputation, self.running)
         loading = self.standings.load()
@@ -272,7 +272,7 @@ class RowTests(SynchronousTestCase):
     @given(st.text(min_size=1, max_size=200), _COUNTS, _TIMES)
     def test_every_tally_comes_back_as_it_was(self, name, count, at) -> None:
         """HELO shapes and campaigns."""
-        tally = Tally(count, count, at, at, distinct.with_one(distinct.NONE, b"host"), distinct.NONE)
+        tally = Tally(count, count, at, at, distinct.with_spot(distinct.NONE, (3, 7)), distinct.NONE)
         self.assertEqual(tally_of(tally_row(name, tally)), (name, tally))
 
     @settings(max_examples=300, deadline=None)

@@ -7,6 +7,8 @@ The hash is no secret: who chooses his things with care can make the estimate wr
 from math import log
 from typing import Final
 
+Spot = tuple[int, int]
+
 NONE: Final = bytes(128)
 _REGISTERS: Final = len(NONE)
 _INDEX: Final = _REGISTERS.bit_length() - 1
@@ -16,14 +18,18 @@ _ALPHA: Final = 0.7213 / (1 + 1.079 / _REGISTERS)
 _WEIGHTS: Final = tuple(2.0**-rank for rank in range(_BITS + 2))
 
 
-def with_one(seen: bytes, thing: bytes) -> bytes:
-    """The same, when `thing` was seen as well. `thing`: of any length; the first 8 octets and the length tell it."""
+def spot_of(thing: bytes) -> Spot:
+    """Where a thing leaves its mark, and which. `thing`: of any length; the first 8 octets and the length tell it."""
     bits = (int.from_bytes(thing[:8], "big") + len(thing)) * 0x9E3779B97F4A7C15 & _MASK
     bits = (bits ^ bits >> 32) * 0xBF58476D1CE4E5B9 & _MASK
     bits = (bits ^ bits >> 29) * 0x94D049BB133111EB & _MASK
     bits ^= bits >> 32
-    index = bits & _REGISTERS - 1
-    rank = _BITS + 1 - (bits >> _INDEX).bit_length()
+    return bits & _REGISTERS - 1, _BITS + 1 - (bits >> _INDEX).bit_length()
+
+
+def with_spot(seen: bytes, spot: Spot) -> bytes:
+    """The same, when the thing of that spot was seen as well."""
+    index, rank = spot
     if seen[index] >= rank:
         return seen
     return seen[:index] + bytes((rank,)) + seen[index + 1 :]

@@ -8,11 +8,12 @@ its first sender are enough, so that a long one costs no more than a short one.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from twistedmx.smtp.path import Path
 
-_RECIPIENTS: Final = 8  # of a session, the first
+_RECIPIENTS: Final = 5  # of a session, the first
 _KINDS: Final = 3  # of recipients; more are none
 _LONGEST: Final = 12  # characters of the pattern of one local part
 _classes = bytes(
@@ -46,7 +47,7 @@ class Sketch:
 
     def draw(self, sender: Path, recipients: Iterable[bytes], helo: str) -> None:
         """Of its first transactions."""
-        first = [address for _, address in zip(range(_RECIPIENTS), recipients, strict=False)]
+        first = list(islice(recipients, _RECIPIENTS))
         self.sender = sender_pattern(sender, first[0] if first else b"", helo)
         self.recipients = recipients_pattern(first)
 

@@ -22,6 +22,7 @@ from twistedmx.policy import distinct, network_standing, standing, tally
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.condemnation import Condemnation
 from twistedmx.policy.decay import SteadyTime
+from twistedmx.policy.distinct import spot_of
 from twistedmx.policy.fingerprint import Sketch, fingerprint
 from twistedmx.policy.helo_shape import helo_shape
 from twistedmx.policy.host_key import NOBODY, allocation_of, host_key, network_key, prefix_key
@@ -198,10 +199,10 @@ class Reputation:
             offends = hung_up and not (proven or standing.has_good_share(known, settings))
             self._tell_networks(host, event, now, offends=offends)
         if bad or guessed_only or event.messages:
-            part, good = network_key(host), not (hung_up or guessed_only)
+            spot, part, good = spot_of(host), spot_of(network_key(host)), not (hung_up or guessed_only)
             name = fingerprint(helo, event.verbs, event.pipelined, sketch)
             for table, key in ((self.helos, helo), (self.campaigns, name)):
-                one = tally.with_session(table.get(key), host, part, now, settings.half_life, good=good)
+                one = tally.with_session(table.get(key), spot, part, now, settings.half_life, good=good)
                 table.put(key, one, proven=distinct.are_several(one.hosts))
 
     def _perhaps_condemned(self, host: bytes, known: Standing, event: SessionEnded, now: int) -> Standing:

@@ -103,7 +103,7 @@ class ReputationSettings:
         0.5,
         unit="",
         why="The share of messages accepted, among them and bad sessions, that a proven host has at least.",
-        precedent="Exim's example: more than half of the recipients; Haraka karma: good more than bad",
+        precedent="Exim's example: more than half of the recipients; Haraka karma: good minus bad",
         validator=_between(0.01, 1),
     )
     proven_for: float = setting(
@@ -116,7 +116,7 @@ class ReputationSettings:
     proven: int = setting(
         100_000,
         unit="hosts",
-        why="So many proven hosts are remembered, some 330 octets each; the one heard of longest ago goes first.",
+        why="So many proven hosts are remembered, some 350 octets each; the one heard of longest ago goes first.",
         validator=at_least(1),
     )
     strangers: int = setting(
@@ -135,7 +135,7 @@ class ReputationSettings:
     networks: int = setting(
         50_000,
         unit="networks",
-        why="So many networks that mail came from, and as many others, some 500 octets each.",
+        why="So many networks that mail came from, and as many others, some 400 octets each.",
         validator=at_least(1),
     )
     forget: float = setting(

@@ -68,7 +68,12 @@ class Segments(Generic[K, V]):
 
     def put(self, key: K, value: V, *, proven: bool) -> None:
         """Keep it as the latest of its segment."""
-        self._keep(key, value, proven)
+        segment = self.proven if proven else self.strangers
+        if key in segment:  # as it mostly is
+            segment[key] = value
+            segment.move_to_end(key)
+        else:
+            self._keep(key, value, proven)
         self._changed.add(key)
 
     def restore(self, key: K, value: V, *, proven: bool) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from twistedmx.policy import distinct
 from twistedmx.policy.decay import left
+from twistedmx.policy.distinct import Spot, with_spot
 
 
 class Tally(NamedTuple):
@@ -41,8 +42,8 @@ class Tally(NamedTuple):
         )
 
 
-def with_session(tally: Tally | None, host: bytes, network: bytes, now: int, half_life: float, *, good: bool) -> Tally:
-    """One more session of `host`, a key."""
+def with_session(tally: Tally | None, host: Spot, network: Spot, now: int, half_life: float, *, good: bool) -> Tally:
+    """One more session of a host."""
     if tally is None:
         tally = Tally(0.0, 0.0, now, now)
     share = left(now - tally.at, half_life)
@@ -51,8 +52,8 @@ def with_session(tally: Tally | None, host: bytes, network: bytes, now: int, hal
         tally.bad * share + (not good),
         max(now, tally.at),
         tally.first,
-        distinct.with_one(tally.hosts, host),
-        distinct.with_one(tally.networks, network),
+        with_spot(tally.hosts, host),
+        with_spot(tally.networks, network),
     )
 
 
