@@ -1,6 +1,7 @@
 """`twistedmx attacks`: what goes on and what is over, in words."""
 
 from tests.cli.calling import Calling
+from tests.cli.campaigns import CAMPAIGN
 
 NOON = 1_795_168_992.0  # 2026-11-20 10:03:12 UTC
 TOLD = {
@@ -86,19 +87,19 @@ class TestAttacks(Calling):
         said = self.ask("attacks").out
         self.assertIn("\\x1b[2J@example.org, \\u202egro@x", said)
 
-    def test_campaigns_and_rules_in_shadow_are_told_as_they_come(self):
-        """Each with what is known of it."""
-        campaigns = [{"shape": "dsl-*", "hosts": 40}, {"shape": "ylmf-pc", "hosts": 7}]
+    def test_campaigns_and_rules_in_shadow_are_told(self):
+        """A botnet that attacks nothing for long is seen by what its hosts have in common."""
+        campaigns = [CAMPAIGN, {**CAMPAIGN, "fingerprint": "ylmf-a HMRQ lock-step <> a9", "bad": 12.0, "hosts": 11}]
         self.serve(attacks={**CALM, "campaigns": campaigns, "shadow": {"greylist": {"would_defer": 12}, "x": 3}})
-        self.assertEqual(
-            self.ask("attacks").out.splitlines()[1:],
-            [
-                "campaigns: shape dsl-*, hosts 40",
-                "campaigns: shape ylmf-pc, hosts 7",
-                "shadow: greylist: would_defer 12",
-                "shadow: x: 3",
-            ],
+        first = "a-9.pool.a.a HMRQ lock-step <> a9: good 0.0, bad 431.5, of about 205 hosts in 190 networks, last 1 min 1 s ago"
+        second = (
+            "ylmf-a HMRQ lock-step <> a9: good 0.0, bad 12.0, of about 11 hosts in 190 networks, last 1 min 1 s ago"
         )
+        shadow = ["shadow: greylist: would_defer 12", "shadow: x: 3"]
+        self.assertEqual(
+            self.ask("attacks").out.splitlines()[1:], [f"campaign: {first}", f"campaign: {second}", *shadow]
+        )
+        self.assertEqual(self.ask("attacks", "--most", "1").out.splitlines()[1:], [f"campaign: {first}", *shadow])
 
     def test_machines_get_what_the_server_said(self):
         """All of it."""

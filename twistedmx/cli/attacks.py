@@ -1,9 +1,10 @@
-"""`twistedmx attacks`: which domains are under attack and which addresses flooded, and what was over lately."""
+"""`twistedmx attacks`: which domains are under attack, which addresses flooded, which campaigns there are, what was over lately."""
 
 import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from twistedmx.cli.campaigns import line_of
 from twistedmx.cli.command import Call, Command, Status
 from twistedmx.cli.times import length, moment
 
@@ -35,12 +36,13 @@ def run(call: Call) -> Status:
 
 
 def page(told: Mapping[str, Any], *, most: int) -> Iterator[str]:
-    """The lines. `most`: attacks that are over, and floods."""
+    """The lines. `most`: campaigns, attacks that are over, and floods."""
     now = float(told.get("now") or 0.0)
     going_on = [*_domains(told, "under_attack", now), *_addresses(told, "flooded", now)]
     yield from going_on or [_CALM]
-    for key in ("campaigns", "shadow"):
-        yield from _others(key, told.get(key))
+    for campaign in (told.get("campaigns") or ())[:most]:
+        yield f"campaign: {line_of(campaign)}"
+    yield from _others("shadow", told.get("shadow"))
     over = {"recent": told.get("recent", [])[:most], "recent_floods": told.get("recent_floods", [])[:most]}
     yield from _domains(over, "recent", now)
     yield from _addresses(over, "recent_floods", now)
@@ -101,12 +103,12 @@ def _others(title: str, told: Any) -> Iterator[str]:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--most", type=int, default=10, help="of each kind that is over (default 10)")
+    parser.add_argument("--most", type=int, default=10, help="campaigns, and of each kind that is over (default 10)")
 
 
 ATTACKS: Final = Command(
     name="attacks",
-    what="which domains are under attack, which addresses are flooded, and what was over lately",
+    what="which domains are under attack, which addresses are flooded, which campaigns there are, and what was over lately",
     about="As the running server sees it, over all peers. docs/attacks.md says when something begins and ends.",
     example=_EXAMPLE,
     options=_options,

@@ -11,6 +11,7 @@ from twistedmx.cli.drill import DRILL
 from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
+from twistedmx.cli.reputation import REPUTATION
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 from twistedmx.cli.why import WHY
@@ -27,5 +28,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
     WHY,
     LIST,
     ATTACKS,
+    REPUTATION,
     DRILL,
 )

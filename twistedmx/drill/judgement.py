@@ -35,7 +35,7 @@ def hints(figures: Figures, *, loopback_is_spared: bool) -> tuple[str, ...]:
     if loopback_is_spared and figures.plan.siege == 1:
         found.append(
             "the server never blocks 127.0.0.0/8: sessions are hung up on, hosts are not blocked. For the full effect: "
-            "[blocklist] loopback = true, [reputation] condemned_after = 3 and private = true"
+            "[blocklist] loopback = true and [reputation] private = true"
         )
     if (figures.lag or 0.0) > LATE:
         found.append(

@@ -10,7 +10,7 @@ from twistedmx.model.allowance import Allowance
 from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
-from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.peer import Network, Peer, Tls
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
 
@@ -80,7 +80,11 @@ class NobodyAccepted:
 @attrs.frozen(kw_only=True)
 class SessionEnded:
     """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused. `flooded`: all its
-    transactions were so, and there was one; as in `NobodyAccepted`."""
+    transactions were so, and there was one; as in `NobodyAccepted`.
+
+    `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
+    S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
+    """
 
     at: float
     session: str
@@ -95,6 +99,8 @@ class SessionEnded:
     refused_recipients: int
     errors: int
     flooded: bool = False
+    verbs: str = ""
+    pipelined: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +172,17 @@ class NetworkUnblocked:
 
     at: float
     block: Block
+
+
+@attrs.frozen(kw_only=True)
+class NetworkWouldBeBlocked:
+    """In shadow: what would be an entry of the blocklist. `reason`, `evidence`, `origin`: as it would have them."""
+
+    at: float
+    network: Network
+    reason: str
+    evidence: str
+    origin: str
 
 
 @attrs.frozen(kw_only=True)
@@ -252,6 +269,7 @@ Event = (
     | BackendRecovered
     | NetworkBlocked
     | NetworkUnblocked
+    | NetworkWouldBeBlocked
     | NetworkAllowed
     | NetworkNoLongerAllowed
     | AttackBegan
