@@ -260,7 +260,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual(host_of(host_row(key, standing.packed(known))), (key, standing.packed(known)))
 
     @settings(max_examples=200, deadline=None)
-    @given(_KEYS, st.ip_addresses(), st.integers(0, 32), _COUNTS, _TIMES, _SEEN, _SEEN)
+    @given(_KEYS, st.ip_addresses(), st.integers(0, 31), _COUNTS, _TIMES, _SEEN, _SEEN)
     def test_every_network_comes_back_as_it_was(self, key, address, length, count, at, offenders, senders) -> None:
         """Those that we make of hosts, and those that are announced."""
         prefix = prefix_key(network_of(str(address)).supernet(new_prefix=length))
