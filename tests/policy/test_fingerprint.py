@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.policy import distinct
+from twistedmx.policy import hyperloglog
 from twistedmx.policy.fingerprint import Sketch, fingerprint, recipients_pattern, sender_pattern, verbs_pattern
 from twistedmx.policy.helo_shape import helo_shape
 from twistedmx.policy.host_key import allocation_of, host_key, network_at, network_key, prefix_key
@@ -107,18 +107,18 @@ class TestDistinct(SynchronousTestCase):
     def test_a_few_are_counted_and_many_are_estimated(self):
         """In 128 octets, however many there are."""
         for many in (0, 1, 2, 5, 10, 20, 100, 1000, 100_000):
-            seen = distinct.NONE
+            seen = hyperloglog.NONE
             for number in range(many):
-                seen = distinct.with_spot(seen, distinct.spot_of((0xCB007100 + number).to_bytes(4, "big")))
+                seen = hyperloglog.with_spot(seen, hyperloglog.spot_of((0xCB007100 + number).to_bytes(4, "big")))
             self.assertEqual(len(seen), 128)
-            self.assertLessEqual(abs(distinct.number(seen) - many), 0.25 * many, many)
-            self.assertEqual(distinct.are_several(seen), many > 1)
+            self.assertLessEqual(abs(hyperloglog.number(seen) - many), 0.25 * many, many)
+            self.assertEqual(hyperloglog.are_several(seen), many > 1)
 
     def test_who_is_seen_twice_is_one(self):
         """Also when it was remembered twice."""
-        one = distinct.with_spot(distinct.NONE, distinct.spot_of(b"host"))
-        self.assertEqual(distinct.with_spot(one, distinct.spot_of(b"host")), one)
-        self.assertEqual(distinct.joined(one, one), one)
+        one = hyperloglog.with_spot(hyperloglog.NONE, hyperloglog.spot_of(b"host"))
+        self.assertEqual(hyperloglog.with_spot(one, hyperloglog.spot_of(b"host")), one)
+        self.assertEqual(hyperloglog.joined(one, one), one)
 
 
 class TestKeys(SynchronousTestCase):

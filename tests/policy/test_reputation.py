@@ -8,7 +8,7 @@ from twistedmx.model.envelope import Refused
 from twistedmx.model.event import NetworkWouldBeBlocked
 from twistedmx.model.peer import NOWHERE, Peer
 from twistedmx.model.verdict import Action, Reason, verdict
-from twistedmx.policy import distinct
+from twistedmx.policy import hyperloglog
 from twistedmx.policy.networks import network_of
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.smtp import codes
@@ -429,8 +429,8 @@ class TestCampaigns(Clients):
         self.assertEqual(name, "a9-9.pool.a9.a HMRQ lock-step <> a9")
         self.assertEqual((campaign.good, campaign.bad), (0.0, 200.0))
         self.assertEqual(self.blocked, [])
-        self.assertNear(distinct.number(campaign.hosts), 200, 40)
-        self.assertNear(distinct.number(campaign.networks), 200, 40)
+        self.assertNear(hyperloglog.number(campaign.hosts), 200, 40)
+        self.assertNear(hyperloglog.number(campaign.networks), 200, 40)
 
     def test_a_program_that_sends_mail_as_well_is_none(self):
         """Postfix is used by bots, and by everybody."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.policy.clients import AT, DAY, HOST, Clients
 from tests.policy.test_standing import STANDINGS
 from tests.store.opened import Opened
-from twistedmx.policy import distinct, standing
+from twistedmx.policy import hyperloglog, standing
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.host_key import host_key, network_key, prefix_key
@@ -272,7 +272,7 @@ class RowTests(SynchronousTestCase):
     @given(st.text(min_size=1, max_size=200), _COUNTS, _TIMES)
     def test_every_tally_comes_back_as_it_was(self, name, count, at) -> None:
         """HELO shapes and campaigns."""
-        tally = Tally(count, count, at, at, distinct.with_spot(distinct.NONE, (3, 7)), distinct.NONE)
+        tally = Tally(count, count, at, at, hyperloglog.with_spot(hyperloglog.NONE, (3, 7)), hyperloglog.NONE)
         self.assertEqual(tally_of(tally_row(name, tally)), (name, tally))
 
     @settings(max_examples=300, deadline=None)

@@ -18,14 +18,14 @@ from typing import Any, Final
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.verdict import Action, Reason
-from twistedmx.policy import distinct, network_standing, standing, tally
+from twistedmx.policy import hyperloglog, network_standing, standing, tally
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.condemnation import Condemnation
 from twistedmx.policy.decay import SteadyTime
-from twistedmx.policy.distinct import spot_of
 from twistedmx.policy.fingerprint import Sketch, fingerprint
 from twistedmx.policy.helo_shape import helo_shape
 from twistedmx.policy.host_key import NOBODY, allocation_of, host_key, network_key, prefix_key
+from twistedmx.policy.hyperloglog import spot_of
 from twistedmx.policy.network_standing import NetworkStanding
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.policy.segments import Segments
@@ -114,7 +114,7 @@ class Reputation:
         found = [
             (name, one)
             for name, one in found
-            if one.bad >= share * (one.good + one.bad) and distinct.number(one.hosts) >= hosts
+            if one.bad >= share * (one.good + one.bad) and hyperloglog.number(one.hosts) >= hosts
         ]
         return sorted(found, key=lambda item: -item[1].bad)
 
@@ -203,7 +203,7 @@ class Reputation:
             name = fingerprint(helo, event.verbs, event.pipelined, sketch)
             for table, key in ((self.helos, helo), (self.campaigns, name)):
                 one = tally.with_session(table.get(key), spot, part, now, settings.half_life, good=good)
-                table.put(key, one, proven=distinct.are_several(one.hosts))
+                table.put(key, one, proven=hyperloglog.are_several(one.hosts))
 
     def _perhaps_condemned(self, host: bytes, known: Standing, event: SessionEnded, now: int) -> Standing:
         """A host was hung up on that is not proven. Its standing then."""

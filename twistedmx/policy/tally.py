@@ -5,21 +5,21 @@ Good: a message was accepted, and it was not hung up on. Bad: it was, or had not
 
 from typing import NamedTuple
 
-from twistedmx.policy import distinct
+from twistedmx.policy import hyperloglog
 from twistedmx.policy.decay import left
-from twistedmx.policy.distinct import Spot, with_spot
+from twistedmx.policy.hyperloglog import Spot, with_spot
 
 
 class Tally(NamedTuple):
     """`good`, `bad`: sessions, fading, as they were at `at`. `first`, `at`: seen, steady seconds. `hosts`, `networks`: as
-    `distinct` has them, never fading."""
+    `hyperloglog` has them, never fading."""
 
     good: float
     bad: float
     at: int
     first: int
-    hosts: bytes = distinct.NONE
-    networks: bytes = distinct.NONE
+    hosts: bytes = hyperloglog.NONE
+    networks: bytes = hyperloglog.NONE
 
     def faded(self, now: int, half_life: float) -> "Tally":
         """As its counts are at `now`."""
@@ -37,8 +37,8 @@ class Tally(NamedTuple):
             max(one.bad, two.bad),
             now,
             min(one.first, two.first),
-            distinct.joined(one.hosts, two.hosts),
-            distinct.joined(one.networks, two.networks),
+            hyperloglog.joined(one.hosts, two.hosts),
+            hyperloglog.joined(one.networks, two.networks),
         )
 
 
@@ -59,4 +59,4 @@ def with_session(tally: Tally | None, host: Spot, network: Spot, now: int, half_
 
 def is_of_several(tally: Tally) -> bool:
     """Whether more than one host has it: what one alone has is no campaign, and goes first."""
-    return distinct.are_several(tally.hosts)
+    return hyperloglog.are_several(tally.hosts)

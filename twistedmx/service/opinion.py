@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 
 from twistedmx.model.block import Block
-from twistedmx.policy import distinct, network_standing, standing
+from twistedmx.policy import hyperloglog, network_standing, standing
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.host_key import host_key, network_at, network_key, prefix_key
 from twistedmx.policy.network_standing import NetworkStanding
@@ -106,7 +106,7 @@ def _tally(one: Tally) -> dict[str, Any]:
     return {
         "good": round(one.good, 2),
         "bad": round(one.bad, 2),
-        "hosts": distinct.number(one.hosts),
-        "networks": distinct.number(one.networks),
+        "hosts": hyperloglog.number(one.hosts),
+        "networks": hyperloglog.number(one.networks),
         "first": one.first,
     }

@@ -22,7 +22,7 @@ SCHEMA: Final = (
     """,
     # 2. What is known of clients. Hosts and networks are text; times are steady seconds (`policy.decay`); `hung_up` are times,
     # `offenders` and `senders` words as 192.0.2.7@1800000000, with spaces between. `hosts`, `networks` of helos and campaigns are
-    # those of `policy.distinct`.
+    # those of `policy.hyperloglog`.
     """
     CREATE TABLE hosts (
         host TEXT NOT NULL PRIMARY KEY,

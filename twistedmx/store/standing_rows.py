@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Final
 
-from twistedmx.policy import distinct, standing
+from twistedmx.policy import hyperloglog, standing
 from twistedmx.policy.decay import kept_count, kept_time
 from twistedmx.policy.host_key import network_at
 from twistedmx.policy.network_standing import NetworkStanding, Times
@@ -63,7 +63,7 @@ def tally_of(row: Sequence[Any]) -> tuple[str, Tally]:
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST:
         raise TypeError("no name")
     for seen in (hosts, networks):
-        if not isinstance(seen, bytes) or len(seen) != len(distinct.NONE):
+        if not isinstance(seen, bytes) or len(seen) != len(hyperloglog.NONE):
             raise TypeError("not what was seen")
     return name, Tally(kept_count(good), kept_count(bad), kept_time(at), kept_time(first), hosts, networks)
 
