@@ -73,7 +73,7 @@ def main(path: str, saves: int) -> None:
             counts = {one: reputation.standing_of(one)[:2] for one in heard}
             heard.clear()
             standings.save().addCallback(partial(safe, counts))
-            while standings._saving:
+            while standings.saving:
                 calls.get()()
 
 

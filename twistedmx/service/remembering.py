@@ -41,14 +41,15 @@ class Remembering:
 
     def stop(self) -> None:
         """Have all of it written; the database is to be stopped behind this."""
-        if self._ticking.running:
+        if self._ticking.running:  # else nothing was read, and nothing heard
             self._ticking.stop()
-        self.reputation.tick(self._now())
-        self.standings.save_at_once()
+            self.reputation.tick(self._now())
+            self.standings.save_at_once()
 
     def _tick(self) -> None:
         self.reputation.tick(self._now())
-        self.standings.save()
+        if not self.standings.saving:  # a disk that hangs is not asked again and again
+            self.standings.save()
 
     def _stopped_ticking(self, failure: Failure) -> None:
         self._log.failure("what is known of clients is saved no more", failure=failure)

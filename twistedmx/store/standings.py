@@ -17,7 +17,7 @@ from twistedmx.store.database import Database
 from twistedmx.store.jobs import Done, NotDone, Outcome, Row
 from twistedmx.store.standing_tables import StandingTable, tables_of
 
-_AT_ONCE: Final = 5000  # rows of a job: who waits for one of another table should not wait long
+_AT_ONCE: Final = 2000  # rows of a job: of more the reactor's thread notices
 _PUT_TIME: Final = "INSERT OR REPLACE INTO steady_time (one, seconds, clock) VALUES (1, ?, ?)"
 _TIME: Final = "SELECT seconds, clock FROM steady_time"
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Standings:
-    """Of `reputation`, in `database`. Every Deferred fires with an Outcome, and never fails."""
+    """Of `reputation`, in `database`. Every Deferred fires with an Outcome, and never fails. `saving`: something is under way."""
 
     _log = Logger()
 
@@ -33,7 +33,7 @@ class Standings:
         self._reputation = reputation
         self._database = database
         self._tables = tuple(tables_of(reputation))
-        self._saving = False
+        self.saving = False
         self._waiting: list[Deferred[Outcome]] = []  # for the end of what is under way
 
     def load(self) -> Deferred[Outcome]:
@@ -54,8 +54,8 @@ class Standings:
             return succeed(Done())
         waiting: Deferred[Outcome] = Deferred()
         self._waiting.append(waiting)
-        if not self._saving:
-            self._saving = True
+        if not self.saving:
+            self.saving = True
             self._save().addCallback(self._saved)
         return waiting
 
@@ -100,7 +100,7 @@ class Standings:
         return outcome
 
     def _saved(self, outcome: Outcome) -> None:
-        self._saving = False
+        self.saving = False
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(outcome)
