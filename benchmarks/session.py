@@ -24,7 +24,7 @@ from twistedmx.net.eager import EagerWriter
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
-from twistedmx.policy.conduct import ConductSettings
+from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
 from twistedmx.policy.short_way import answer_shortly
@@ -37,7 +37,7 @@ from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.session import Need, Session
 from twistedmx.testing.acceptance import FakeAcceptance
 
-WELL_BEHAVED = ConductSettings(bad_recipients=10**12, resets=10**12)
+WELL_BEHAVED = ConductSettings(bad_recipients=(10**12,) * 3, resets=(10**12,) * 3)
 UNLIMITED = Limits(errors=10**12, idle_commands=10**12, recipients=10**6)
 RCPT = b"RCPT TO:<nobody.12@example.org>\r\n"
 LINE = b"The quick brown fox jumps over the lazy dog; then it rests a while.\r\n"

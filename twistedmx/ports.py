@@ -10,10 +10,12 @@ from typing import Protocol
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from twistedmx.model.context import Context
 from twistedmx.model.event import Event
 from twistedmx.model.mailbox import Lookup
 from twistedmx.model.peer import Network
 from twistedmx.model.storage import Copy, Outcome
+from twistedmx.model.verdict import Verdict
 from twistedmx.smtp.path import Path
 
 
@@ -35,6 +37,20 @@ class Mailboxes(Protocol):
 
         Local parts are as `plain_path` takes them. False says nothing: then each has to be asked for. For the guesses of a
         flood, which come by fives (benchmarks, reject-580-pipelined); who cannot do better than `find` returns False. Never raises.
+        """
+
+
+class Policy(Protocol):
+    """What decides at one or more stages, beside the fixed steps; named in the settings (docs/policies.md).
+
+    One object serves all sessions, many at a time, and must hold no more than a bound of its own.
+    """
+
+    def decide(self, context: Context) -> Verdict | Awaitable[Verdict]:
+        """What it says of `context`: a Verdict at once where memory can answer, else an awaitable of one, as `async def` gives.
+
+        Raises nothing on purpose: an exception, now or later, is a check that could not be done, and so is an awaitable that
+        takes longer than the settings allow. An awaitable is cancelled when it is not waited for any more.
         """
 
 

@@ -52,9 +52,8 @@ idle_commands = {_MANY}
 messages = {_MANY}
 size = {64 << 20}
 [conduct]
-bad_recipients = {_MANY}
-resets = {_MANY}
-unknown_commands = {_MANY}
+bad_recipients = {[_MANY] * 3}
+resets = {[_MANY] * 3}
 [reputation]
 condemned_after = 0
 [tls]

@@ -103,7 +103,7 @@ HUNG_UP = {
             "last": 1_795_176_609.0,
             "ended": "bad-recipients",
             "meaning": MEANINGS[Reason.BAD_RECIPIENTS].sentence,
-            "heard": str(codes.TOO_MANY_BAD_RECIPIENTS),
+            "heard": "421 4.7.0 Too many recipients that are not here; closing (id QJ7RK3TWN1)",
             "change": MEANINGS[Reason.BAD_RECIPIENTS].change,
             "refusals": [
                 {

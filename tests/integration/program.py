@@ -15,7 +15,7 @@ import twistedmx
 from tests.integration.output import Output
 
 _SOURCE = Path(twistedmx.__file__).resolve().parent.parent
-_PLUGIN = Path("twisted", "plugins", "twistedmx_plugin.py")
+_PLUGINS = Path("twisted", "plugins")
 _TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 ORDERLY = -signal.SIGTERM
 # Lines that should not be there. That it runs as root is how some run the tests, and no fault of the server's.
@@ -28,9 +28,10 @@ def _place(folder: str) -> Path:
     """A folder for PYTHONPATH with the package under test and its plugin, where twistd may write its dropin.cache."""
     place = Path(folder)
     if not place.exists():
-        place.joinpath(_PLUGIN.parent).mkdir(parents=True)
+        place.joinpath(_PLUGINS).mkdir(parents=True)
         place.joinpath("twistedmx").symlink_to(_SOURCE / "twistedmx")
-        place.joinpath(_PLUGIN).symlink_to(_SOURCE / _PLUGIN)
+        for plugin in (_SOURCE / _PLUGINS).glob("*.py"):
+            place.joinpath(_PLUGINS, plugin.name).symlink_to(plugin)
     return place
 
 

@@ -9,7 +9,10 @@ from tests.integration.test_life import Life
 class AttackTests(Life):
     def setUp(self) -> None:
         super().setUp()
-        self.settings(rest="[attacks]\nnames = 20\ntries = 20\ncalm = 2\n[conduct]\nbad_recipients = 30\nresets = 30")
+        self.settings(
+            rest="[attacks]\nnames = 20\ntries = 20\ncalm = 2\n"
+            "[conduct]\nbad_recipients = [30, 30, 30]\nresets = [30, 30, 30]"
+        )
 
     def name(self, *names: str) -> None:
         """One session that asks for these, in as many transactions as it takes."""

@@ -72,7 +72,9 @@ class DrillTests(SynchronousTestCase):
         (self.folder / "boxes").write_text("postmaster@example.org\n", encoding="utf-8")
         lax = f'host = "localhost"\ndata = "data"\nlisten = ["{LOOPBACK}"]\n[mailboxes]\ntable = "boxes"\n'
         config.write_text(
-            lax + "[conduct]\nbad_recipients = 1000\nresets = 1000\n[limits]\nerrors = 1000\n", encoding="utf-8"
+            lax
+            + "[conduct]\nbad_recipients = [1000, 1000, 1000]\nresets = [1000, 1000, 1000]\n[limits]\nerrors = 1000\n",
+            encoding="utf-8",
         )
         server = Started(config)
         self.addCleanup(server.stop)

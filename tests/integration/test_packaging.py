@@ -24,7 +24,7 @@ from tests.integration.program import COMPLAINT, LISTENS, ORDERLY, TwistdProcess
 from tests.integration.stored import contents
 
 SOURCE = Path(__file__).resolve().parent.parent.parent
-PLUGIN = "twisted/plugins/twistedmx_plugin.py"
+PLUGINS = {"twisted/plugins/twistedmx_plugin.py", "twisted/plugins/twistedmx_policies.py"}
 CACHE = "twisted/plugins/dropin.cache"
 # Root may write everywhere, unless it is told not to.
 NOT_ABOVE_PERMISSIONS = [
@@ -167,7 +167,7 @@ class WheelTests(SynchronousTestCase):
             for path in (self.checkout / "twistedmx").rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-        self.assertEqual(names - info, {PLUGIN} | modules)
+        self.assertEqual(names - info, PLUGINS | modules)
         self.assertIn("twistedmx/py.typed", names)
         self.assertTrue(any(name.endswith("/LICENSE") for name in info), info)
         self.assertIn("Requires-Python: >=3.11", metadata)
@@ -212,7 +212,7 @@ class WheelTests(SynchronousTestCase):
         self.assert_one_plugin(environment, self.checkout, *before, **variables)
         self.assert_no_fault(self.assert_serves(environment, self.checkout, *before, **variables))
         self.assertEqual(
-            [path.name for path in plugins.iterdir() if path.name != "__pycache__"], ["twistedmx_plugin.py"]
+            {f"twisted/plugins/{path.name}" for path in plugins.iterdir() if path.name != "__pycache__"}, PLUGINS
         )
 
     def assert_no_fault(self, lines: list[str]) -> None:

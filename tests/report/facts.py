@@ -24,6 +24,8 @@ from twistedmx.model.event import (
     NetworkUnblocked,
     NetworkWouldBeBlocked,
     NobodyAccepted,
+    PolicyFailed,
+    PolicyRefused,
     SessionEnded,
     SessionOpened,
     SettingsKept,
@@ -31,8 +33,10 @@ from twistedmx.model.event import (
     SubscriberDropped,
     TlsEstablished,
     TransactionEnded,
+    VerdictInShadow,
 )
 from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.recipient import ACCEPTED
 from twistedmx.smtp import codes
@@ -111,6 +115,33 @@ SESSION = SessionEnded(
     refused_recipients=1,
     errors=1,
 )
+POLICY_REFUSED = PolicyRefused(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="mx.example.org",
+    stage=Stage.HELO,
+    policy="helo",
+    verdict=verdict(codes.HELO_NOT_YOURS, Reason.BAD_HELO, "our own name"),
+    reverse_path=parse_path(b"a@client.example"),
+    recipient=parse_path(b"demo@example.org"),
+    count=1,
+)
+IN_SHADOW = VerdictInShadow(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="",
+    stage=Stage.CONNECT,
+    policy="greeter",
+    verdict=verdict(codes.NOT_CHECKED, Reason.CHECK_LATE, provisional=True),
+    reverse_path=None,
+    recipient=None,
+    count=7,
+)
+POLICY_FAILED = PolicyFailed(
+    at=AT, policy="greeter", stage=Stage.MAIL, reason=Reason.CHECK_FAILED, fault="KeyError: 'x'", count=2
+)
 LOADED = MailboxesLoaded(at=AT, source="/etc/boxes", addresses=3, seconds=0.0124)
 KEPT = MailboxesKept(at=AT, source="/etc/boxes", fault="/etc/boxes: 3: what is this?")
 FAILED = BackendFailed(at=AT, source="people", fault="connection refused")
@@ -154,6 +185,9 @@ EVENTS = (
     ALLOWED,
     NO_LONGER_ALLOWED,
     SESSION,
+    POLICY_REFUSED,
+    IN_SHADOW,
+    POLICY_FAILED,
     LOADED,
     KEPT,
     FAILED,

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import EVENTS
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.fields import FIELDS
 from twistedmx.report.log import Log, LogSettings
@@ -64,7 +65,9 @@ class TestSchema(SynchronousTestCase):
         definitions = SCHEMA["$defs"]
         self.assertEqual(definitions["reason"]["enum"], [reason.value for reason in Reason])
         verdicts = definitions["transaction"]["properties"]["verdict"]["enum"]
-        self.assertEqual(verdicts, [*(action.value for action in Action), "none"])
+        said = [action.value for action in Action if action is not Action.CONTINUE]
+        self.assertEqual(verdicts, [*said, "none"])
+        self.assertEqual(definitions["stage"]["enum"], [stage.value for stage in Stage])
 
     def test_the_manual_has_each_field_in_its_order_with_type_and_unit(self):
         """Neither more nor less."""

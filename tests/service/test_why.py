@@ -10,6 +10,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from tests.service.test_reload import NOW, SETTINGS, ReloadCase
 from twistedmx.model.event import NetworkAllowed, NetworkNoLongerAllowed
 from twistedmx.net.control import Refused
+from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.service.commands import commands
 from twistedmx.smtp import codes
 
@@ -65,7 +66,7 @@ class TestWhy(Asking):
             self.assertEqual(
                 (session["session"], session["peer"], session["ended"]), (id_, "127.0.0.1", "bad-recipients")
             )
-            self.assertEqual(session["heard"], str(codes.TOO_MANY_BAD_RECIPIENTS))
+            self.assertEqual(session["heard"], f"421 4.7.0 {ConductSettings().words('bad_recipients', id_)}")
             self.assertEqual(session["change"], "[conduct] bad_recipients")
             (refusal,) = session["refusals"]
             self.assertEqual((refusal["heard"], refusal["count"]), (str(codes.NO_SUCH_MAILBOX), 10))

@@ -17,7 +17,7 @@ session QJ7RK3TWN1: client 192.0.2.9, HELO mail.example.net, without TLS
       heard: 550 5.1.1 No such mailbox here
       change: add it to the mailboxes of its domain; twistedmx why RECIPIENT says where
   2026-11-20 12:10:09 UTC  hung up: bad-recipients: it named too many recipients that are not here, as who guesses names does
-      heard: 421 4.7.0 Too many recipients that are not here; closing. Check your list of recipients, then try again
+      heard: 421 4.7.0 Too many recipients that are not here; closing (id QJ7RK3TWN1)
       change: [conduct] bad_recipients
 192.0.2.0/24: blocked until 2026-11-21 00:10 UTC, id 7KW3PQ2N (operator: guesses names since noon)
   heard: 554 No SMTP service for 192.0.2.0: it is blocked; if you think that is wrong, tell our postmaster the id 7KW3PQ2N

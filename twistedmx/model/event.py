@@ -11,6 +11,7 @@ from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Network, Peer, Tls
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
 
@@ -101,6 +102,58 @@ class SessionEnded:
     flooded: bool = False
     verbs: str = ""
     pipelined: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PolicyRefused:
+    """A policy has refused something, and the peer heard it.
+
+    The first refusal of a kind (by policy, stage, action and reason) in a session is told at once; those that follow are told
+    together when it ends, with what the last of them was about. `stage`: where the policy was asked. `policy`: its name in the
+    settings. `reverse_path`, `recipient`: None where there was none yet. `count`: refusals.
+    """
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    stage: Stage
+    policy: str
+    verdict: Verdict
+    reverse_path: Path | None
+    recipient: Path | None
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class VerdictInShadow:
+    """A policy in shadow would have refused something, and the session went on. Fields and times as of PolicyRefused."""
+
+    at: float
+    session: str
+    peer: Peer
+    helo: str
+    stage: Stage
+    policy: str
+    verdict: Verdict
+    reverse_path: Path | None
+    recipient: Path | None
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class PolicyFailed:
+    """A policy could not decide: it raised, or took longer than it may (`reason` says which). `fault`: how it failed last.
+
+    The first failure is told at once; those of the next minute are told with the first one after it. `count`: failures.
+    """
+
+    at: float
+    policy: str
+    stage: Stage
+    reason: Reason
+    fault: str
+    count: int
 
 
 @attrs.frozen(kw_only=True)
@@ -261,6 +314,9 @@ Event = (
     | TransactionEnded
     | NobodyAccepted
     | SessionEnded
+    | PolicyRefused
+    | VerdictInShadow
+    | PolicyFailed
     | MailboxesLoaded
     | MailboxesKept
     | SettingsReloaded

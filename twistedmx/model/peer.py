@@ -26,6 +26,11 @@ class Peer:
     via: str = ""
 
     @property
+    def host(self) -> str:
+        """What counts as one machine: as `host_of`."""
+        return host_of(self.address)
+
+    @property
     def literal(self) -> str:
         """As in a Received field: RFC 5321 4.1.3."""
         return f"[IPv6:{self.address}]" if ":" in self.address else f"[{self.address}]"
@@ -47,7 +52,8 @@ def canonical_address(text: str) -> str:
 
 
 def host_of(address: str) -> str:
-    """The host at an address: an IPv4 address, or the /64 that an IPv6 address is in (RFC 4291 2.5.4), as "2001:db8::/64"."""
+    """The host at an address: an IPv4 address, or the /64 that an IPv6 address is in (RFC 4291 2.5.4), as "2001:db8::/64": one
+    machine may fill it with addresses."""
     if ":" not in address:
         return address
     return f"{inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:8] + bytes(8))}/64"

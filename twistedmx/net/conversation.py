@@ -21,12 +21,13 @@ from twistedmx.policy.short_way import answer_shortly
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need, Session
+from twistedmx.smtp.session import Block, Need, Phase, Session
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
 _START_TLS: Final = codes.START_TLS
+_CONNECTED: Final = Phase.CONNECTED
 # A read of more octets than this waits when the turn's budget is spent (net.turns).
 _MUCH: Final = 8192
 # Octets in which the short way looks for more guesses, again and again.
@@ -91,19 +92,28 @@ class Conversation(Protocol):
             return
         session = self._session
         if self._waiting or self._stalled or self._resting:  # _holds_off, without a call
+            if session.phase is _CONNECTED:
+                words = self._receiver.talks_early()
+                if words is not None:
+                    self._say_last(words)
+                    return
             self._patience.octets += len(octets)
             session.receive(octets)
             self._pause_reading()
             return
         replies: list[bytes] = []
-        if session.guessing and not session.heard.octets and not session.heard.overlong:
+        if session.guessing and self._receiver.goes_short and not session.heard.octets and not session.heard.overlong:
             try:
                 taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
                 self._broken(Failure())
                 return
             if taken == len(octets):
-                self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
+                if len(replies) == 1:
+                    self._out.write(replies[0])
+                else:
+                    session.pipelined = True
+                    self._out.write(b"".join(replies))
                 self._patience.put_off()
                 if self._leaving is not None:
                     self._leave_if_over()
@@ -141,8 +151,11 @@ class Conversation(Protocol):
             self._out.write(b"".join(replies))
             self._broken(Failure())
         else:
-            if replies:
-                self._out.write(replies[0] if len(replies) == 1 else b"".join(replies))
+            if len(replies) == 1:
+                self._out.write(replies[0])
+            elif replies:
+                self._session.pipelined = True
+                self._out.write(b"".join(replies))
         self._turning = False
         if self._heard_all and not (self._closed or self._holds_off()):
             self._leave()
@@ -171,7 +184,7 @@ class Conversation(Protocol):
                 if left <= 0:
                     self._rest()
                     break
-            if session.guessing and (answered := self._answer_guesses(replies, left)):
+            if session.guessing and receiver.goes_short and (answered := self._answer_guesses(replies, left)):
                 left -= answered
                 replied = True
                 if session.is_done():

@@ -23,7 +23,7 @@ from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
-from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.asking import receiver_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Phase
@@ -53,7 +53,7 @@ class Shell(Conversation):
             self._peer = peer_at(transport.getPeer())
         factory.met(self, self._peer)
         self._session = factory.session(self._peer, secure=self._secure)
-        self._receiver = Receiver(factory.site, self._session, self._peer)
+        self._receiver = receiver_of(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
         transport.registerProducer(self, True)
         if not self._secure:
@@ -97,7 +97,14 @@ class Shell(Conversation):
     # -- the beginning -----------------------------------------------------------------------------------------------
 
     def _greet(self) -> None:
-        self._out.write(self._session.reply(self._receiver.greeting()))
+        words = self._receiver.greeting()
+        if type(words) is not Reply:
+            self._wait(words, self._answered)  # type: ignore[arg-type]  # what is no Reply is a Deferred of one
+            return
+        self._out.write(self._session.reply(words))
+        if words.closes:
+            self._hang_up(words)
+            return
         self._patience.wait(self._patience.timeouts.command)
         self._turn()
 

@@ -9,9 +9,17 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.event import (
+    NobodyAccepted,
+    SessionEnded,
+    SessionOpened,
+    TlsEstablished,
+    TransactionEnded,
+    VerdictInShadow,
+)
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason, Verdict
+from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
@@ -22,6 +30,7 @@ _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQ
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds.
 _TOGETHER: Final = 250
 _SOON: Final = 1.0
+CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 
 class Account:
@@ -29,6 +38,7 @@ class Account:
     `secured`. `transactions`: MAILs that were accepted. `refused_recipients`: RCPTs that were not."""
 
     __slots__ = (
+        "_flooded_only",
         "_fruitless",
         "_ports",
         "_since",
@@ -47,6 +57,7 @@ class Account:
         self._since = ports.clock.seconds()
         self._fruitless: list[Transaction] = []  # nobody was accepted in them, and they are not told yet
         self._untold = 0  # how many they are, with their recipients
+        self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
         self._soon: IDelayedCall | None = None  # when they are told at the latest
         chance = ports.chance.getrandbits(50)
         self.id = "".join([_PAIRS[chance >> shift & 1023] for shift in (0, 10, 20, 30, 40)])
@@ -75,6 +86,8 @@ class Account:
 
     def over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
         """A transaction is. `decided`: of its content, or None when it never came to that. `octets`: of content."""
+        if self._flooded_only and not transaction.is_flooded:
+            self._flooded_only = False
         if not transaction.accepted:
             self._fruitless.append(transaction)
             self._untold += 1 + transaction.refusals.count
@@ -102,6 +115,25 @@ class Account:
             )
         )
 
+    def tell_shadow(self, last: LastWords) -> None:
+        """Conduct would have hung up, were its limit not in shadow."""
+        transaction = self._fruitless[-1] if self._fruitless else None
+        decided = verdict(last.reply, last.reason)
+        self._ports.events.tell(
+            VerdictInShadow(
+                at=self._ports.now(),
+                session=self.id,
+                peer=self.peer,
+                helo=self.helo,
+                stage=last.stage,
+                policy=CONDUCT,
+                verdict=decided,
+                reverse_path=transaction.reverse_path if transaction is not None else None,
+                recipient=None,
+                count=1,
+            )
+        )
+
     def ended(self, session: Session, reason: Reason) -> None:
         """The connection is gone. `session`: whose counts are told."""
         self._tell_fruitless()
@@ -123,6 +155,9 @@ class Account:
                 messages=session.messages,
                 refused_recipients=self.refused_recipients,
                 errors=session.errors,
+                flooded=self._flooded_only and self.transactions > 0,
+                verbs=session.verbs,
+                pipelined=session.pipelined,
             )
         )
 
@@ -134,6 +169,14 @@ class Account:
         if not self._fruitless:
             return
         fruitless, self._fruitless, self._untold = self._fruitless, [], 0
+        flooded = [transaction for transaction in fruitless if transaction.flooded and transaction.is_flooded]
+        if flooded:
+            self._tell_nobody(flooded, flooded=True)
+            fruitless = [transaction for transaction in fruitless if not transaction.is_flooded]
+        if fruitless:
+            self._tell_nobody(fruitless, flooded=False)
+
+    def _tell_nobody(self, transactions: list[Transaction], *, flooded: bool) -> None:
         ports = self._ports
         ports.events.tell(
             NobodyAccepted(
@@ -142,8 +185,9 @@ class Account:
                 peer=self.peer,
                 helo=self.helo,
                 tls=self.tls,
-                transactions=len(fruitless),
-                reverse_paths=tuple(dict.fromkeys(transaction.reverse_path for transaction in fruitless)),
-                refused=refused(transaction.refusals for transaction in fruitless),
+                transactions=len(transactions),
+                reverse_paths=tuple(dict.fromkeys(transaction.reverse_path for transaction in transactions)),
+                refused=refused(transaction.refusals for transaction in transactions),
+                flooded=flooded,
             )
         )

@@ -13,6 +13,26 @@ FAULTS: Final[dict[Reply, Reason]] = {
     codes.TOO_LARGE: Reason.TOO_LARGE,
     codes.ENDLESS: Reason.TOO_LARGE,
 }
+# Commands that are malformed.
+MALFORMED: Final = frozenset(
+    (
+        codes.LINE_TOO_LONG,
+        codes.BARE_CR_IN_COMMAND,
+        codes.NOT_PRINTABLE,
+        codes.NO_ARGUMENT_ALLOWED,
+        codes.ARGUMENT_NEEDED,
+        codes.BAD_HELO,
+        codes.MAIL_SYNTAX,
+        codes.RCPT_SYNTAX,
+        codes.BAD_SENDER,
+        codes.BAD_RECIPIENT,
+        codes.BAD_PARAMETER,
+        codes.UNKNOWN_PARAMETER,
+        codes.BAD_XCLIENT,
+    )
+)
+# Last words of limits that the session itself keeps.
+LIMITS: Final = frozenset((codes.TOO_MANY_ERRORS, codes.TOO_MANY_IDLE_COMMANDS, codes.TOO_MANY_MESSAGES))
 # Why a session ends, by the last words in it; any other means that the peer left.
 ENDINGS: Final[dict[Reply, Reason]] = {
     codes.CLOSING: Reason.QUIT,
@@ -24,9 +44,6 @@ ENDINGS: Final[dict[Reply, Reason]] = {
     codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
     codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
     codes.TOO_MANY_MESSAGES: Reason.TOO_MANY_MESSAGES,
-    codes.TOO_MANY_BAD_RECIPIENTS: Reason.BAD_RECIPIENTS,
-    codes.TOO_MANY_RESETS: Reason.RSET_ABUSE,
-    codes.TOO_MANY_UNKNOWN: Reason.UNKNOWN_COMMANDS,
     codes.IDLE: Reason.IDLE,
     codes.TOO_SLOW: Reason.TOO_SLOW,
     codes.SHUTDOWN: Reason.SHUTDOWN,

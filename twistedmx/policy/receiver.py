@@ -7,110 +7,71 @@
     end     Incoming.commit: on disk, and only then 250
 
 Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
-an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`.
+an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`. Where policies are asked, `asking`
+steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
-from twistedmx.model.verdict import Reason, Verdict, verdict
-from twistedmx.policy.account import Account
+from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.client import client_of
-from twistedmx.policy.conduct import Conduct
-from twistedmx.policy.reasons import ENDINGS, FAULTS
-from twistedmx.policy.received import received
+from twistedmx.policy.conduct import signed
+from twistedmx.policy.content_receiver import ContentReceiver
+from twistedmx.policy.posture import Posture
+from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
 from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
 from twistedmx.policy.transaction import Transaction
-from twistedmx.policy.waiting import deferred_of
-from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
 from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply, reply
-from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
+from twistedmx.smtp.session import EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
 
-_BLANK: Final = (b" ", b"\t")
+_CALM: Final = Posture.CALM
+_ALL: Final = 1 << 62
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 _NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
 
-class Receiver:
+class Receiver(ContentReceiver):
     """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated."""
 
-    __slots__ = (
-        "_account",
-        "_asking",
-        "_committing",
-        "_conduct",
-        "_esmtp",
-        "_in_handshake",
-        "_session",
-        "_site",
-        "_transaction",
-    )
+    __slots__ = ("_in_handshake",)
 
-    _log = Logger()
+    # Whether policy.short_way may answer for it: not where somebody wants to be asked about MAIL.
+    goes_short = True
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
-        self._site = site
-        self._session = session
-        self._account = Account(site.ports, peer)
-        self._conduct: Conduct | None = None
+        super().__init__(site, session, peer)
         self._in_handshake = False
-        self._esmtp = False
-        self._transaction: Transaction | None = None
-        self._asking: Deferred[Any] | None = None  # a look-up under way
-        self._committing = False
-
-    @property
-    def id(self) -> str:
-        """The session's name."""
-        return self._account.id
-
-    @property
-    def peer(self) -> Peer:
-        """Who is there, as far as it is known by now."""
-        return self._account.peer
-
-    @property
-    def transactions(self) -> int:
-        """MAILs that were accepted."""
-        return self._account.transactions
 
     # -- what the shell calls ----------------------------------------------------------------------------------------
 
-    def greeting(self) -> Reply:
+    def greeting(self) -> Reply | Deferred[Reply]:
         """The first words. What was edited until now holds for this session."""
-        self._site.ports.mailboxes.refresh()
+        site = self._site
+        site.ports.mailboxes.refresh()
         self._account.opened()
-        return self._site.greeting
+        seconds = site.conduct.greeting
+        if seconds and not site.alertness.proven(self._account.peer.address):
+            return self._later(site.greeting, seconds, most=_ALL)
+        return site.greeting
+
+    def talks_early(self) -> Reply | None:
+        """Octets came before the greeting. What is said instead of it, if anything."""
+        return self._hang_up(self._behaviour().early_talk())
 
     def answer(self, input_: Input) -> Reply | Deferred[Reply]:
         """The reply to an input that is owed one. The Deferred never fails; after `ended` it need not fire, and whoever hears
         it then has nobody to tell."""
         return _ANSWERS[type(input_)](self, input_)
-
-    def take(self, block: Block) -> Awaitable[None] | None:
-        """Content. An awaitable asks to stop reading until it fires."""
-        transaction = self._open_transaction()
-        incoming = self._begun(transaction)
-        if incoming is None:
-            return None
-        if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
-            # No header begins so: it would fold into our Received field, and say there what it likes.
-            incoming.write(b"\n")
-            transaction.scan.feed(b"\n")
-        transaction.scan.feed(block.octets)
-        return incoming.write(block.octets)
 
     def begin_handshake(self) -> bool:
         """Whether a handshake may begin; it then has. STARTTLS asks by itself."""
@@ -133,46 +94,43 @@ class Receiver:
         """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
         self._end_handshake()
         if last is not None:
-            reason = ENDINGS.get(last, reason)
+            ending = self._ending
+            reason = ending.reason if ending is not None and last is ending.reply else ENDINGS.get(last, reason)
         if self._asking is not None:
             self._asking.cancel()
         if not self._committing:  # else the message may be safe already: _committed tells how it went
             self._abandon(reason)
         self._account.ended(self._session, reason)
 
-    def _open_transaction(self) -> Transaction:
-        """The transaction; the session's table sees to it that there is one wherever this is asked."""
-        if self._transaction is None:
-            raise RuntimeError("no transaction")
-        return self._transaction
-
     # -- HELO to QUIT ------------------------------------------------------------------------------------------------
 
-    def _refuse(self, refusal: Refusal) -> Reply:
-        if refusal.reply is codes.TOO_MANY_RECIPIENTS:
+    def _refuse(self, refusal: Refusal) -> Reply | Deferred[Reply]:
+        words = refusal.reply
+        if words is codes.TOO_MANY_RECIPIENTS:
             self._open_transaction().refusals.add_unheard()
-        elif refusal.reply is codes.UNKNOWN_COMMAND:
-            return self._behaviour().unknown_command() or refusal.reply
-        return refusal.reply
-
-    def _behaviour(self) -> Conduct:
-        """Made when something is done: ten thousand idle sessions need none."""
-        if self._conduct is None:
-            self._conduct = Conduct(self._site.conduct, self._site.ports.clock)
-        return self._conduct
+        elif words is codes.UNKNOWN_COMMAND:
+            return self._error(words, self._behaviour().unknown_command(self._posture()))
+        elif words in MALFORMED:
+            return self._error(words, self._behaviour().syntax_error(self._posture()))
+        elif words.closes and words in LIMITS:
+            return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
+        return words
 
     def _ehlo(self, command: Ehlo) -> Reply:
-        self._hello(command.domain, esmtp=True)
-        return self._site.ehlo(secure=self._account.tls is not None, xclient=self._session.xclient)
+        return self._hello(command.domain, esmtp=True) or self._site.ehlo(
+            secure=self._account.tls is not None, xclient=self._session.xclient
+        )
 
     def _helo_only(self, command: Helo) -> Reply:
-        self._hello(command.domain, esmtp=False)
-        return reply(250, "", self._site.host)
+        return self._hello(command.domain, esmtp=False) or reply(250, "", self._site.host)
 
-    def _hello(self, domain: str, *, esmtp: bool) -> None:
+    def _hello(self, domain: str, *, esmtp: bool) -> Reply | None:
         self._abandon(Reason.ABANDONED)  # RFC 5321 4.1.4: EHLO clears as RSET does
         self._account.introduced(domain)
         self._esmtp = esmtp
+        session = self._session
+        is_early = session.phase is Phase.GREETED and bool(session.heard) and self._account.tls is None
+        return self._hang_up(self._behaviour().early_pipelining()) if is_early else None
 
     def _start_tls(self, command: StartTls) -> Reply:
         return codes.START_TLS if self.begin_handshake() else codes.TLS_BUSY
@@ -181,7 +139,7 @@ class Receiver:
         """The session begins anew, with who the client is said to be."""
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
-        self._conduct = None  # another client's
+        self._conduct, self._hardest = None, _CALM  # another client's
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
@@ -191,13 +149,13 @@ class Receiver:
 
     def may_reset(self) -> bool:
         """Whether the next RSET is not the last one in any case."""
-        return self._conduct is not None and self._conduct.may_reset()
+        return self._conduct is not None and self._conduct.may_reset(self._posture())
 
     def reset(self) -> Reply:
         """As `answer` to a Rset."""
-        last_words = self._behaviour().reset(self._transaction)
+        last = self._behaviour().reset(self._transaction, self._posture())
         self._abandon(Reason.ABANDONED)
-        return last_words or codes.RESET
+        return self._hang_up(last) or codes.RESET
 
     # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
 
@@ -216,17 +174,16 @@ class Receiver:
     def _mail(self, command: Mail) -> Reply:
         return self.mail(command.reverse_path, command.parameters)
 
-    def _disk_is_full(self, size: int) -> bool:
-        free = self._site.ports.acceptance.free_octets()
-        return free is not None and size + self._site.reserve > free
-
     def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
         too many. Else None, and nothing has happened."""
-        transaction, conduct = self._transaction, self._conduct
-        if transaction is None or conduct is None or not self._site.ports.mailboxes.none_of(addresses, domain):
+        transaction, conduct, site = self._transaction, self._conduct, self._site
+        if transaction is None or conduct is None or not site.ports.mailboxes.none_of(addresses, domain):
             return None
-        if not conduct.refuse(addresses):
+        alertness, posture = site.alertness, _CALM
+        if alertness.under_load or alertness.attacks.any:
+            posture = self._posture_for(domain)
+        if alertness.attacks.any_flooded or not conduct.refuse(addresses, posture):
             return None
         transaction.refusals.add_run(NOBODY, addresses)
         self._account.refused_recipients += len(addresses)
@@ -238,104 +195,33 @@ class Receiver:
         if type(decision) is tuple:
             return self._decided(decision, path, parameters)
         self._asking = decision  # type: ignore[assignment]  # what is no tuple is a Deferred of one
-        return decision.addCallback(self._decided_late, path, parameters).addErrback(self._cancelled)  # type: ignore[union-attr]
+        late: Deferred[Reply] = decision.addCallback(self._decided_late, path, parameters)  # type: ignore[union-attr]
+        return late.addErrback(self._cancelled)
 
-    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
+    def _decided_late(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         self._asking = None
         return self._decided(decision, path, parameters)
 
-    def _cancelled(self, failure: Failure) -> Deferred[Reply]:
-        """The session ended meanwhile: nobody is to hear of it."""
-        failure.trap(CancelledError)
-        return Deferred()
-
-    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply:
-        transaction = self._open_transaction()
+    def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         verdict, destinations = decision
         if destinations:
-            transaction.accept(path, parameters, decision)
-            self._behaviour().accepted(destinations[0].address.lower())
-            return verdict.reply
-        transaction.refusals.add(verdict, path.address)
+            return self._accept(decision, path, parameters)
+        transaction, conduct, alertness = self._open_transaction(), self._behaviour(), self._site.alertness
+        address, peer = path.address, self._account.peer.address
+        transaction.refusals.add(verdict, address)
         self._account.refused_recipients += 1
-        return self._behaviour().refused(verdict, path.address) or verdict.reply
+        last = conduct.refused(verdict, address, self._posture_for(path.domain))
+        if alertness.attacks.any_flooded and alertness.attacks.is_flooded(path.key):
+            transaction.flooded += 1
+            if last is None and not alertness.proven(peer):
+                last = conduct.flooded(verdict)
+        return self._error(verdict.reply, last)
 
-    # -- the message -------------------------------------------------------------------------------------------------
-
-    def _data(self, command: Data) -> Reply:
-        transaction = self._open_transaction()
-        if self._begun(transaction) is None:
-            transaction.no_room = False  # the next DATA asks anew
-            return codes.NO_SPACE
-        return codes.START_CONTENT
-
-    def _begun(self, transaction: Transaction) -> Incoming | None:
-        """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
-        if transaction.incoming is None and not transaction.no_room:
-            if self._disk_is_full(transaction.parameters.size * len(transaction.destinations())):
-                transaction.no_room = True
-            else:
-                account = self._account
-                field = received(
-                    self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
-                )
-                copies = transaction.copies(field)
-                transaction.incoming = self._site.ports.acceptance.open(copies)
-        return transaction.incoming
-
-    def _end_of_chunk(self, end: EndOfChunk) -> Reply:
-        transaction = self._open_transaction()
-        if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
-        if self._begun(transaction) is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
-        return codes.CHUNK_RECEIVED
-
-    def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
-        transaction = self._open_transaction()
-        if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
-        incoming = self._begun(transaction)
-        if incoming is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
-        if transaction.loops(self._site.limits.hops):
-            return self._finish(transaction, _LOOP, end.size)
-        committing = deferred_of(incoming.commit())
-        self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
-        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, end.size)
-
-    def _commit_failed(self, failure: Failure) -> Outcome:
-        """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""
-        self._log.failure("making a message safe failed by a fault of ours", failure=failure)
-        return Failed(detail=failure.getErrorMessage())
-
-    def _committed(self, outcome: Outcome, transaction: Transaction, octets: int) -> Reply:
-        self._committing = False
-        match outcome:
-            case Stored(paths=paths):
-                decided = verdict(codes.accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
-            case NoSpace(detail=detail):
-                decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
-            case Failed(detail=detail):
-                decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
-        return self._finish(transaction, decided, octets)
-
-    # -- how a transaction ends --------------------------------------------------------------------------------------
-
-    def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
-        self._over(transaction, decided, decided.reason, octets)
-        return decided.reply
-
-    def _abandon(self, reason: Reason) -> None:
-        """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""
-        if self._transaction is not None:
-            self._over(self._transaction, None, reason, 0)
-
-    def _over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
-        self._transaction = None
-        if transaction.incoming is not None:
-            transaction.incoming.abort()  # harmless after commit
-        self._account.over(transaction, decided, reason, octets)
+    def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
+        """The recipient has a mailbox."""
+        self._open_transaction().accept(path, parameters, decision)
+        self._behaviour().accepted(decision[1][0].address.lower())
+        return decision[0].reply
 
 
 def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:

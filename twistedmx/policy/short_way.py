@@ -10,7 +10,7 @@ from typing import Final
 
 from twistedmx.policy.receiver import Receiver
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import MAIL_FROM, RCPT_TO
+from twistedmx.smtp.command import MAIL_FROM, RCPT_TO, VERBS
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS
 from twistedmx.smtp.path import PLAIN_LOCAL, plain_path
 from twistedmx.smtp.phase import Phase
@@ -39,6 +39,7 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
     """
     limits = session.limits
     at, heard, phase = 0, len(octets), session.phase
+    is_noting = len(session.verbs) < VERBS
     most = min(most, limits.errors - session.errors, limits.idle_commands - session.idle_commands)
     while at < heard and most > 0:
         if octets[at] == _R and (phase is _RCPT or phase is _MAIL):
@@ -48,6 +49,7 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
                 if end - at == len(first) + _AROUND:
                     count, addresses = 1, [first]
                 else:
+                    session.pipelined = True
                     addresses = octets[at + _TO : end - 3].split(_BETWEEN)
                     count = len(addresses)
                     if count > most:
@@ -60,6 +62,8 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
                 ):
                     break
                 session.errors += count
+                if is_noting:
+                    session.note("R")
                 replies.append(reply.octets if count == 1 else reply.octets * count)
                 session.commands += count
                 most -= count
@@ -69,6 +73,8 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
             if not receiver.may_reset():
                 break
             session.idle_commands += 1
+            if is_noting:
+                session.note("S")
             replies.append(receiver.reset().octets)
             session.phase = phase = _READY
             at += 6
@@ -78,6 +84,8 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
             if path is None or receiver.mail(path, NO_MAIL_PARAMETERS) is not codes.SENDER_OK:
                 break
             session.begin(path, NO_MAIL_PARAMETERS)
+            if is_noting:
+                session.note("M")
             replies.append(codes.SENDER_OK.octets)
             session.phase = phase = _MAIL
             at = end + 3

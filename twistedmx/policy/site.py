@@ -6,9 +6,12 @@ import attrs
 
 from twistedmx.model.peer import Network
 from twistedmx.policy.blocklist import Blocklist
-from twistedmx.policy.conduct import ConductSettings
+from twistedmx.policy.chain import Chain
+from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.handshakes import Handshakes
+from twistedmx.policy.posture import Alertness
 from twistedmx.policy.recipient import RecipientStep
+from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, xclient
 from twistedmx.smtp.limits import Limits
@@ -21,7 +24,7 @@ class Site:
 
     `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
     from which bare CR and LF are taken in content. `proxy_from`: balancers whose connections begin with a PROXY header.
-    `xclient_from`: hosts that may say XCLIENT.
+    `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or None where none is.
     """
 
     host: str
@@ -32,7 +35,10 @@ class Site:
     ports: Ports
     conduct: ConductSettings = attrs.Factory(ConductSettings)
     blocklist: Blocklist | None = None
+    alertness: Alertness = attrs.Factory(Alertness)
+    tarpit: Tarpit = attrs.Factory(lambda site: Tarpit(site.ports.clock), takes_self=True)
     handshakes: Handshakes | None = None
+    chain: Chain | None = None
     tolerant: tuple[Network, ...] = ()
     proxy_from: tuple[Network, ...] = ()
     xclient_from: tuple[Network, ...] = ()

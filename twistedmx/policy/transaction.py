@@ -12,17 +12,30 @@ from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 
 
+def envelope_of(reverse_path: Path, parameters: MailParameters, recipients: tuple[Recipient, ...] = ()) -> Envelope:
+    """The one that a MAIL with these began, with its recipients so far."""
+    return Envelope(
+        reverse_path=reverse_path,
+        recipients=recipients,
+        body=parameters.body,
+        smtputf8=parameters.smtputf8,
+        ret=parameters.ret,
+        envid=parameters.envid,
+    )
+
+
 class Transaction:
     """From an accepted MAIL to its end; replaced by the next, never cleared.
 
     `session`, `number`: whose, and the how many-th of it. `since`: monotonic seconds. `accepted`: recipients; `refusals`: those
-    that were not. `incoming`: the message on its way to the disk, once DATA or BDAT came, unless there was `no_room`. `scan`:
-    what its header tells.
+    that were not, of which so many `flooded` addresses. `incoming`: the message on its way to the disk, once DATA or BDAT came,
+    unless there was `no_room`. `scan`: what its header tells.
     """
 
     __slots__ = (
         "_scan",
         "accepted",
+        "flooded",
         "incoming",
         "no_room",
         "number",
@@ -41,9 +54,15 @@ class Transaction:
         self.since = since
         self.accepted: list[Recipient] = []
         self.refusals = Refusals()
+        self.flooded = 0
         self.incoming: Incoming | None = None
         self.no_room = False
         self._scan: TraceScan | None = None
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether flooded addresses were asked for, and nothing else."""
+        return 0 < self.flooded == self.refusals.count and not self.accepted
 
     @property
     def queue_id(self) -> str:
@@ -60,15 +79,7 @@ class Transaction:
     @property
     def envelope(self) -> Envelope:
         """As it stands."""
-        parameters = self.parameters
-        return Envelope(
-            reverse_path=self.reverse_path,
-            recipients=tuple(self.accepted),
-            body=parameters.body,
-            smtputf8=parameters.smtputf8,
-            ret=parameters.ret,
-            envid=parameters.envid,
-        )
+        return envelope_of(self.reverse_path, self.parameters, tuple(self.accepted))
 
     def accept(self, path: Path, parameters: RcptParameters, decision: Decision) -> None:
         """A recipient has a mailbox."""

@@ -28,6 +28,8 @@ from twistedmx.model.event import (
     NetworkUnblocked,
     NetworkWouldBeBlocked,
     NobodyAccepted,
+    PolicyFailed,
+    PolicyRefused,
     SessionEnded,
     SessionOpened,
     SettingsKept,
@@ -35,6 +37,7 @@ from twistedmx.model.event import (
     SubscriberDropped,
     TlsEstablished,
     TransactionEnded,
+    VerdictInShadow,
 )
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.rates import LastMinute, Rates
@@ -44,6 +47,8 @@ Decided = tuple[Action, Reason | None]
 _PROTOCOLS: Final = ("TLSv1.2", "TLSv1.3")
 # Sources of mailboxes that are told apart; the settings name fewer.
 _SOURCES: Final = 256
+# Policies that are told apart; the settings name fewer.
+_POLICIES: Final = 256
 _ACCEPTED: Final = (Action.ACCEPT, Reason.ACCEPTED)
 
 
@@ -86,7 +91,7 @@ class Counters:
         self.without_message: dict[Reason, int] = dict.fromkeys(
             (Reason.NOBODY_ACCEPTED, Reason.ABANDONED, Reason.LOST, Reason.QUIT), 0
         )
-        self.message_octets: dict[Action, int] = dict.fromkeys(Action, 0)
+        self.message_octets: dict[Action, int] = dict.fromkeys((Action.ACCEPT, Action.DEFER, Action.REJECT), 0)
         self.transaction_seconds = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.handshakes: dict[str, int] = dict.fromkeys((*_PROTOCOLS, "other"), 0)
         self.addresses: dict[str, int] = {}
@@ -100,6 +105,11 @@ class Counters:
         self.blocks = {"blocked": 0, "unblocked": 0, "would-be-blocked": 0, "allowed": 0, "no-longer-allowed": 0}
         self.attacks = 0  # that began
         self.floods = 0
+        # By policy, action and reason; by policy and reason.
+        self.policy_refusals: dict[tuple[str, Action, Reason], int] = {}
+        self.shadow_refusals: dict[tuple[str, Action, Reason], int] = {}
+        self.policy_failures: dict[tuple[str, Reason], int] = {}
+        self._policies: set[str] = set()
         self._last_sessions = LastMinute()
         self._last_messages = LastMinute()
         self._last_refused = LastMinute()
@@ -109,6 +119,9 @@ class Counters:
             TlsEstablished: self._secured,
             TransactionEnded: self._transaction,
             NobodyAccepted: self._nobody,
+            PolicyRefused: self._policy_refused,
+            VerdictInShadow: self._in_shadow,
+            PolicyFailed: self._policy_failed,
             MailboxesLoaded: self._loaded,
             MailboxesKept: self._kept,
             BackendFailed: self._failed,
@@ -191,6 +204,23 @@ class Counters:
         if left > 0:  # beyond the limit of recipients (RFC 5321 4.5.3.1.10): 452, without being looked up
             _add(self.recipients, (Action.DEFER, None), left)
         self._last_refused.add(at, refused.count)
+
+    def _policy_refused(self, event: PolicyRefused) -> None:
+        if self._is_told_apart(event.policy):
+            _add(self.policy_refusals, (event.policy, event.verdict.action, event.verdict.reason), event.count)
+
+    def _in_shadow(self, event: VerdictInShadow) -> None:
+        if self._is_told_apart(event.policy):
+            _add(self.shadow_refusals, (event.policy, event.verdict.action, event.verdict.reason), event.count)
+
+    def _policy_failed(self, event: PolicyFailed) -> None:
+        if self._is_told_apart(event.policy):
+            _add(self.policy_failures, (event.policy, event.reason), event.count)
+
+    def _is_told_apart(self, policy: str) -> bool:
+        if len(self._policies) < _POLICIES:
+            self._policies.add(policy)
+        return policy in self._policies
 
     def _loaded(self, event: MailboxesLoaded) -> None:
         _put(self.addresses, event.source, event.addresses)

@@ -18,11 +18,14 @@ from twistedmx.model.event import (
     MailboxesKept,
     MailboxesLoaded,
     NobodyAccepted,
+    PolicyFailed,
+    PolicyRefused,
     SessionEnded,
     SettingsKept,
     SettingsReloaded,
     SubscriberDropped,
     TransactionEnded,
+    VerdictInShadow,
 )
 from twistedmx.model.peer import Tls
 from twistedmx.model.verdict import Reason
@@ -39,6 +42,7 @@ _NAMED: Final = 50
 quoted = json.JSONEncoder().encode
 # What an operator should see among a thousand lines.
 _SEVERITIES: Final[dict[type | Reason, int]] = {
+    PolicyFailed: WARNING,
     MailboxesKept: WARNING,
     BackendFailed: WARNING,
     SettingsKept: WARNING,
@@ -122,6 +126,37 @@ def _session(event: SessionEnded) -> Fields:
     }
 
 
+def _ruling(event: PolicyRefused | VerdictInShadow) -> Fields:
+    verdict = event.verdict
+    return {
+        "event": "policy-refused" if type(event) is PolicyRefused else "verdict-in-shadow",
+        "session": event.session,
+        "peer": event.peer.address,
+        "via": event.peer.via,
+        "helo": event.helo,
+        "stage": event.stage.value,
+        "policy": event.policy,
+        "verdict": verdict.action.value,
+        "reason": verdict.reason.value,
+        "from": str(event.reverse_path) if event.reverse_path is not None else "",
+        "to": str(event.recipient) if event.recipient is not None else "",
+        "count": event.count,
+        "reply": str(verdict.reply),
+        "detail": verdict.detail,
+    }
+
+
+def _policy_failed(event: PolicyFailed) -> Fields:
+    return {
+        "event": "policy-failed",
+        "policy": event.policy,
+        "stage": event.stage.value,
+        "reason": event.reason.value,
+        "count": event.count,
+        "fault": event.fault,
+    }
+
+
 def _loaded(event: MailboxesLoaded) -> Fields:
     return {
         "event": "mailboxes-loaded",
@@ -160,6 +195,9 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     TransactionEnded: _transaction,
     NobodyAccepted: _nobody,
     SessionEnded: _session,
+    PolicyRefused: _ruling,
+    VerdictInShadow: _ruling,
+    PolicyFailed: _policy_failed,
     MailboxesLoaded: _loaded,
     MailboxesKept: _kept,
     BackendFailed: _failed,

@@ -64,6 +64,27 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "[conduct] resets",
     ),
     Reason.UNKNOWN_COMMANDS: _meaning("it said too many words that are no commands", "[conduct] unknown_commands"),
+    Reason.SYNTAX_ERRORS: _meaning("too many of its commands were malformed", "[conduct] syntax_errors"),
+    Reason.FLOODED: _meaning(
+        "it asked for an address that is not here and that so many ask for just now that strangers are hung up on",
+        "[conduct] flooded_recipients; twistedmx attacks",
+    ),
+    Reason.EMPTY_MESSAGES: _meaning("it sent too many messages without an octet", "[conduct] empty_messages"),
+    Reason.EARLY_TALK: _meaning("it talked before it was greeted", "[conduct] early_talk"),
+    Reason.EARLY_PIPELINING: _meaning(
+        "it sent commands behind its first EHLO, before it could know that it may", "[conduct] early_pipelining"
+    ),
+    Reason.EMPTY_MESSAGE: _meaning("the message had no content", "the policy empty-message, if it is named"),
+    Reason.BAD_HELO: _meaning(
+        "the client called itself by our name, or by no name of a host", "the policy helo, if it is named"
+    ),
+    Reason.POLICY: _meaning("a policy that does not come with the server refused it", "its table among the policies"),
+    Reason.CHECK_FAILED: _meaning(
+        "a policy failed, and its on_failure is defer", "what its table among the policies says of failures"
+    ),
+    Reason.CHECK_LATE: _meaning(
+        "a policy took too long, and its on_failure is defer", "what its table among the policies says of time"
+    ),
     Reason.BLOCKED: _meaning("the client is in the blocklist", "twistedmx unban, or twistedmx allow"),
     Reason.SYNTAX: _meaning("BDAT came without a size, so that nobody could tell where its chunk ends"),
     Reason.NOT_SMTP: _meaning("it spoke another protocol: HTTP, or TLS where plain text is expected", "listen_tls"),

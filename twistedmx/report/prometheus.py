@@ -67,6 +67,7 @@ class CountersCollector(Collector):
         yield from self._of_sessions()
         yield from self._of_mail()
         yield from self._of_attacks()
+        yield from self._of_policies()
         yield from self._of_mailboxes()
         yield from self._of_the_server()
 
@@ -118,6 +119,18 @@ class CountersCollector(Collector):
         tries = _asked("flooded_tries", gauges.flooded_tries)
         if tries is not None:
             yield _total("flooded_tries", "Refused recipients that were flooded addresses.", tries)
+
+    def _of_policies(self) -> Iterator[Metric]:
+        counters = self._counters
+        labels = ("policy", "verdict", "reason")
+        for name, about, counts in (
+            ("policy_refusals", "What a policy has refused.", counters.policy_refusals),
+            ("policy_shadow_refusals", "What a policy in shadow would have refused.", counters.shadow_refusals),
+        ):
+            by_words = {(policy, action.value, reason.value): n for (policy, action, reason), n in counts.items()}
+            yield _totals(name, about, labels, by_words)
+        failures = {(policy, reason.value): count for (policy, reason), count in counters.policy_failures.items()}
+        yield _totals("policy_failures", "Times that a policy could not decide.", ("policy", "reason"), failures)
 
     def _of_mailboxes(self) -> Iterator[Metric]:
         counters = self._counters

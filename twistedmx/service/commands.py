@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from twistedmx.net.control import Command, Refused
 from twistedmx.service.block_commands import allow, ban, list_, unban
 from twistedmx.service.faults import Faults
@@ -54,8 +56,10 @@ def _status(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attacks(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what rules in shadow would have done}."""
-    return {**server.lasting.watching.told(), "campaigns": _campaigns(server, arguments), "shadow": {}}
+    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what policies in shadow would have refused}."""
+    rows = server.lasting.policies.shadow.told()
+    shadow = [{**attrs.asdict(row), "action": row.action.value, "reason": row.reason.value} for row in rows]
+    return {**server.lasting.watching.told(), "campaigns": _campaigns(server, arguments), "shadow": shadow}
 
 
 def _reputation(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:

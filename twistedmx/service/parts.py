@@ -24,6 +24,7 @@ from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
+from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Ports
 from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
@@ -34,6 +35,7 @@ from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
+from twistedmx.service.policies import Policies
 from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -72,17 +74,19 @@ class Lasting:
     blocking: Blocking
     watching: Watching
     trail: Trail
+    policies: Policies
+    tarpit: Tarpit
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
         """Of events, beside the log."""
-        return self.counters, self.trail, self.blocking.reputation, self.watching.attacks
+        return self.counters, self.trail, self.blocking.reputation, self.watching.attacks, self.policies.shadow
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
         self.handshakes.settings = settings.handshakes
         self.blocking.configure(settings)
-        self.watching.attacks.configure(settings.attacks)
+        self.watching.configure(settings)
         self.trail.configure(settings.trail)
 
 
@@ -126,6 +130,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
         blocking=blocking,
         watching=Watching(settings, world, events, proven),
         trail=Trail(settings.trail, known=proven, since=world.now()),
+        policies=Policies(world, proven),
+        tarpit=Tarpit(world.reactor),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
@@ -169,10 +175,6 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
     listening = _listening(settings, world, faults, serves=serves)
     if not (settings.listen or settings.listen_tls):
         faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
-    if faults or backends is None:
-        if backends is not None:
-            backends.close()
-        raise Faults(faults)
     ports = Ports(
         clock=world.reactor,
         now=world.now,
@@ -181,15 +183,23 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         acceptance=lasting.acceptance,
         events=lasting.events,
     )
+    chain = lasting.policies.chain_of(settings.policies, host, ports, faults)
+    if faults or backends is None:
+        if backends is not None:
+            backends.close()
+        raise Faults(faults)
     site = Site(
         host=host,
         limits=settings.limits,
         conduct=settings.conduct,
         blocklist=lasting.blocking.blocklist,
+        alertness=lasting.watching.alertness,
+        tarpit=lasting.tarpit,
         starttls=tls is not None,
         reserve=settings.disk_reserve,
         recipients=RecipientStep(lasting.mailboxes, world.reactor, settings.recipients),
         handshakes=lasting.handshakes,
+        chain=chain,
         tolerant=tolerant,
         proxy_from=proxies,
         xclient_from=filters,

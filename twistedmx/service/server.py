@@ -304,6 +304,7 @@ class Server(MultiService):
         lasting.world.reactor.suggestThreadPoolSize(parts.backends.threads)
         lasting.counters.keep_sources([backend.name for backend in lasting.mailboxes.describe()])
         lasting.events.replace([parts.log, *lasting.subscribers])
+        lasting.policies.keep(parts.site.chain, conduct_in_shadow=bool(parts.settings.conduct.shadow))
         lasting.configure(parts.settings)
         self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
 

@@ -1,4 +1,4 @@
-"""Domains under attack and flooded addresses of a running server: looked for every second, told to whoever asks."""
+"""Domains under attack, flooded addresses and the load of a running server: looked for every second, told to whoever asks."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +12,8 @@ from twisted.python.failure import Failure
 from twistedmx.mailbox.keys import domain_key
 from twistedmx.model.attack import Attack
 from twistedmx.policy.attacks import Attacks
+from twistedmx.policy.load import Load
+from twistedmx.policy.posture import Alertness
 from twistedmx.ports import Events
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -20,14 +22,17 @@ _SECONDS: Final = 1.0  # between two looks
 
 
 class Watching(Service):
-    """`attacks`: a subscriber of `events`, which tells them what it notices. `proven`: has the host at an address a good record?"""
+    """`attacks`: a subscriber of `events`, which tells them what it notices. `alertness`: what sessions ask. `proven`: has the host
+    at an address a good record?"""
 
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, proven: Callable[[str], bool]) -> None:
-        self._now = world.now
+        self._now, self._seconds, self._load = world.now, world.reactor.seconds, world.load
+        self.load = Load(settings.load)
         self.attacks = Attacks(settings.attacks, events, domain_key)
         self.attacks.proven = proven
+        self.alertness = Alertness(attacks=self.attacks, proven=proven)
         self._looking: LoopingCall = LoopingCall(self._look)
         self._looking.clock = world.reactor
 
@@ -47,6 +52,7 @@ class Watching(Service):
         attacks = self.attacks
         return {
             "now": self._now(),
+            "under_load": self.alertness.under_load,
             "under_attack": [
                 {**_told(attack), "lately": attrs.asdict(pressure)} for attack, pressure in attacks.attacks()
             ],
@@ -55,12 +61,23 @@ class Watching(Service):
             "recent_floods": [attrs.asdict(flood) for flood in attacks.recent_floods()],
         }
 
+    def configure(self, settings: Settings) -> None:
+        """From now on these hold."""
+        self.attacks.configure(settings.attacks)
+        self.load.settings = settings.load
+
     def _look(self) -> None:
         self.attacks.tick(self._now())
+        load, before = self._load(), self.alertness.under_load
+        self.alertness.under_load = self.load.judge(self._seconds(), load)
+        if before is not self.alertness.under_load:
+            state = "low again" if before else "high: limits under load hold for strangers"
+            self._log.info("the load is {state} ({load:.2f} for each CPU)", state=state, load=load)
 
     def _failed(self, failure: Failure) -> None:
         """By a fault of ours: what nobody would end must not go on."""
         self.attacks.stand_down()
+        self.alertness.under_load = False
         self._log.failure("attacks are not noticed any more, until a restart", failure=failure)
 
 

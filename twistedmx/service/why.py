@@ -15,6 +15,7 @@ from twistedmx.model.block import Block
 from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.model.verdict import Reason
 from twistedmx.net.control import Refused
+from twistedmx.policy.conduct_settings import REASONS
 from twistedmx.policy.networks import host_or_wider, network_of
 from twistedmx.policy.reasons import ENDINGS
 from twistedmx.report.meanings import MEANINGS
@@ -205,4 +206,9 @@ def _last_words(server: "Server", session: SessionTrail) -> str:
         blocklist = server.lasting.blocking.blocklist
         block = blocklist.find(session.peer.address)
         return str(blocklist.parting(block, session.peer.address)) if block is not None else ""
-    return _LAST_WORDS.get(session.ended, "") if session.ended is not None else ""
+    limit = next((limit for limit, reason in REASONS.items() if reason is session.ended), "")
+    if session.ended is None:
+        return ""
+    if limit and limit != "flooded_recipients":
+        return f"421 4.7.0 {server.parts.settings.conduct.words(limit, session.id)}"
+    return _LAST_WORDS.get(session.ended, "")

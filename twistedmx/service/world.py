@@ -12,6 +12,12 @@ import attrs
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
+from twistedmx.settings.machine import is_ours
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
 
 _STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
 
@@ -28,8 +34,8 @@ def resident_octets() -> int | None:
 class World:
     """What the program has of the machine: given, so that a test can give another.
 
-    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of
-    the process, or None. `environment`: of the process.
+    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
+    has one of our interfaces this address? `load`: average of a minute for each CPU. `environment`: of the process.
     """
 
     reactor: Any
@@ -39,6 +45,8 @@ class World:
     chance: Callable[[], Random] = Random
     uid: Callable[[], int] = os.geteuid
     resident_octets: Callable[[], int | None] = resident_octets
+    is_ours: Callable[[str], bool] = is_ours
+    load: Callable[[], float] = _load
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
 

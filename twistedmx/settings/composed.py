@@ -17,8 +17,10 @@ from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
 from twistedmx.policy.attack_settings import AttackSettings
 from twistedmx.policy.blocklist_settings import BlocklistSettings
-from twistedmx.policy.conduct import ConductSettings
+from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
+from twistedmx.policy.load import LoadSettings
+from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.report.log import LogSettings
@@ -131,6 +133,7 @@ class Settings:
     mailboxes: MailboxSettings = attrs.Factory(MailboxSettings)
     limits: Limits = attrs.Factory(Limits)
     conduct: ConductSettings = attrs.Factory(ConductSettings)
+    load: LoadSettings = attrs.Factory(LoadSettings)
     blocklist: BlocklistSettings = attrs.Factory(BlocklistSettings)
     reputation: ReputationSettings = attrs.Factory(ReputationSettings)
     attacks: AttackSettings = attrs.Factory(AttackSettings)
@@ -140,6 +143,11 @@ class Settings:
     handshakes: HandshakeSettings = attrs.Factory(HandshakeSettings)
     balancer: BalancerSettings = attrs.Factory(BalancerSettings)
     recipients: RecipientSettings = attrs.Factory(RecipientSettings)
+    policies: tuple[PolicySettings, ...] = setting(
+        (),
+        unit="",
+        why="Policies that are asked, the first one first; none by itself. What they may say: docs/policies.md.",
+    )
     writing: Writing = attrs.Factory(Writing)
     metrics: MetricsSettings = attrs.Factory(MetricsSettings)
     control: ControlSettings = attrs.Factory(ControlSettings)

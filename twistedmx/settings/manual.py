@@ -49,6 +49,8 @@ def _section(kind: Any, title: str, place: str, why: str) -> Iterator[str]:
             yield from _section(section, f"`[{key}]`", key, about)
         elif table is not None:
             yield from _section(table, f"`[[{key}]]`", key, about)
+            for which, what, kind in table.kinds() if hasattr(table, "kinds") else ():
+                yield from _section(kind, f"`[[{key}]]` with `{which}`", key, what)
 
 
 def _row(field: Field) -> str:

@@ -1,7 +1,8 @@
 """The shape of the settings, read from their classes: single settings, sections, arrays of tables.
 
 A field whose type is an attrs class is a section, `[like.this]`; one that is a tuple of an attrs class is an array of
-tables, `[[like.this]]`; any other field is one setting. Whoever walks over the settings asks here which is which.
+tables, `[[like.this]]`; any other field is one setting. Whoever walks over the settings asks here which is which. A class whose
+tables are of several kinds says so itself: `kind_of` a table is its class, `kinds` are those of the manual.
 """
 
 from typing import Any, TypeAlias, get_args, get_origin

@@ -150,12 +150,21 @@ class _Reading:
         tables: list[Any] = []
         for number, table in enumerate(found):
             if isinstance(table, Mapping):
-                tables.append(self.section(kind, table, f"{key}[{number}]"))
+                tables.append(self._table(kind, table, f"{key}[{number}]"))
             else:
                 self._fault(
                     f"{key}[{number}]", f"must be a table, is {_shown(table)}; write [[{key}]] and its settings"
                 )
         return tuple(tables)
+
+    def _table(self, kind: type, found: Mapping[str, Any], place: str) -> Any:
+        """Of an array whose tables are of several kinds, the class says which one it is."""
+        kind_of = getattr(kind, "kind_of", None)
+        try:
+            return self.section(kind_of(found) if kind_of is not None else kind, found, place)
+        except ValueError as error:
+            self._fault(dotted(place, "name"), str(error))
+            return None
 
     def _single(self, field: Field, found: Any, key: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Every fixed reply, by name: the only file in which words for the peer are written.
+"""Every fixed reply, by name: the only file in which words for the peer are written, but for those that the operator may choose.
 
 Codes by RFC 5321 4.2.3, enhanced status codes by RFC 3463 and the IANA registry (RFC 5248). A reply says what is wrong
 and what a postmaster may do about it; it never says which check decided, nor a path of ours.
@@ -66,17 +66,20 @@ TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")
 TOO_MANY_IDLE_COMMANDS: Final = reply(421, "4.7.0", "Too many commands without mail; closing")
 TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; connect again to send more")
 TOO_MANY_RECIPIENTS: Final = reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
-TOO_MANY_BAD_RECIPIENTS: Final = reply(
-    421, "4.7.0", "Too many recipients that are not here; closing. Check your list of recipients, then try again"
-)
-TOO_MANY_RESETS: Final = reply(
-    421, "4.7.0", "Too many transactions given up with RSET; closing. Send each message once its recipients are known"
-)
-TOO_MANY_UNKNOWN: Final = reply(421, "4.7.0", "Too many words that are no SMTP commands; closing")
 IDLE: Final = reply(421, "4.4.2", "Nothing heard for too long; closing")
 TOO_SLOW: Final = reply(421, "4.4.2", "Message comes in too slowly, or not at all; closing")
 FAULT: Final = reply(421, "4.3.0", "Something failed on our side; closing, try again later")
 SHUTDOWN: Final = reply(421, "4.3.2", "Shutting down; try again shortly")
+
+# Clients
+HELO_NOT_YOURS: Final = reply(550, "5.7.1", "The name in your EHLO or HELO is ours; let your host say its own name")
+HELO_WITHOUT_BRACKETS: Final = reply(
+    550, "5.7.1", "Your EHLO or HELO has a bare address; let your host say its name, or [address] (RFC 5321 4.1.3)"
+)
+HELO_NOT_QUALIFIED: Final = reply(
+    550, "5.7.1", "The name in your EHLO or HELO has no domain; let your host say its full name (RFC 5321 2.3.5)"
+)
+NOT_CHECKED: Final = reply(451, "4.3.0", "Mail from you cannot be checked just now; try again later")
 
 # Recipients
 NO_SUCH_MAILBOX: Final = reply(550, "5.1.1", "No such mailbox here")
@@ -91,6 +94,7 @@ ENDLESS: Final = reply(552, "5.3.4", "Message is far larger than the SIZE announ
 BARE_NEWLINE: Final = reply(550, "5.6.0", "Message has a bare CR or bare LF; lines end in CRLF (RFC 5321 2.3.8)")
 TEXT_LINE_TOO_LONG: Final = reply(550, "5.6.0", "Message has a line that is too long (RFC 5321 4.5.3.1.6)")
 LOOPING: Final = reply(554, "5.4.6", "Message is looping: it has been here before or passed too many hosts")
+EMPTY_MESSAGE: Final = reply(550, "5.6.0", "Message is empty; send one with content")
 NO_SPACE: Final = reply(452, "4.3.1", "Not enough room to store the message; try again later")
 STORAGE_FAILED: Final = reply(451, "4.3.0", "Message cannot be stored just now; try again later")
 

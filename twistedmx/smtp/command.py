@@ -105,6 +105,22 @@ class Refusal:
 
 Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls | XClient
 
+# Of a session, in their order: so many are remembered, by a letter each.
+VERBS: Final = 16
+LETTERS: Final = {
+    Ehlo: "E",
+    Helo: "H",
+    Mail: "M",
+    Rcpt: "R",
+    Data: "D",
+    Bdat: "B",
+    Rset: "S",
+    Noop: "N",
+    Vrfy: "V",
+    StartTls: "T",
+    Quit: "Q",
+}
+
 _DATA, _RSET, _VRFY, _HELP, _NOOP, _QUIT, _STARTTLS = Data(), Rset(), Vrfy(), Help(), Noop(), Quit(), StartTls()
 
 # As nearly every peer writes them: benchmarks/session.py shows what it saves to look for these first.

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
+    LETTERS,
+    VERBS,
     Bdat,
     Command,
     Ehlo,
@@ -81,7 +83,9 @@ class Session:
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
     bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
-    `messages` (accepted), `errors` (5yz replies): counts that nothing clears.
+    `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands,
+    runs of one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was
+    none.
     """
 
     __slots__ = (
@@ -98,8 +102,10 @@ class Session:
         "messages",
         "owed",
         "phase",
+        "pipelined",
         "tolerant",
         "transfer",
+        "verbs",
         "xclient",
     )
 
@@ -123,6 +129,8 @@ class Session:
         self.commands = 0
         self.messages = 0
         self.errors = 0
+        self.verbs = ""
+        self.pipelined = False
 
     def receive(self, octets: bytes) -> None:
         """Store what the peer sent; drop it where nothing may be heard."""
@@ -143,6 +151,8 @@ class Session:
         self.commands += 1
         command = parse_command(line) if type(line) is bytes else Refusal(line)  # type: ignore[arg-type]  # or a Reply
         kind = type(command)
+        if len(self.verbs) < VERBS:
+            self.note(LETTERS.get(kind, "X"))
         if kind is Rcpt and phase in _RECIPIENTS and self._goes_on():  # asked most often, and with the least
             refusal = self._check_rcpt(command)  # type: ignore[arg-type]  # by its kind
         else:
@@ -194,6 +204,11 @@ class Session:
         """TLS is there: all that the peer said is forgotten (RFC 3207 4.2); what it has done is not."""
         self._secure = True
         self.phase = Phase.GREETED
+
+    def note(self, letter: str) -> None:
+        """A command came. `letter`: of its verb."""
+        if not self.verbs.endswith(letter) and len(self.verbs) < VERBS:
+            self.verbs += letter
 
     def close(self) -> None:
         """Nothing more is heard, and no reply is owed."""

@@ -3,6 +3,7 @@ must pass, and the runner of SMTP dialogues.
 
     mailboxes   FakeMailboxes, MailboxesSuite
     acceptance  FakeAcceptance, AcceptanceSuite
+    policies    FakePolicy, PolicySuite; Scripted, a policy that a dialogue directs
     disk        FakeDisk (a disk whose power can be cut); disk_suite  DiskSuite
     dialogue    Dialogue: a file of "C:" and "S:" lines, as in RFC 5321 appendix D
     stage       Stage: a whole server on fakes, its clock in the test's hand

@@ -28,9 +28,21 @@ from typing import Any
 import attrs
 
 from twistedmx.model.envelope import Refused
-from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TlsEstablished, TransactionEnded
+from twistedmx.model.event import (
+    Event,
+    NobodyAccepted,
+    PolicyFailed,
+    PolicyRefused,
+    SessionEnded,
+    TlsEstablished,
+    TransactionEnded,
+    VerdictInShadow,
+)
+from twistedmx.policy import plugin
 from twistedmx.settings import Settings, settings_from
+from twistedmx.testing.policies import SCRIPTED
 
+plugin.add(SCRIPTED)
 CLOSED = "<closed>"
 _escape = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
 _times = re.compile(r"\\\{(\d+)\*([^{}]+)\}")
@@ -165,5 +177,13 @@ def words_of(event: Event) -> str | None:
             return f"session {event.reason.value} {counts}{client}"
         case TlsEstablished():
             return "tls"
+        case PolicyRefused() | VerdictInShadow():
+            mode = "refused" if isinstance(event, PolicyRefused) else "in-shadow"
+            sender = f" from=<{event.reverse_path}>" if event.reverse_path is not None else ""
+            to = f" to=<{event.recipient}>" if event.recipient is not None else ""
+            words = f"{event.stage.value} {event.verdict.action.value} {event.verdict.reason.value} helo={event.helo}"
+            return f"policy {event.policy} {mode} {words}{sender}{to} count={event.count}"
+        case PolicyFailed():
+            return f"policy {event.policy} failed {event.stage.value} {event.reason.value} count={event.count}"
         case _:
             return None

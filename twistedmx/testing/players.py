@@ -25,10 +25,10 @@ from zope.interface import implementer
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.net.server import ImplicitTls
 from twistedmx.net.tls import ServerTls
-from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need
+from twistedmx.smtp.session import Block, Need, Phase
 from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send
 from twistedmx.testing.stage import Stage
 
@@ -90,8 +90,8 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
     stage = Stage(dialogue.settings)
     peer = Peer(address=_ADDRESS, port=1024)
     session = stage.factory.session(peer, secure=False)
-    receiver = Receiver(stage.site, session, peer)
-    out = [session.reply(receiver.greeting())]
+    receiver = receiver_of(stage.site, session, peer)
+    out: list[bytes] = []
     last: list[Reply] = []
     gone = False
 
@@ -110,15 +110,24 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
             if isinstance(input_, Block):
                 receiver.take(input_)
                 continue
-            answer = receiver.answer(input_)
-            if isinstance(answer, Reply):
-                answered(answer)
-            else:
-                deferred_of(answer).addCallback(answered)
+            answer_with(receiver.answer(input_))
 
+    def answer_with(answer: Reply | Deferred[Reply]) -> None:
+        if isinstance(answer, Reply):
+            answered(answer)
+        else:
+            deferred_of(answer).addCallback(answered)
+
+    answer_with(receiver.greeting())
     for step in dialogue.steps:
         match step:
             case Send(octets=octets):
+                early = receiver.talks_early() if session.phase is Phase.CONNECTED else None
+                if early is not None:
+                    session.close()
+                    out.append(early.octets)
+                    last.append(early)
+                    receiver.ended(early)
                 for piece in _pieces(octets, whole=whole):
                     session.receive(piece)
                     turn()
@@ -204,6 +213,7 @@ class _Client(Protocol):
         self.closed = False
         self._awaited: tuple[int, bool, Deferred[None]] | None = None
         self._handshake: Deferred[None] | None = None
+        self.secured = False
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)  # else the kernel keeps small writes back for longer than a W: takes
@@ -217,6 +227,7 @@ class _Client(Protocol):
         self._check()
 
     def handshakeCompleted(self) -> None:
+        self.secured = True
         if self._handshake is not None:
             self._handshake.callback(None)
 
@@ -285,6 +296,8 @@ async def play_socket(
     if secure:
         wrapped = TLSMemoryBIOFactory(CertificateOptions(), True, _Only(client))
         await endpoint.connect(wrapped)
+        while not (client.secured or client.closed):
+            await _turns(reactor, stage)
     else:
         await connectProtocol(endpoint, client)
     try:

@@ -13,7 +13,9 @@ from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.chain import Chain
 from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
+from twistedmx.policy.policy_settings import entry_of, own_settings
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
@@ -23,6 +25,7 @@ from twistedmx.smtp.reply import reply
 from twistedmx.testing.acceptance import FakeAcceptance
 from twistedmx.testing.dialogue import words_of
 from twistedmx.testing.mailboxes import FakeMailboxes, found
+from twistedmx.testing.policies import Scripted, fake_means
 
 # The mailboxes of every dialogue.
 MAILBOXES = {
@@ -68,7 +71,8 @@ class Stage:
     """A server built from `settings` on fakes.
 
     `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
-    `handshakes`: fakes. `events`: all told so far, `told`: the same in the words of dialogues. `factory`: makes sessions.
+    `handshakes`: fakes. `policies`: those that the settings name. `events`: all told so far, `told`: the same in the words of
+    dialogues. `factory`: makes sessions.
     """
 
     def __init__(
@@ -84,6 +88,17 @@ class Stage:
         self.handshakes = StageHandshakes(self.clock)
         self.events: list[Event] = []
         self.told: list[str] = []
+        ports = Ports(
+            clock=self.clock,
+            now=lambda: _EPOCH + self.clock.seconds(),
+            chance=Random(1),
+            mailboxes=self.mailboxes,
+            acceptance=self.acceptance,
+            events=self,
+        )
+        means = fake_means(host=settings.host, clock=self.clock, now=ports.now)
+        self.policies = [entry.maker.make(own_settings(entry), means) for entry in settings.policies]
+        entries = map(entry_of, settings.policies, self.policies)
         self.site = Site(
             host=settings.host,
             limits=settings.limits,
@@ -91,14 +106,8 @@ class Stage:
             starttls=starttls,
             reserve=_DEMO_RESERVE,
             recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),
-            ports=Ports(
-                clock=self.clock,
-                now=lambda: _EPOCH + self.clock.seconds(),
-                chance=Random(1),
-                mailboxes=self.mailboxes,
-                acceptance=self.acceptance,
-                events=self,
-            ),
+            ports=ports,
+            chain=Chain(entries, clock=self.clock, now=ports.now, events=self) if settings.policies else None,
             handshakes=self.handshakes,
             tolerant=tuple(networks(settings.bare_newline_from)),
             proxy_from=tuple(networks(settings.balancer.proxy_from)),
@@ -141,6 +150,7 @@ class Stage:
             "look-ups are prompt": lambda: setattr(self.mailboxes, "late", False),
             "look-ups fail": lambda: setattr(self.mailboxes, "failure", OSError("the table is on fire")),
             "look-ups answer": self.mailboxes.answer_all,
+            "policies answer": self._policies_answer,
             "disk is full": lambda: setattr(self.acceptance, "refusal", NoSpace(detail="ENOSPC")),
             "disk is broken": lambda: setattr(self.acceptance, "refusal", Failed(detail="EIO")),
             "disk is well": lambda: setattr(self.acceptance, "refusal", None),
@@ -155,6 +165,11 @@ class Stage:
             "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
         }
         acts[words]()
+
+    def _policies_answer(self) -> None:
+        for policy in self.policies:
+            if isinstance(policy, Scripted):
+                policy.answer_all()
 
 
 def _copy(path: str, octets: bytes) -> str:

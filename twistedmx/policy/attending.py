@@ -1,0 +1,96 @@
+"""What a receiver knows of its session whatever is said: who is there, how he behaves, and how an error is answered."""
+
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from twistedmx.model.peer import Peer
+from twistedmx.policy.account import Account
+from twistedmx.policy.conduct import Conduct, LastWords
+from twistedmx.policy.posture import Posture
+from twistedmx.policy.site import Site
+from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.session import Session
+
+_CALM: Final = Posture.CALM
+
+
+class Attending:
+    """`session`: whose counts are told."""
+
+    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_session", "_site")
+
+    def __init__(self, site: Site, session: Session, peer: Peer) -> None:
+        self._site = site
+        self._session = session
+        self._account = Account(site.ports, peer)
+        self._conduct: Conduct | None = None
+        self._ending: LastWords | None = None  # what conduct has said
+        self._hardest = _CALM  # posture towards this client
+        self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+        return self._account.id
+
+    @property
+    def peer(self) -> Peer:
+        """Who is there, as far as it is known by now."""
+        return self._account.peer
+
+    @property
+    def transactions(self) -> int:
+        """MAILs that were accepted."""
+        return self._account.transactions
+
+    def _error(self, words: Reply, last: LastWords | None) -> Reply | Deferred[Reply]:
+        """`words`, as late as conduct has it; or its last ones."""
+        if last is not None:
+            return self._hang_up(last) or words
+        conduct = self._site.conduct
+        seconds = self._behaviour().delay(self._posture()) if conduct.delay else 0.0
+        return self._later(words, seconds, most=conduct.delayed) if seconds else words
+
+    def _later(self, words: Reply, seconds: float, *, most: int) -> Reply | Deferred[Reply]:
+        held = self._site.tarpit.hold(words, seconds, most)
+        if isinstance(held, Reply):
+            return held
+        self._asking = held
+        return held.addCallback(self._let_go).addErrback(self._cancelled)
+
+    def _let_go(self, words: Reply) -> Reply:
+        self._asking = None
+        return words
+
+    def _hang_up(self, last: LastWords | None) -> Reply | None:
+        if last is None:
+            return None
+        self._ending = last
+        return last.reply
+
+    def _behaviour(self) -> Conduct:
+        """Made when something is done: ten thousand idle sessions need none."""
+        if self._conduct is None:
+            account = self._account
+            self._conduct = Conduct(self._site.conduct, self._site.ports.clock, account.id, account.tell_shadow)
+        return self._conduct
+
+    def _posture(self) -> Posture:
+        """Towards this client, whatever it asks for: as hard as it was when it asked for a domain under attack."""
+        alertness = self._site.alertness
+        if alertness.is_calm:
+            return _CALM
+        return max(self._hardest, alertness.posture(b"", self._account.peer.address))
+
+    def _posture_for(self, domain: bytes) -> Posture:
+        """Towards this client, who asks for `domain`."""
+        posture = self._site.alertness.posture(domain.lower(), self._account.peer.address)
+        self._hardest = max(self._hardest, posture)
+        return posture
+
+    def _cancelled(self, failure: Failure) -> Deferred[Reply]:
+        """The session ended meanwhile: nobody is to hear of it."""
+        failure.trap(CancelledError)
+        return Deferred()

@@ -1,0 +1,145 @@
+"""The message of a transaction on its way to the disk: DATA or BDAT, its content, and 250 when it is safe there."""
+
+from collections.abc import Awaitable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twistedmx.model.peer import Peer
+from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
+from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.attending import Attending
+from twistedmx.policy.reasons import FAULTS
+from twistedmx.policy.received import received
+from twistedmx.policy.site import Site
+from twistedmx.policy.transaction import Transaction
+from twistedmx.policy.waiting import deferred_of
+from twistedmx.ports import Incoming
+from twistedmx.smtp import codes
+from twistedmx.smtp.command import Data
+from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Session
+
+_BLANK: Final = (b" ", b"\t")
+_LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
+_NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
+
+
+class ContentReceiver(Attending):
+    """What of a receiver is about content, and how a transaction ends."""
+
+    __slots__ = ("_committing", "_esmtp", "_transaction")
+
+    _log = Logger()
+
+    def __init__(self, site: Site, session: Session, peer: Peer) -> None:
+        super().__init__(site, session, peer)
+        self._esmtp = False
+        self._transaction: Transaction | None = None
+        self._committing = False
+
+    def _open_transaction(self) -> Transaction:
+        """The transaction; the session's table sees to it that there is one wherever this is asked."""
+        if self._transaction is None:
+            raise RuntimeError("no transaction")
+        return self._transaction
+
+    def _disk_is_full(self, size: int) -> bool:
+        free = self._site.ports.acceptance.free_octets()
+        return free is not None and size + self._site.reserve > free
+
+    def take(self, block: Block) -> Awaitable[None] | None:
+        """Content. An awaitable asks to stop reading until it fires."""
+        transaction = self._open_transaction()
+        incoming = self._begun(transaction)
+        if incoming is None:
+            return None
+        if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
+            # No header begins so: it would fold into our Received field, and say there what it likes.
+            incoming.write(b"\n")
+            transaction.scan.feed(b"\n")
+        transaction.scan.feed(block.octets)
+        return incoming.write(block.octets)
+
+    def _data(self, command: Data) -> Reply:
+        transaction = self._open_transaction()
+        if self._begun(transaction) is None:
+            transaction.no_room = False  # the next DATA asks anew
+            return codes.NO_SPACE
+        return codes.START_CONTENT
+
+    def _begun(self, transaction: Transaction) -> Incoming | None:
+        """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
+        if transaction.incoming is None and not transaction.no_room:
+            if self._disk_is_full(transaction.parameters.size * len(transaction.destinations())):
+                transaction.no_room = True
+            else:
+                account = self._account
+                field = received(
+                    self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
+                )
+                copies = transaction.copies(field)
+                transaction.incoming = self._site.ports.acceptance.open(copies)
+        return transaction.incoming
+
+    def _end_of_chunk(self, end: EndOfChunk) -> Reply:
+        transaction = self._open_transaction()
+        if end.fault is not None:
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
+        if self._begun(transaction) is None:
+            return self._finish(transaction, _NO_ROOM, end.size)
+        return codes.CHUNK_RECEIVED
+
+    def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
+        transaction = self._open_transaction()
+        if end.fault is not None:
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
+        incoming = self._begun(transaction)
+        if incoming is None:
+            return self._finish(transaction, _NO_ROOM, end.size)
+        last = self._behaviour().empty_message(self._posture()) if not end.size else None
+        if last is not None:
+            return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)
+        if transaction.loops(self._site.limits.hops):
+            return self._finish(transaction, _LOOP, end.size)
+        return self._commit(transaction, incoming, end.size)
+
+    def _commit(self, transaction: Transaction, incoming: Incoming, octets: int) -> Reply | Deferred[Reply]:
+        committing = deferred_of(incoming.commit())
+        self._committing = True  # not before: were commit to raise, `ended` still has to tell the transaction
+        return committing.addErrback(self._commit_failed).addCallback(self._committed, transaction, octets)
+
+    def _commit_failed(self, failure: Failure) -> Outcome:
+        """It never does, says the port. Should it: nothing is promised, and the transaction is told all the same."""
+        self._log.failure("making a message safe failed by a fault of ours", failure=failure)
+        return Failed(detail=failure.getErrorMessage())
+
+    def _committed(self, outcome: Outcome, transaction: Transaction, octets: int) -> Reply:
+        self._committing = False
+        match outcome:
+            case Stored(paths=paths):
+                decided = verdict(codes.accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
+            case NoSpace(detail=detail):
+                decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
+            case Failed(detail=detail):
+                decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
+        return self._finish(transaction, decided, octets)
+
+    # -- how a transaction ends --------------------------------------------------------------------------------------
+
+    def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
+        self._over(transaction, decided, decided.reason, octets)
+        return decided.reply
+
+    def _abandon(self, reason: Reason) -> None:
+        """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""
+        if self._transaction is not None:
+            self._over(self._transaction, None, reason, 0)
+
+    def _over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
+        self._transaction = None
+        if transaction.incoming is not None:
+            transaction.incoming.abort()  # harmless after commit
+        self._account.over(transaction, decided, reason, octets)
