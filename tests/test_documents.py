@@ -4,8 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.cli.commands import COMMANDS
+from twistedmx.drill.thresholds import Thresholds, read_thresholds
 from twistedmx.mailbox.tables import read_table
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.verdict import Reason
@@ -24,6 +27,12 @@ def read(name):
 def blocks(name, language):
     """The fenced blocks of a document in this language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.MULTILINE | re.DOTALL)
+
+
+def octets(written):
+    """A number as a table has it."""
+    number, _, unit = written.strip().partition(" ")
+    return float(number) * {"": 1, "MiB": 1 << 20}[unit]
 
 
 class TestSettings(SynchronousTestCase):
@@ -64,6 +73,29 @@ class TestLog(SynchronousTestCase):
                 event.__name__, re.sub(r"(?<!^)(?=[A-Z])", "-", event.__name__).lower()
             )
             self.assertIn(word, words)
+
+
+class TestSieges(SynchronousTestCase):
+    def test_what_shows_that_we_stand_is_there(self):
+        """A row that names a test or a command which is gone shows nothing."""
+        text = read("docs/sieges.md") + read("docs/drill.md")
+        named = set(re.findall(r"`?((?:tests|twistedmx)/[\w./-]+\.\w+)", text))
+        self.assertGreater(len(named), 5)
+        for name in named:
+            self.assertTrue((ROOT / name).exists(), name)
+        commands = set(re.findall(r"\btwistedmx ([a-z-]+)(?= [\d<A-Z127]|`)", text))
+        self.assertLessEqual(commands, {command.name for command in COMMANDS})
+        self.assertIn("drill", commands)
+
+    def test_the_thresholds_in_the_manual_are_those_that_are_shipped(self):
+        """A row each, with the value for each siege."""
+        rows = re.findall(r"^\| `(\w+)` \|.*?\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", read("docs/drill.md"), re.MULTILINE)
+        shipped = read_thresholds()
+        names = [field.name for field in attrs.fields(Thresholds)]
+        self.assertEqual([name for name, *_ in rows], names)
+        for name, *written in rows:
+            values = [float(getattr(shipped.of(siege), name)) for siege in (1, 2, 3)]
+            self.assertEqual([octets(value) for value in written], values, name)
 
 
 class TestArchitecture(SynchronousTestCase):

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twistedmx.model.context import Context
 from twistedmx.model.event import Event
 from twistedmx.model.mailbox import Lookup
+from twistedmx.model.peer import Network
 from twistedmx.model.storage import Copy, Outcome
 from twistedmx.model.verdict import Verdict
 from twistedmx.smtp.path import Path
@@ -159,6 +160,15 @@ class Events(Protocol):
 
     def tell(self, event: Event) -> None:
         """Never raises, never waits."""
+
+
+PrefixOf = Callable[[str], Network | None]
+"""The prefix in which an address is announced (RFC 4271), at once, from memory; None where that is not known."""
+
+
+def no_prefix(address: str) -> Network | None:
+    """Of nobody: as long as there is no routing data."""
+    return None
 
 
 @attrs.frozen(kw_only=True)

@@ -27,6 +27,11 @@ def no_look_up(path, addresses):
     raise AssertionError(f"{path} was asked for {addresses}")
 
 
+def no_drill(plan, thresholds, **more):
+    """Nobody attacks."""
+    raise AssertionError(f"{plan} was begun")
+
+
 @attrs.frozen
 class Said:
     """How a command ended, and what it wrote."""
@@ -99,14 +104,14 @@ class Calling(SynchronousTestCase):
     def serve_octets(self, answer):
         self.addCleanup(FakeServer(self.socket, answer).close)
 
-    def call(self, *words, environment=None, findings=no_findings, look_up=no_look_up):
+    def call(self, *words, environment=None, findings=no_findings, look_up=no_look_up, drill=no_drill):
         out, beside = io.StringIO(), io.StringIO()
-        world = World(environment=environment or {}, findings=findings, look_up=look_up)
+        world = World(environment=environment or {}, findings=findings, look_up=look_up, drill=drill)
         return Said(main(words, out, beside, world), out.getvalue(), beside.getvalue())
 
-    def ask(self, *words):
+    def ask(self, *words, **more):
         """With the socket named."""
-        return self.call(*words, "--socket", self.socket)
+        return self.call(*words, "--socket", self.socket, **more)
 
     @staticmethod
     def _command(value):

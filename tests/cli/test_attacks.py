@@ -1,6 +1,7 @@
 """`twistedmx attacks`: what goes on and what is over, in words."""
 
 from tests.cli.calling import Calling
+from tests.cli.campaigns import CAMPAIGN
 
 NOON = 1_795_168_992.0  # 2026-11-20 10:03:12 UTC
 TOLD = {
@@ -47,7 +48,7 @@ TOLD = {
     ],
     "recent_floods": [],
     "campaigns": [],
-    "shadow": {},
+    "shadow": [],
 }
 CALM = {
     "now": NOON,
@@ -56,7 +57,7 @@ CALM = {
     "recent": [],
     "recent_floods": [],
     "campaigns": [],
-    "shadow": {},
+    "shadow": [],
 }
 
 
@@ -86,17 +87,37 @@ class TestAttacks(Calling):
         said = self.ask("attacks").out
         self.assertIn("\\x1b[2J@example.org, \\u202egro@x", said)
 
-    def test_campaigns_and_rules_in_shadow_are_told_as_they_come(self):
-        """Each with what is known of it."""
-        campaigns = [{"shape": "dsl-*", "hosts": 40}, {"shape": "ylmf-pc", "hosts": 7}]
-        self.serve(attacks={**CALM, "campaigns": campaigns, "shadow": {"greylist": {"would_defer": 12}, "x": 3}})
+    def test_campaigns_are_told(self):
+        """A botnet that attacks nothing for long is seen by what its hosts have in common."""
+        campaigns = [CAMPAIGN, {**CAMPAIGN, "fingerprint": "ylmf-a HMRQ lock-step <> a9", "bad": 12.0, "hosts": 11}]
+        self.serve(attacks={**CALM, "campaigns": campaigns})
+        first = "a-9.pool.a.a HMRQ lock-step <> a9: good 0.0, bad 431.5, of about 205 hosts in 190 networks, last 1 min 1 s ago"
+        second = (
+            "ylmf-a HMRQ lock-step <> a9: good 0.0, bad 12.0, of about 11 hosts in 190 networks, last 1 min 1 s ago"
+        )
+        self.assertEqual(self.ask("attacks").out.splitlines()[1:], [f"campaign: {first}", f"campaign: {second}"])
+        self.assertEqual(self.ask("attacks", "--most", "1").out.splitlines()[1:], [f"campaign: {first}"])
+
+    def test_what_is_in_shadow_is_told_with_whom_it_would_have_hit(self):
+        """Hosts of good record among them are the reason to leave it there."""
+        row = {
+            "policy": "helo",
+            "action": "reject",
+            "reason": "bad-helo",
+            "count": 12,
+            "hosts": 5,
+            "proven": 1,
+            "more": False,
+        }
+        row |= {"since": NOON, "last": NOON + 60}
+        many = {**row, "policy": "conduct", "reason": "bad-recipients", "count": 4000, "hosts": 1000, "more": True}
+        self.serve(attacks={**CALM, "shadow": [many, row]})
+        when = "since 2026-11-20 10:03:12 UTC"
         self.assertEqual(
             self.ask("attacks").out.splitlines()[1:],
             [
-                "campaigns: shape dsl-*, hosts 40",
-                "campaigns: shape ylmf-pc, hosts 7",
-                "shadow: greylist: would_defer 12",
-                "shadow: x: 3",
+                f"shadow: conduct would reject 4000 times {when} (bad-recipients), 1000 hosts or more, 1 of them of good record",
+                f"shadow: helo would reject 12 times {when} (bad-helo), 5 hosts, 1 of them of good record",
             ],
         )
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.cli.calling import Calling
 from tests.cli.test_attacks import TOLD
+from tests.cli.test_drill import drilled
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
@@ -56,6 +57,7 @@ STATUS = {
     "certificates": [
         {"file": "mx.pem", "names": ["mx.example.org"], "expires": 1_798_800_000.0, "days_left": 42},
     ],
+    "memory": {"resident_octets": 50_541_363},
     "disk": {"free_octets": 13_207_024_640},
     "log": {"lines_lost": 0},
 }
@@ -118,6 +120,36 @@ HUNG_UP = {
         }
     ],
 }
+CLIENT = {
+    "address": "203.0.114.9",
+    "half_life": 604_800.0,
+    "host": {
+        "network": "203.0.114.9/32",
+        "known": True,
+        "good": 1.8,
+        "bad": 1.0,
+        "guesses": 9.5,
+        "days": 1,
+        "age": 240,
+        "last_mail_age": 90_000,
+        "hung_up_lately": 2,
+    },
+    "proven": False,
+    "why": "mail on 1 day, 1.8 messages of it counted by now; it takes 2 days, or 20 messages over 6 h",
+    "network": {
+        "network": "203.0.114.0/24",
+        "good": 1.8,
+        "bad": 3.2,
+        "offenders": ["203.0.114.7/32", "203.0.114.8/32"],
+        "good_mail": True,
+    },
+    "prefix": None,
+    "helos": [
+        {"shape": "a-9.pool.a.a", "good": 12.0, "bad": 431.5, "hosts": 205, "networks": 190, "first": 1_795_000_000}
+    ],
+    "block": None,
+    "next": "2 more sessions hung up on within 60 min, and it is blocked; its network is not condemned, for mail comes from there",
+}
 FOR_EVER = {**GUESSER, "id": "Z8D4MXTB", "network": "203.0.113.7/32", "evidence": "", "expiry": None}
 
 
@@ -125,6 +157,7 @@ class TestExamples(Calling):
     def test_each_example_is_what_is_printed(self):
         """In --help and in docs/commands.md: what an operator reads is what he gets."""
         known = {answer["address"]: answer for answer in (ANN, BOB)}
+        known["postmaster@example.org"] = ANN
         changed = {"changed": ["limits.size", "tls.certificate"]}
         self.serve(
             status=STATUS,
@@ -136,13 +169,19 @@ class TestExamples(Calling):
             why=HUNG_UP,
             list={"blocks": [FOR_EVER], "next": None},
             attacks=TOLD,
+            reputation=CLIENT,
         )
         path = self.write('host = "mx.example.org"\ndata = "."\n')
         (danger,) = backlog_is_cut(8192, FakeMachine().machine())
         for command in COMMANDS:
             call, _, printed = command.example.partition("\n")
             words = shlex.split(call.removeprefix("$ twistedmx ").replace(CONFIG, path))
-            said = self.call(*words, environment={"TWISTEDMX_CONFIG": path}, findings=lambda path: ([], [danger]))
+            said = self.call(
+                *words,
+                environment={"TWISTEDMX_CONFIG": path},
+                findings=lambda path: ([], [danger]),
+                drill=drilled(),
+            )
             self.assertIn(said.status, (0, 1))
             expected = printed.replace("\\\n", "").split("\n")
             got = said.out.replace(path, CONFIG).splitlines()

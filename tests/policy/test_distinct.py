@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.policy.distinct import EVER, SLOTS, Distinct, Tally
+from twistedmx.policy.distinct import EVER, SLOTS, Count, Distinct
 
 # Steps in time, and what is seen then.
 SEEN = st.lists(st.tuples(st.integers(0, 15), st.lists(st.integers(0, 40), max_size=30)), max_size=30)
@@ -105,7 +105,7 @@ class TestTally(SynchronousTestCase):
     @given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 9)), max_size=40))
     def test_it_is_the_sum_of_the_last_minute(self, steps):
         """Beside a list of everything."""
-        tally, everything, slot = Tally(), [], 0
+        tally, everything, slot = Count(), [], 0
         for step, count in steps:
             slot += step
             tally.add(slot, count)

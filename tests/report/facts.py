@@ -22,6 +22,7 @@ from twistedmx.model.event import (
     NetworkBlocked,
     NetworkNoLongerAllowed,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
     NobodyAccepted,
     PolicyFailed,
     PolicyRefused,
@@ -94,6 +95,9 @@ BLOCK = Block(
 )
 BLOCKED = NetworkBlocked(at=AT, block=BLOCK)
 UNBLOCKED = NetworkUnblocked(at=AT, block=attrs.evolve(BLOCK, expiry=None))
+WOULD_BE_BLOCKED = NetworkWouldBeBlocked(
+    at=AT, network=BLOCK.network, reason="bad-hosts", evidence="5 hosts", origin="conduct"
+)
 ALLOWANCE = Allowance(network=ip_network("192.0.2.0/24"), evidence="a partner", since=AT, expiry=AT + 3600)
 ALLOWED = NetworkAllowed(at=AT, allowance=ALLOWANCE)
 NO_LONGER_ALLOWED = NetworkNoLongerAllowed(at=AT, allowance=attrs.evolve(ALLOWANCE, expiry=None), expired=False)
@@ -177,6 +181,7 @@ EVENTS = (
     NOBODY,
     BLOCKED,
     UNBLOCKED,
+    WOULD_BE_BLOCKED,
     ALLOWED,
     NO_LONGER_ALLOWED,
     SESSION,

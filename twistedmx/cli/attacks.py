@@ -1,9 +1,10 @@
-"""`twistedmx attacks`: which domains are under attack and which addresses flooded, and what was over lately."""
+"""`twistedmx attacks`: which domains are under attack, which addresses flooded, which campaigns there are, what was over lately."""
 
 import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from twistedmx.cli.campaigns import line_of
 from twistedmx.cli.command import Call, Command, Status
 from twistedmx.cli.times import length, moment
 
@@ -35,12 +36,14 @@ def run(call: Call) -> Status:
 
 
 def page(told: Mapping[str, Any], *, most: int) -> Iterator[str]:
-    """The lines. `most`: attacks that are over, and floods."""
+    """The lines. `most`: of each, but of what goes on, which is told whole."""
     now = float(told.get("now") or 0.0)
     going_on = [*_domains(told, "under_attack", now), *_addresses(told, "flooded", now)]
     yield from going_on or [_CALM]
-    for key in ("campaigns", "shadow"):
-        yield from _others(key, told.get(key))
+    for campaign in (told.get("campaigns") or ())[:most]:
+        yield f"campaign: {line_of(campaign)}"
+    for row in (told.get("shadow") or ())[:most]:
+        yield f"shadow: {_in_shadow(row)}"
     over = {"recent": told.get("recent", [])[:most], "recent_floods": told.get("recent_floods", [])[:most]}
     yield from _domains(over, "recent", now)
     yield from _addresses(over, "recent_floods", now)
@@ -92,21 +95,24 @@ def _number(count: int, word: str, several: str = "s", one: str = "") -> str:
     return f"{count} {word}{one if count == 1 else several}"
 
 
-def _others(title: str, told: Any) -> Iterator[str]:
-    """What is told of things that have no words here."""
-    rows = told.items() if isinstance(told, Mapping) else ((None, each) for each in told or ())
-    for name, row in rows:
-        pairs = ", ".join(f"{key} {value}" for key, value in row.items()) if isinstance(row, Mapping) else str(row)
-        yield f"{title}: {f'{name}: ' if name is not None else ''}{pairs}"
+def _in_shadow(row: Mapping[str, Any]) -> str:
+    """What a policy would have refused, and whom it would have hit: that decides whether it may be taken out of shadow."""
+    hosts = f"{_number(row['hosts'], 'host')}{' or more' if row['more'] else ''}"
+    return (
+        f"{row['policy']} would {row['action']} {_number(row['count'], 'time')} since {moment(row['since'])} ({row['reason']}), "
+        f"{hosts}, {row['proven']} of them of good record"
+    )
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--most", type=int, default=10, help="of each kind that is over (default 10)")
+    parser.add_argument(
+        "--most", type=int, default=10, help="of campaigns, of shadow, and of each kind that is over (default 10)"
+    )
 
 
 ATTACKS: Final = Command(
     name="attacks",
-    what="which domains are under attack, which addresses are flooded, and what was over lately",
+    what="which domains are under attack, which addresses are flooded, which campaigns there are, and what was over lately",
     about="As the running server sees it, over all peers. docs/attacks.md says when something begins and ends.",
     example=_EXAMPLE,
     options=_options,

@@ -39,10 +39,10 @@ class Call:
         """Did anybody say which one?"""
         return bool(self._named or self.world.environment.get(VARIABLE))
 
-    def ask(self, command: str, arguments: Mapping[str, Any] | None = None) -> Any:
-        """The running server. Raises control.Refused, control.NoServer and control.Unreachable."""
+    def ask(self, command: str, arguments: Mapping[str, Any] | None = None, *, within: float = control.SECONDS) -> Any:
+        """The running server; `within`: seconds of silence. Raises control.Refused, control.NoServer and control.Unreachable."""
         path = self.options.socket or socket_of(self.config, named=self.config_is_named)
-        return control.ask(path, command, arguments)
+        return control.ask(path, command, arguments, within=within)
 
     @property
     def _named(self) -> str | None:

@@ -7,9 +7,11 @@ from twistedmx.cli.attacks import ATTACKS
 from twistedmx.cli.ban import BAN, UNBAN
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
+from twistedmx.cli.drill import DRILL
 from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
+from twistedmx.cli.reputation import REPUTATION
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 from twistedmx.cli.why import WHY
@@ -26,4 +28,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
     WHY,
     LIST,
     ATTACKS,
+    REPUTATION,
+    DRILL,
 )

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
-_SECONDS: Final = 30.0
+SECONDS: Final = 30.0
 _LONGEST_PATH: Final = 107  # octets: unix(7)
 _MOST_OCTETS: Final = 16_777_216  # of an answer
 _UNKNOWN: Final = "no such command"  # how twistedmx.net.control begins to say so; a test keeps it
@@ -25,7 +25,7 @@ class NoServer(Unreachable):
     """Nobody is there to answer."""
 
 
-def ask(path: str, command: str, arguments: Mapping[str, Any] | None = None, *, within: float = _SECONDS) -> Any:
+def ask(path: str, command: str, arguments: Mapping[str, Any] | None = None, *, within: float = SECONDS) -> Any:
     """What the server at the socket `path` answers. Raises Refused, NoServer and Unreachable. `within`: seconds of silence."""
     request = json.dumps({"command": command, "arguments": dict(arguments or {})}).encode() + b"\n"
     try:

@@ -20,6 +20,7 @@ limits        descriptors 524288, size 26214400, recipients 100, hops 100
 backends      mailboxes.table: example.org, 40 addresses
               mailboxes.sql[0]: 2 domains, answers
 certificates  mx.pem: mx.example.org, expires 2027-01-01, 42 days left
+memory        48.2 MiB resident
 disk          12.3 GiB free
 log           lines lost 0"""
 
@@ -106,6 +107,12 @@ def _certificate(*, file: str, names: list[str], expires: Any, days_left: float,
     return f"{file}: {', '.join([*map(str, names), f'expires {when}', left, *_pairs(more)])}"
 
 
+def _memory(told: Mapping[str, Any]) -> list[str]:
+    memory = dict(told["memory"])
+    resident = memory.pop("resident_octets")
+    return [", ".join(["not known" if resident is None else f"{_octets(resident)} resident", *_pairs(memory)])]
+
+
 def _disk(told: Mapping[str, Any]) -> list[str]:
     disk = dict(told["disk"])
     free = disk.pop("free_octets")
@@ -124,6 +131,7 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("limits", ("limits",), lambda told: _wrapped(_pairs(told["limits"]))),
     ("backends", ("backends",), _backends),
     ("certificates", ("certificates",), _certificates),
+    ("memory", ("memory",), _memory),
     ("disk", ("disk",), _disk),
 )
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from twistedmx.drill.plan import Plan
+
 
 def _findings(path: str) -> tuple[list[str], list[str]]:
     from twistedmx.service.check import findings
@@ -20,12 +22,20 @@ def _look_up(path: str, addresses: Sequence[str]) -> list[Mapping[str, Any]]:
     return list(look_up(path, addresses))
 
 
+def _drill(plan: Plan, thresholds: str | None, **more: Any) -> Any:
+    from twistedmx.drill.start import drill
+
+    return drill(plan, thresholds, **more)
+
+
 @attrs.frozen(kw_only=True)
 class World:
     """`environment`: of the process. `findings`: faults and dangers of a settings file. `look_up`: recipients, asked of the
-    backends that a settings file describes; raises ValueError with a line for each thing that hinders it.
+    backends that a settings file describes; raises ValueError with a line for each thing that hinders it. `drill`: as
+    `twistedmx.drill.start` has it.
     """
 
     environment: Mapping[str, str] = attrs.field(factory=lambda: dict(os.environ))
     findings: Callable[[str], tuple[list[str], list[str]]] = _findings
     look_up: Callable[[str, Sequence[str]], Sequence[Mapping[str, Any]]] = _look_up
+    drill: Callable[..., Any] = _drill

@@ -10,7 +10,7 @@ from twistedmx.model.allowance import Allowance
 from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
-from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.peer import Network, Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
@@ -228,6 +228,17 @@ class NetworkUnblocked:
 
 
 @attrs.frozen(kw_only=True)
+class NetworkWouldBeBlocked:
+    """In shadow: what would be an entry of the blocklist. `reason`, `evidence`, `origin`: as it would have them."""
+
+    at: float
+    network: Network
+    reason: str
+    evidence: str
+    origin: str
+
+
+@attrs.frozen(kw_only=True)
 class NetworkAllowed:
     """The operator keeps a network out of the blocklist, from now on or differently than before."""
 
@@ -314,6 +325,7 @@ Event = (
     | BackendRecovered
     | NetworkBlocked
     | NetworkUnblocked
+    | NetworkWouldBeBlocked
     | NetworkAllowed
     | NetworkNoLongerAllowed
     | AttackBegan

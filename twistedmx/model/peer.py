@@ -47,7 +47,8 @@ def canonical_address(text: str) -> str:
 
 
 def host_of(address: str) -> str:
-    """The host at an address: an IPv4 address, or the /64 that an IPv6 address is in (RFC 4291 2.5.4), as "2001:db8::/64"."""
+    """The host at an address: an IPv4 address, or the /64 that an IPv6 address is in (RFC 4291 2.5.4), as "2001:db8::/64": one
+    machine may fill it with addresses."""
     if ":" not in address:
         return address
     return f"{inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:8] + bytes(8))}/64"

@@ -1,17 +1,16 @@
 """The connections that are there, by the host at their other end, so that a block of a host costs one look-up.
 
 A host is an IPv4 address, or an IPv6 /64. One whose client may change (a balancer before its header, a filter that says XCLIENT),
-or who has no address, stands apart and is among those that are asked about for every network. A wide network is compared with
-each host, which is a shift and a comparison; benchmarks/blocklist.py measures it.
+or who has no address, stands apart (`NOBODY`) and is among those that are asked about for every network. A wide network is compared
+with each host, which is a shift and a comparison; benchmarks/blocklist.py measures it.
 """
 
 from collections.abc import Iterator, Set
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Final
 
 from twistedmx.model.peer import Network
+from twistedmx.policy.host_key import NOBODY, host_key
 
-_ANYBODY: Final = b""  # the host of those that stand apart
 _HOST_BITS: Final = {4: 32, 6: 64}
 
 
@@ -24,7 +23,7 @@ class Connections(Set[Any]):
 
     def add(self, connection: Any, address: str = "") -> None:
         """It is there, once. `address`: of its client, if that stays who it is."""
-        host = _host_of(address)
+        host = host_key(address)
         there = self._by_host.get(host)
         if there is None:
             self._by_host[host] = connection
@@ -36,7 +35,7 @@ class Connections(Set[Any]):
 
     def discard(self, connection: Any, address: str = "") -> None:
         """It is gone, if it was there. `address`: as it was added; or of one that may have been added without."""
-        for host in {_host_of(address), _ANYBODY}:
+        for host in {host_key(address), NOBODY}:
             there = self._by_host.get(host)
             if there is connection:
                 del self._by_host[host]
@@ -51,7 +50,7 @@ class Connections(Set[Any]):
 
     def in_network(self, network: Network) -> list[Any]:
         """All whose client may be in `network`."""
-        found = _all_of(self._by_host.get(_ANYBODY))
+        found = _all_of(self._by_host.get(NOBODY))
         bits = _HOST_BITS[network.version]
         first = network.network_address.packed[: bits // 8]
         if network.prefixlen >= bits:
@@ -79,12 +78,3 @@ def _all_of(there: Any) -> list[Any]:
     if there is None:
         return []
     return list(there) if type(there) is set else [there]
-
-
-def _host_of(address: str) -> bytes:
-    try:
-        if ":" in address:
-            return inet_pton(AF_INET6, address)[:8]
-        return inet_pton(AF_INET, address)
-    except (OSError, ValueError):
-        return _ANYBODY  # of a Unix socket

@@ -15,7 +15,7 @@ from twistedmx.model.attack import Attack, Pressure
 from twistedmx.model.event import AttackBegan, AttackEnded, Event
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.attack_settings import AttackSettings
-from twistedmx.policy.distinct import EVER, Distinct, Tally
+from twistedmx.policy.distinct import EVER, Count, Distinct
 from twistedmx.policy.latch import Latch
 
 NOT_OURS: Final = b""  # the row of all domains that are not ours
@@ -69,7 +69,7 @@ class _Row:
         self.names = Distinct(_NAMES)
         self.known = Distinct(_HOSTS)
         self.hosts = Distinct(_HOSTS)
-        self.tries = Tally()
+        self.tries = Count()
         self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
         self.latch = Latch()
         self.totals: _Totals | None = None

@@ -20,7 +20,7 @@ _MOST_BITS: Final = 20  # there are no more where a hash has 32; each of 512 the
 _SPARSE: Final = 2  # when there are so many times fewer than half of the bound, sampling becomes finer
 
 
-class Tally:
+class Count:
     """How many in the last minute."""
 
     __slots__ = ("_counts",)

@@ -20,7 +20,7 @@ from typing import Final
 from twistedmx.model.attack import Flood
 from twistedmx.model.event import Event, FloodBegan, FloodEnded, FloodGoesOn
 from twistedmx.policy.attack_settings import AttackSettings
-from twistedmx.policy.distinct import EVER, SLOTS, Distinct, Tally
+from twistedmx.policy.distinct import EVER, SLOTS, Count, Distinct
 from twistedmx.policy.latch import Latch
 
 _NAMES: Final = 8192  # in the slot that is under way, at most: 2 MB, or 20 of the longest names
@@ -40,7 +40,7 @@ class _Row:
         self.tries = 0
         self.tries_then = 0
         self.peak = 0
-        self.lately = Tally()
+        self.lately = Count()
         self.hosts = Distinct(_HOSTS)
         self.hosts_since = Distinct(_HOSTS)
         self.latch = Latch()

@@ -15,15 +15,14 @@ be is not known before. A host is an IPv4 address or an IPv6 /64: who has more o
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 import attrs
 
+from twistedmx.model.peer import host_of
 from twistedmx.setting import at_least, setting
 
 _MOST_HOSTS: Final = 65_536  # 15 MB; only settings far above the defaults come near
-_HOST_BITS: Final = 64  # of an IPv6 address: RFC 4291 2.5.4
 _ROUNDING: Final = 1e-6  # seconds times a rate are not exact
 
 
@@ -98,7 +97,7 @@ class Handshakes:
     def admit(self, address: str) -> bool:
         """May the peer at `address` begin a handshake now? It then counts as begun."""
         now = self._seconds()
-        host = _host_of(address)
+        host = host_of(address)
         refusal = self._refusal(host, now)
         if refusal is not None:
             self.refused[refusal] += 1
@@ -136,13 +135,3 @@ class Handshakes:
 def _tokens(full_at: float, now: float, burst: int, rate: float) -> float:
     """In a bucket that will be full at `full_at`."""
     return burst - max(full_at - now, 0.0) * rate + _ROUNDING
-
-
-def _host_of(address: str) -> str:
-    try:
-        ip = ip_address(address)
-    except ValueError:  # of a Unix socket
-        return address
-    if isinstance(ip, IPv6Address):
-        return hex(int(ip) >> _HOST_BITS)
-    return address

@@ -1,136 +1,270 @@
-"""What is remembered of hosts across sessions, from events alone: who was hung up on for its conduct, and who has sent mail.
+"""What is remembered of clients across sessions and restarts, from events alone: of hosts, networks, HELO shapes and campaigns.
 
-A host (one IPv4 address, or one IPv6 /64) whose sessions were hung up on so many times, and of which no message was accepted, is
-put into the blocklist. Guesses alone condemn nobody: conduct has let them pass. Nor do counts keyed by recipient or sender.
+    hosts       standing            IPv4 /32, IPv6 /64: proven by their mail, or strangers
+    networks    network_standing    /24, /48, and the prefix as it is announced, where that is known
+    helos       tally               shapes of the names that clients give
+    campaigns   tally               fingerprints of sessions
 
-Bounded: of the hosts in each of the two memories the one heard of longest ago goes first; a flood of strangers pushes out strangers
-only. BUGS: single hosts alone are known, no networks and no campaigns; a restart forgets all of it, the blocklist excepted.
+It answers no peer. Whom his conduct condemns it proposes to the blocklist (`condemnation`); what is counted by recipient, by sender
+or by fingerprint condemns nobody. All four are bounded (`segments`) and saved (`store.standings`), and their counts fade (`decay`).
+
+BUGS: an address that is refused is counted once as far as it was told together, so in a long session more than once. A session that
+goes on is not counted but for its mail. Whoever has many IPv6 /32s can fill the table of strangers, and so can IPv4.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-import attrs
-from twisted.logger import Logger
-
-from twistedmx.model.block import Block
-from twistedmx.model.event import Event, SessionEnded, TransactionEnded
-from twistedmx.model.peer import NOWHERE, Network
+from twistedmx.model.envelope import Refused
+from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.verdict import Action, Reason
-from twistedmx.policy.networks import host_or_wider, network_of
-from twistedmx.setting import at_least, setting
+from twistedmx.policy import hyperloglog, network_standing, standing, tally
+from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.condemnation import Condemnation
+from twistedmx.policy.decay import SteadyTime
+from twistedmx.policy.fingerprint import Sketch, fingerprint
+from twistedmx.policy.helo_shape import helo_shape
+from twistedmx.policy.host_key import NOBODY, allocation_of, host_key, network_key, prefix_key
+from twistedmx.policy.hyperloglog import spot_of
+from twistedmx.policy.network_standing import NetworkStanding
+from twistedmx.policy.reputation_settings import ReputationSettings
+from twistedmx.policy.segments import Segments
+from twistedmx.policy.standing import Standing
+from twistedmx.policy.tally import Tally
+from twistedmx.ports import PrefixOf, no_prefix
+from twistedmx.smtp.path import NULL
 
 _CONDUCT: Final = frozenset((Reason.BAD_RECIPIENTS, Reason.RSET_ABUSE, Reason.UNKNOWN_COMMANDS))
-
-
-@attrs.frozen(kw_only=True)
-class ReputationSettings:
-    """Settings `[reputation]`."""
-
-    condemned_after: int = setting(
-        0,
-        unit="sessions",
-        why="So many sessions of a host hung up on for their conduct within `within`, and no mail: it is blocked (3). 0: never.",
-        precedent="fail2ban maxretry 5; Stalwart bans after 35 bad recipients a day",
-        validator=at_least(0),
-    )
-    within: float = setting(
-        3600.0,
-        unit="seconds",
-        why="What was longer ago counts no more.",
-        precedent="fail2ban findtime 10 minutes",
-        validator=at_least(1),
-    )
-    private: bool = setting(
-        False,
-        unit="",
-        why="Whether hosts of private addresses are condemned as well: behind one a network, or a proxy of containers, may hide.",
-    )
-    remember_mail: float = setting(
-        2_592_000.0,
-        unit="seconds",
-        why="So long a host of which a message was accepted is not condemned for its conduct (30 days).",
-        precedent="Postfix postscreen_cache_retention_time 7 days",
-        validator=at_least(0),
-    )
-    most: int = setting(
-        100_000,
-        unit="hosts",
-        why="So many of each kind are remembered, some 300 octets each.",
-        validator=at_least(1),
-    )
+_BAD: Final = frozenset((Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS))
+_HELOS: Final = 4096
+_CAMPAIGNS: Final = 10_000
+_SESSIONS: Final = 200_000  # open ones that are sketched: more than there are descriptors
+_NEW: Final = Standing()
+_NEW_NETWORK: Final = NetworkStanding()
 
 
 class Reputation:
-    """A subscriber of events. `block`: `Blocklist.block`."""
+    """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start.
 
-    _log = Logger()
+    `hosts` by key, packed (`standing.unpacked`); `networks`, `helos`, `campaigns`: for reading. `time`: by which counts fade.
+    `prefix_of`: the announced prefix of an address; a source of routing data puts itself there.
+    """
 
-    def __init__(self, settings: ReputationSettings, block: Callable[..., Block]) -> None:
+    def __init__(
+        self, settings: ReputationSettings, blocklist: Blocklist, tell: Callable[[Event], None], now: float
+    ) -> None:
         self.settings = settings
-        self._block = block
-        self._hung_up: OrderedDict[str, list[float]] = OrderedDict()  # when, by host
-        self._sent_mail: OrderedDict[str, float] = OrderedDict()  # when last, by host
+        self.time = SteadyTime(now)
+        self.condemnation = Condemnation(settings, blocklist, tell)
+        self.prefix_of: PrefixOf = no_prefix
+        self.hosts: Segments[bytes, bytes] = Segments(
+            most_proven=settings.proven,
+            most_strangers=settings.strangers,
+            allocation=settings.allocation,
+            group_of=allocation_of,
+        )
+        self.networks: Segments[bytes, NetworkStanding] = Segments(
+            most_proven=settings.networks,
+            most_strangers=settings.networks,
+            allocation=settings.allocation,
+            group_of=allocation_of,
+        )
+        self.helos: Segments[str, Tally] = Segments(most_proven=_HELOS, most_strangers=_HELOS)
+        self.campaigns: Segments[str, Tally] = Segments(most_proven=_CAMPAIGNS, most_strangers=_CAMPAIGNS)
+        self._sketches: dict[str, Sketch] = {}  # of open sessions
+        self._proven = self.hosts.proven
+        self._hear: dict[type, Callable[[Any], None]] = {
+            SessionEnded: self._session,
+            TransactionEnded: self._transaction,
+            NobodyAccepted: self._nobody,
+        }
+
+    def configure(self, settings: ReputationSettings) -> None:
+        """From now on these hold. What was proven by others stays so until it is heard of again."""
+        self.settings = self.condemnation.settings = settings
+        self.hosts.configure(
+            most_proven=settings.proven, most_strangers=settings.strangers, allocation=settings.allocation
+        )
+        self.networks.configure(
+            most_proven=settings.networks, most_strangers=settings.networks, allocation=settings.allocation
+        )
 
     def __call__(self, event: Event) -> None:
-        kind = type(event)
-        if kind is SessionEnded:
-            if event.reason in _CONDUCT:  # type: ignore[union-attr]  # by its kind
-                self._was_hung_up(event)  # type: ignore[arg-type]
-        elif kind is TransactionEnded:
-            self._has_sent(event)  # type: ignore[arg-type]
+        hear = self._hear.get(type(event))
+        if hear is not None:
+            hear(event)
 
-    def has_sent_mail(self, address: str, now: float) -> bool:
-        """Whether a message from the host was accepted within `remember_mail`. `now`: seconds since the epoch."""
-        last = self._sent_mail.get(_host_of(address))
-        return last is not None and now - last < self.settings.remember_mail
+    # What others ask
 
-    def _has_sent(self, event: TransactionEnded) -> None:
-        if event.verdict is not None and event.verdict.action is Action.ACCEPT and event.peer.address != NOWHERE:
-            host = _host_of(event.peer.address)
-            self._sent_mail[host] = event.at
-            self._sent_mail.move_to_end(host)
-            self._hung_up.pop(host, None)
-            self._forget(self._sent_mail)
+    def proven(self, address: str) -> bool:
+        """Whether the host at an address is of good record: one look-up in memory, for a peer at the door."""
+        record = self._proven.get(host_key(address))
+        return record is not None and not standing.is_over(record, self.time.seconds, self.settings)
 
-    def _was_hung_up(self, event: SessionEnded) -> None:
-        settings = self.settings
+    def standing_of(self, address: str) -> Standing | None:
+        """Of the host at an address, as its counts are now; None: nothing is known."""
+        record = self.hosts.get(host_key(address))
+        return None if record is None else standing.unpacked(record).faded(self.time.seconds, self.settings.half_life)
+
+    def campaigns_of(self, hosts: int = 10, share: float = 0.9) -> list[tuple[str, Tally]]:
+        """Fingerprints seen of so many hosts, with such a share of bad sessions at least; the worst first. Nobody is condemned
+        for one: a program that is used by many may be an innocent one."""
+        now, half_life = self.time.seconds, self.settings.half_life
+        found = [(name, one.faded(now, half_life)) for name, one in self.campaigns.proven.items()]
+        found = [
+            (name, one)
+            for name, one in found
+            if one.bad >= share * (one.good + one.bad) and hyperloglog.number(one.hosts) >= hosts
+        ]
+        return sorted(found, key=lambda item: -item[1].bad)
+
+    def tick(self, now: float) -> None:
+        """Time goes on, also when nothing happens; to be called every few seconds. Who was not heard of for long is forgotten."""
+        before = self.time.tell(now) - self.settings.forget
+        self.hosts.forget(lambda record: standing.heard_at(record) < before, 1000)
+        for table in (self.networks, self.helos, self.campaigns):
+            table.forget(lambda one: one.at < before, 1000)
+
+    # Events
+
+    def _nobody(self, event: NobodyAccepted) -> None:
+        guessed = _guessed(event.refused)
+        if guessed:
+            sketch = self._sketch(event)
+            sketch.guesses += guessed
+            if not sketch.sender:
+                addresses = (address for _, run in event.refused.runs for address in run)
+                sketch.draw(event.reverse_paths[0] if event.reverse_paths else NULL, addresses, event.helo)
+            sketch.null = sketch.null and not any(path.address for path in event.reverse_paths)
+
+    def _transaction(self, event: TransactionEnded) -> None:
+        sketch = self._sketch(event)
+        sketch.heard = True
+        envelope = event.envelope
+        if not sketch.sender:
+            addresses = (recipient.path.address for recipient in envelope.recipients)
+            sketch.draw(envelope.reverse_path, addresses, event.helo)
+        if event.refused.count:
+            sketch.guesses += _guessed(event.refused)
+        if event.verdict is not None and event.verdict.action is Action.ACCEPT:
+            host = host_key(event.peer.address)
+            if host:
+                self._has_sent(host, event)
+
+    def _has_sent(self, host: bytes, event: TransactionEnded) -> None:
+        settings, now = self.settings, self.time.tell(event.at)
+        record = self.hosts.get(host)
+        known = standing.with_mail(standing.unpacked(record) if record is not None else _NEW, now, settings)
+        self.hosts.put(host, standing.packed(known), proven=not standing.lacks(known, now, settings))
+        good_share = standing.has_good_share(known, settings)
+        for key, part in self._networks_of(host, event.peer.address):
+            before = self.networks.get(key) or _NEW_NETWORK
+            after = network_standing.with_mail(before, part, now, settings, good_share=good_share)
+            self.networks.put(key, after, proven=True)
+
+    def _session(self, event: SessionEnded) -> None:
+        sketch = self._sketches.pop(event.session, None)
+        hung_up = event.reason in _CONDUCT
+        if sketch is None and not hung_up:
+            return
         address = event.peer.address
-        if not settings.condemned_after or address == NOWHERE or self.has_sent_mail(address, event.at):
+        if sketch is None or sketch.address != address:
+            self._ended_for(sketch)
+            sketch = Sketch(address)
+        host = host_key(address)
+        if host:
+            self._judge(host, event, sketch, hung_up)
+
+    def _judge(self, host: bytes, event: SessionEnded, sketch: Sketch, hung_up: bool) -> None:
+        """A session has ended of which there is something to say."""
+        settings, now = self.settings, self.time.tell(event.at)
+        guessed_only = bool(sketch.guesses) and not (sketch.heard or event.messages)
+        helo = helo_shape(event.helo, event.peer.address)
+        bad = int(hung_up or (guessed_only and not sketch.null))
+        record = self.hosts.get(host)
+        known = standing.with_session(
+            standing.unpacked(record) if record is not None else _NEW,
+            now,
+            settings,
+            bad=bad,
+            guesses=sketch.guesses,
+            hung_up=hung_up,
+            helo=helo,
+        )
+        proven = not standing.lacks(known, now, settings)
+        if hung_up and not proven:
+            known = self._perhaps_condemned(host, known, event, now)
+        self.hosts.put(host, standing.packed(known), proven=proven)
+        if bad:
+            offends = hung_up and not (proven or standing.has_good_share(known, settings))
+            self._tell_networks(host, event, now, offends=offends)
+        if bad or guessed_only or event.messages:
+            spot, part, good = spot_of(host), spot_of(network_key(host)), not (hung_up or guessed_only)
+            name = fingerprint(helo, event.verbs, event.pipelined, sketch)
+            for table, key in ((self.helos, helo), (self.campaigns, name)):
+                one = tally.with_session(table.get(key), spot, part, now, settings.half_life, good=good)
+                table.put(key, one, proven=hyperloglog.are_several(one.hosts))
+
+    def _perhaps_condemned(self, host: bytes, known: Standing, event: SessionEnded, now: int) -> Standing:
+        """A host was hung up on that is not proven. Its standing then."""
+        settings = self.settings
+        sessions = standing.sessions_lately(known, now, settings)
+        if not settings.condemned_after or sessions < standing.sessions_allowed(known, settings):
+            return known
+        mail = f", {known.good:.0f} messages accepted lately" if known.good >= 0.5 else ""
+        evidence = f"{sessions} sessions hung up on for their conduct, the last one {event.session}{mail}"
+        if self.condemnation.host(host, reason=event.reason.value, evidence=evidence, at=event.at, now=now):
+            return known._replace(hung_up=())  # and it begins anew
+        return known
+
+    def _tell_networks(self, host: bytes, event: SessionEnded, now: int, *, offends: bool) -> None:
+        settings = self.settings
+        for key, part in self._networks_of(host, event.peer.address):
+            before = self.networks.get(key) or _NEW_NETWORK
+            known = network_standing.with_session(before, part, now, settings, bad=1, offends=offends)
+            settled = network_standing.has_good_mail(known, now, settings)
+            most = settings.networks_after if part == host else settings.prefixes_after
+            if offends and most and not settled:
+                offenders = network_standing.offenders_lately(known, now, settings)
+                if len(offenders) >= most and self.condemnation.network(key, offenders, at=event.at, now=now):
+                    known = known._replace(offenders=())
+            self.networks.put(key, known, proven=settled)
+
+    def _networks_of(self, host: bytes, address: str) -> list[tuple[bytes, bytes]]:
+        """Each network that a host is in, with the part of it that is counted there: the host, or its network."""
+        network = network_key(host)
+        prefix = self.prefix_of(address)
+        if prefix is None or prefix.prefixlen >= (24 if prefix.version == 4 else 48):
+            return [(network, host)]
+        return [(network, host), (prefix_key(prefix), network)]
+
+    def _sketch(self, event: NobodyAccepted | TransactionEnded) -> Sketch:
+        """Of the session that an event is of, and of its client: a proxy may speak for one after the other."""
+        sketch = self._sketches.get(event.session)
+        address = event.peer.address
+        if sketch is None or sketch.address != address:
+            self._ended_for(sketch)
+            sketch = self._sketches[event.session] = Sketch(address)
+            if len(self._sketches) > _SESSIONS:
+                del self._sketches[next(iter(self._sketches))]
+        return sketch
+
+    def _ended_for(self, sketch: Sketch | None) -> None:
+        """A session goes on for another client, or ends as another's: the guesses of this one are counted, and no more is known."""
+        host = host_key(sketch.address) if sketch is not None else NOBODY
+        if sketch is None or not host or not sketch.guesses:
             return
-        network = _network_of(address)
-        if not (settings.private or network.network_address.is_global):
-            return
-        host = str(network)
-        # A clock that was put back makes no time negative: what seems to come later counts as now.
-        times = [at for at in self._hung_up.get(host, ()) if event.at - at < settings.within]
-        times.append(event.at)
-        self._hung_up[host] = times
-        self._hung_up.move_to_end(host)
-        self._forget(self._hung_up)
-        if len(times) >= settings.condemned_after:
-            del self._hung_up[host]
-            self._condemn(network, event, len(times))
-
-    def _condemn(self, network: Network, event: SessionEnded, sessions: int) -> None:
-        evidence = f"{sessions} sessions hung up on for their conduct, the last one {event.session}"
-        try:
-            self._block(network, reason=event.reason.value, evidence=evidence, origin="conduct")
-        except ValueError as error:
-            self._log.info("not blocked: {error}", error=error)
-
-    def _forget(self, known: "OrderedDict[str, list[float]] | OrderedDict[str, float]") -> None:
-        while len(known) > self.settings.most:
-            known.popitem(last=False)
+        now, settings = self.time.seconds, self.settings
+        record = self.hosts.get(host)
+        known = (standing.unpacked(record) if record is not None else _NEW).faded(now, settings.half_life)
+        known = known._replace(guesses=known.guesses + sketch.guesses, at=now)
+        self.hosts.put(host, standing.packed(known), proven=not standing.lacks(known, now, settings))
 
 
-def _network_of(address: str) -> Network:
-    return host_or_wider(network_of(address))
-
-
-@lru_cache(maxsize=4096)
-def _host_of(address: str) -> str:
-    """Remembered, for who has sent one message sends more: it would be a tenth of what a message costs (benchmarks/message.py)."""
-    return str(_network_of(address))
+def _guessed(refused: Refused) -> int:
+    """Recipients that are not here or not ours; of those that are named, each once."""
+    named: set[bytes] = set()
+    for verdict, addresses in refused.runs:
+        if verdict.reason in _BAD:
+            named.update(addresses)
+    return len(named) + sum(count for _, reason, count in refused.others if reason in _BAD)

@@ -26,6 +26,7 @@ from twistedmx.model.event import (
     NetworkBlocked,
     NetworkNoLongerAllowed,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
     NobodyAccepted,
     PolicyFailed,
     PolicyRefused,
@@ -101,7 +102,7 @@ class Counters:
         self.reloads = {"taken": 0, "kept": 0}
         self.reloaded_at = 0.0
         self.subscribers_dropped = 0
-        self.blocks = {"blocked": 0, "unblocked": 0, "allowed": 0, "no-longer-allowed": 0}
+        self.blocks = {"blocked": 0, "unblocked": 0, "would-be-blocked": 0, "allowed": 0, "no-longer-allowed": 0}
         self.attacks = 0  # that began
         self.floods = 0
         # By policy, action and reason; by policy and reason.
@@ -129,6 +130,7 @@ class Counters:
             SettingsKept: self._settings_kept,
             NetworkBlocked: self._blocked,
             NetworkUnblocked: self._unblocked,
+            NetworkWouldBeBlocked: self._would_be_blocked,
             NetworkAllowed: self._allowed,
             NetworkNoLongerAllowed: self._no_longer_allowed,
             AttackBegan: self._attack_began,
@@ -247,6 +249,9 @@ class Counters:
 
     def _unblocked(self, event: NetworkUnblocked) -> None:
         self.blocks["unblocked"] += 1
+
+    def _would_be_blocked(self, event: NetworkWouldBeBlocked) -> None:
+        self.blocks["would-be-blocked"] += 1
 
     def _allowed(self, event: NetworkAllowed) -> None:
         self.blocks["allowed"] += 1

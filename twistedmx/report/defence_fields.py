@@ -14,6 +14,7 @@ from twistedmx.model.event import (
     NetworkBlocked,
     NetworkNoLongerAllowed,
     NetworkUnblocked,
+    NetworkWouldBeBlocked,
 )
 from twistedmx.report.values import Fields, time_of
 
@@ -31,6 +32,16 @@ def _blocked(event: NetworkBlocked | NetworkUnblocked) -> Fields:
         "relapse": block.relapse,
         "expiry": _time(block.expiry),
         "evidence": block.evidence,
+    }
+
+
+def _would_be_blocked(event: NetworkWouldBeBlocked) -> Fields:
+    return {
+        "event": "network-would-be-blocked",
+        "network": str(event.network),
+        "reason": event.reason,
+        "origin": event.origin,
+        "evidence": event.evidence,
     }
 
 
@@ -109,6 +120,7 @@ def _span(start: float, end: float | None) -> Fields:
 OF_THE_DEFENCE: Final[dict[type, Callable[[Any], Fields]]] = {
     NetworkBlocked: _blocked,
     NetworkUnblocked: _blocked,
+    NetworkWouldBeBlocked: _would_be_blocked,
     NetworkAllowed: _allowed,
     NetworkNoLongerAllowed: _no_longer_allowed,
     AttackBegan: _attack_began,

@@ -27,10 +27,9 @@ class Gauges:
 
     `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
     were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `allowed`:
-    networks that the operator allows. `under_attack`, `flooded`: domains and addresses that are; `flooded_tries`: at such
-    addresses, since the start.
-    `certificates`: name and end (seconds since the epoch) of each. `free_octets`: on the disk that messages go to; None while
-    nobody knows. `log_lines_lost`: since the start.
+    networks that the operator allows; `hosts`: that are remembered, by segment. `under_attack`, `flooded`: domains and addresses
+    that are; `flooded_tries`: at such addresses, since the start. `certificates`: name and end (seconds since the epoch) of each.
+    `free_octets`: on the disk that messages go to; None while nobody knows. `log_lines_lost`: since the start.
     """
 
     sessions: Callable[[], int]
@@ -42,6 +41,7 @@ class Gauges:
     under_attack: Callable[[], int] = int
     flooded: Callable[[], int] = int
     flooded_tries: Callable[[], int] = int
+    hosts: Callable[[], Mapping[str, int]] = dict
     certificates: Callable[[], Iterable[tuple[str, float]]]
     free_octets: Callable[[], int | None]
     log_lines_lost: Callable[[], int]
@@ -87,10 +87,13 @@ class CountersCollector(Collector):
         about = "Entries of the blocklist, the expired that are remembered among them."
         yield from _gauge("blocklist_entries", about, gauges.blocked)
         changes = {(change,): count for change, count in counters.blocks.items()}
-        yield _totals(
-            "blocklist_changes", "Networks blocked, unblocked, allowed or not any more.", ("change",), changes
-        )
+        about = "Networks blocked, unblocked, blocked but for shadow, allowed or not any more."
+        yield _totals("blocklist_changes", about, ("change",), changes)
         yield from _gauge("allowed_networks", "Networks that the operator allows.", gauges.allowed)
+        hosts = _asked("reputation_hosts", gauges.hosts)
+        if hosts is not None:
+            about = "Hosts that are remembered: proven by their mail, or strangers."
+            yield _of_labels("reputation_hosts", about, "segment", hosts)
         refused = _asked("tls_handshakes_refused", gauges.refused_handshakes)
         if refused is not None:
             by_limit = {(limit,): count for limit, count in refused.items()}
@@ -189,9 +192,13 @@ def _totals(name: str, about: str, labels: tuple[str, ...], counts: Mapping[Any,
 
 
 def _of_sources(name: str, about: str, known: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(f"twistedmx_{name}", about, labels=("source",))
-    for source, value in known.items():
-        family.add_metric((source,), value)
+    return _of_labels(name, about, "source", known)
+
+
+def _of_labels(name: str, about: str, label: str, known: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"twistedmx_{name}", about, labels=(label,))
+    for word, value in known.items():
+        family.add_metric((word,), value)
     return family
 
 

@@ -1,4 +1,5 @@
-"""The blocklist of a running server: what is put into it is kept on disk, closes sessions, and is told."""
+"""The blocklist of a running server: what is put into it is kept on disk, closes sessions, and is told. And who is put there by
+himself: what is remembered of clients."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from twistedmx.policy.reputation import Reputation
 from twistedmx.ports import Events
 from twistedmx.service.allowing import Allowing
 from twistedmx.service.faults import CannotStart
+from twistedmx.service.remembering import Remembering
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.networks import networks
@@ -39,7 +41,6 @@ class Blocking:
 
     def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
-        self.reputation = Reputation(settings.reputation, self.blocklist.block)
         self.hang_up: Callable[[Network | None], None] = lambda network: None
         self._remember = settings.blocklist.remember
         self.now = world.now
@@ -60,29 +61,33 @@ class Blocking:
             ended=lambda network: self.hang_up(network),
             now=world.now,
         )
+        self.remembering = Remembering(settings, world, self.blocklist, self._database, events.tell)
         self._sweeping: LoopingCall = LoopingCall(self._sweep)
         self._sweeping.clock = world.reactor
+
+    @property
+    def reputation(self) -> Reputation:
+        """What is known of clients."""
+        return self.remembering.reputation
 
     @property
     def store(self) -> StoreState:
         """How the file is."""
         return self._database.state
 
-    def has_good_record(self, address: str) -> bool:
-        """Whether the host at an address is known to send mail."""
-        return self.blocklist.proven(address) or self.reputation.has_sent_mail(address, self.now())
-
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
         self.allowing.load()
         self.blocklist.on_forget = self._blocks.remove
         self._blocks.load(self._take, expired_before=self.now() - self._remember)
+        self.remembering.standings.load()
         try:
             self._database.start()
         except NotOurs as error:
             raise CannotStart(f"store.file: {error}") from None
         self.blocklist.on_block = self._blocked
         self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
+        self.remembering.start()
 
     def _sweep(self) -> None:
         self.blocklist.sweep()
@@ -98,18 +103,20 @@ class Blocking:
         self.blocklist.never.replace("who has no address", [network_of(NOWHERE)])
         spoken_for = (*settings.balancer.proxy_from, *settings.balancer.xclient_from)
         self.blocklist.never.replace("[balancer]", networks(spoken_for))  # in their place come their clients
-        self.reputation.settings = settings.reputation
+        self.remembering.configure(settings)
 
     def stop(self) -> Any:
         """Fires when all is kept."""
         if self._sweeping.running:
             self._sweeping.stop()
+        self.remembering.stop()
         return self._database.stop()
 
     def _keep_all(self) -> None:
         """The file is another one: write down what we know."""
         self.allowing.keep_all()
         self._blocks.put_all(self.blocklist.with_remembered())
+        self.remembering.standings.save_anew()
 
     def unblock(self, network: Network) -> Block | None:
         """Forget the entry of exactly this network. What it was."""

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from twistedmx.net.control import Command, Refused
 from twistedmx.service.block_commands import allow, ban, list_, unban
 from twistedmx.service.faults import Faults
 from twistedmx.service.look_up import BadAddress, look_up
+from twistedmx.service.opinion import campaigns, opinion
 from twistedmx.service.state import state
 from twistedmx.service.why import why
 
@@ -24,6 +27,8 @@ def commands(server: "Server") -> dict[str, Command]:
         "allow": partial(allow, server),
         "list": partial(list_, server),
         "why": partial(why, server),
+        "campaigns": partial(_campaigns, server),
+        "reputation": partial(_reputation, server),
         "rcpt": partial(_rcpt, server),
         "reload": partial(_reload, server),
         "status": partial(_status, server),
@@ -51,5 +56,20 @@ def _status(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attacks(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what rules in shadow would have done}."""
-    return {**server.lasting.watching.told(), "campaigns": [], "shadow": {}}
+    """`Watching.told`, {"campaigns": what hosts have in common, "shadow": what policies in shadow would have refused}."""
+    rows = server.lasting.policies.shadow.told()
+    shadow = [{**attrs.asdict(row), "action": row.action.value, "reason": row.reason.value} for row in rows]
+    return {**server.lasting.watching.told(), "campaigns": _campaigns(server, arguments), "shadow": shadow}
+
+
+def _reputation(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`opinion` of {"address": ...}."""
+    blocking = server.lasting.blocking
+    try:
+        return opinion(blocking.reputation, blocking.blocklist, str(arguments.get("address") or ""))
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _campaigns(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return campaigns(server.lasting.blocking.reputation)

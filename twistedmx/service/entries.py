@@ -14,12 +14,16 @@ from twistedmx.service.blocking import Blocking
 _PAGES: Final = 10  # that are looked at for some entries; pages of expired ones have none
 
 
+def fields_told(block: Block) -> dict[str, Any]:
+    """All fields of it."""
+    return {**attrs.asdict(block, recurse=False), "network": str(block.network)}
+
+
 def block_told(block: Block, blocking: Blocking) -> dict[str, Any]:
-    """All fields of it; "holds": whether it has not expired; "spared": who says that it holds for nobody, or "": nobody says so."""
+    """With "holds": whether it has not expired; "spared": who says that it holds for nobody, or "": nobody says so."""
     never = blocking.blocklist.never.covering(block.network)
     return {
-        **attrs.asdict(block, recurse=False),
-        "network": str(block.network),
+        **fields_told(block),
         "holds": block.holds(blocking.now()),
         "spared": never.source if never is not None else "",
     }

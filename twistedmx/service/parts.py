@@ -122,14 +122,15 @@ def lasting(settings: Settings, world: World) -> Lasting:
     owners = OwnerDisks(own=world.disk, euid=world.uid)
     events = Stream([])
     blocking = Blocking(settings, world, events)
+    proven = blocking.reputation.proven
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
         events=events,
         blocking=blocking,
-        watching=Watching(settings, world, events, blocking.has_good_record),
-        trail=Trail(settings.trail, known=blocking.has_good_record, since=world.now()),
-        policies=Policies(world, blocking.has_good_record),
+        watching=Watching(settings, world, events, proven),
+        trail=Trail(settings.trail, known=proven, since=world.now()),
+        policies=Policies(world, proven),
         tarpit=Tarpit(world.reactor),
         counters=Counters(),
         losses=Losses(world.reactor.seconds),

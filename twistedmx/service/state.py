@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twistedmx import __version__
+from twistedmx.policy.reputation import Reputation
 from twistedmx.report.prometheus import Gauges
 from twistedmx.service.places import place_of
 
@@ -30,6 +31,10 @@ def gauges(server: "Server") -> Gauges:
         under_attack=lambda: len(server.lasting.watching.attacks.attacks()),
         flooded=lambda: len(server.lasting.watching.attacks.floods()),
         flooded_tries=lambda: server.lasting.watching.attacks.flooded_tries,
+        hosts=lambda: {
+            "proven": len(server.lasting.blocking.reputation.hosts.proven),
+            "strangers": len(server.lasting.blocking.reputation.hosts.strangers),
+        },
     )
 
 
@@ -56,6 +61,7 @@ def state(server: "Server") -> dict[str, Any]:
             "store": attrs.asdict(lasting.blocking.store),
         },
         "trail": dict(zip(("sessions", "hosts", "octets"), lasting.trail.size, strict=True)),
+        "reputation": _reputation(lasting.blocking.reputation),
         "attacks": {
             "domains": len(lasting.watching.attacks.attacks()),
             "flooded_addresses": len(lasting.watching.attacks.floods()),
@@ -83,8 +89,22 @@ def state(server: "Server") -> dict[str, Any]:
             }
             for each in _certificates(server)
         ],
+        "memory": {"resident_octets": lasting.world.resident_octets()},
         "disk": {"free_octets": lasting.acceptance.free_octets()},
         "log": {"lines_lost": lasting.losses.lines, "subscribers_dropped": list(lasting.events.dropped)},
+    }
+
+
+def _reputation(reputation: Reputation) -> dict[str, Any]:
+    """How much is known of how many."""
+    return {
+        "proven": len(reputation.hosts.proven),
+        "strangers": len(reputation.hosts.strangers),
+        "evicted_proven": reputation.hosts.evicted[0],
+        "evicted_strangers": reputation.hosts.evicted[1],
+        "networks": len(reputation.networks),
+        "fingerprints": len(reputation.campaigns),
+        "read": reputation.condemnation.ready,
     }
 
 

@@ -1,8 +1,10 @@
 """What the program has of the machine."""
 
 import os
+import resource
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,12 +19,23 @@ def _load() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
+_STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
+
+
+def resident_octets() -> int | None:
+    """Memory of this process; None where the system does not tell."""
+    try:
+        return int(_STATM.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 @attrs.frozen(kw_only=True)
 class World:
     """What the program has of the machine: given, so that a test can give another.
 
-    `reactor`: time, threads and sockets. `uid`: the effective one. `environment`: of the process. `is_ours`: has one of our
-    interfaces this address? `load`: average of a minute for each CPU.
+    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
+    has one of our interfaces this address? `load`: average of a minute for each CPU. `environment`: of the process.
     """
 
     reactor: Any
@@ -31,6 +44,7 @@ class World:
     pid: Callable[[], int] = os.getpid
     chance: Callable[[], Random] = Random
     uid: Callable[[], int] = os.geteuid
+    resident_octets: Callable[[], int | None] = resident_octets
     is_ours: Callable[[str], bool] = is_ours
     load: Callable[[], float] = _load
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))

@@ -22,7 +22,7 @@ from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.load import LoadSettings
 from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
-from twistedmx.policy.reputation import ReputationSettings
+from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.report.trail import TrailSettings
 from twistedmx.setting import at_least, setting

@@ -45,16 +45,20 @@ class BadSettings(ValueError):
 
 def read_settings(path: str) -> Settings:
     """The settings in the file. Raises BadSettings with all its faults."""
+    return settings_from(read_document(path), path)
+
+
+def read_document(path: str) -> dict[str, Any]:
+    """What the file says, not yet judged. Raises BadSettings where it is none of TOML."""
     try:
         with open(path, "rb") as file:
             octets = file.read()
     except (OSError, ValueError) as error:  # ValueError: no path has a NUL
         raise BadSettings([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
     try:
-        document = document_in(octets)
+        return document_in(octets)
     except ValueError as error:
         raise BadSettings([f"{path}: is not TOML: {error}"]) from None
-    return settings_from(document, path)
 
 
 def document_in(octets: bytes) -> dict[str, Any]:

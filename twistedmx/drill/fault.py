@@ -1,0 +1,5 @@
+"""Why there is no drill."""
+
+
+class CannotDrill(Exception):
+    """The text says why, and what to do."""
