@@ -8,6 +8,9 @@
 It answers no peer. Whom his conduct condemns it proposes to the blocklist (`condemnation`); what is counted by recipient, by sender
 or by fingerprint condemns nobody. All four are bounded (`segments`) and saved (`store.standings`), and their counts fade (`decay`).
 
+A flood of sessions that only guess is looked at in part: what is known of hosts that are hung up on, and of those that send mail,
+is whole (benchmarks, churn).
+
 BUGS: an address that is refused is counted once as far as it was told together, so in a long session more than once. A session that
 goes on is not counted but for its mail. Whoever has many IPv6 /32s can fill the table of strangers, and so can IPv4.
 """
@@ -44,16 +47,23 @@ _NEW_NETWORK: Final = NetworkStanding()
 
 
 class Reputation:
-    """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start.
+    """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start. `ration`: whether one
+    more session of mere guesses is looked at (`policy.ration`); who is hung up on always is.
 
     `hosts` by key, packed (`standing.unpacked`); `networks`, `helos`, `campaigns`: for reading. `time`: by which counts fade.
     `prefix_of`: the announced prefix of an address; a source of routing data puts itself there.
     """
 
     def __init__(
-        self, settings: ReputationSettings, blocklist: Blocklist, tell: Callable[[Event], None], now: float
+        self,
+        settings: ReputationSettings,
+        blocklist: Blocklist,
+        tell: Callable[[Event], None],
+        now: float,
+        ration: Callable[[float], bool] = lambda at: True,
     ) -> None:
         self.settings = settings
+        self._ration = ration
         self.time = SteadyTime(now)
         self.condemnation = Condemnation(settings, blocklist, tell)
         self.prefix_of: PrefixOf = no_prefix
@@ -128,6 +138,8 @@ class Reputation:
     # Events
 
     def _nobody(self, event: NobodyAccepted) -> None:
+        if event.session not in self._sketches and not self._ration(event.at):
+            return
         guessed = _guessed(event.refused)
         if guessed:
             sketch = self._sketch(event)
