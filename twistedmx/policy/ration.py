@@ -1,4 +1,4 @@
-"""How often something dear is done for those who come in floods: so many times at once, so many a second; what is more is left out."""
+"""How often something dear is done for those who come in floods: so many at once, so many a second; what is more is left out."""
 
 from collections.abc import Callable
 
