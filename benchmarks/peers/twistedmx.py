@@ -68,6 +68,7 @@ bad_recipients = {[_MANY] * 3}
 resets = {[_MANY] * 3}
 [reputation]
 condemned_after = 0
+networks_after = 0
 [blocklist]
 loopback = true
 [tls]
