@@ -86,6 +86,9 @@ class NoDisk:
     def free_octets(self, path: str) -> int:
         return 1 << 40
 
+    def make_directories(self, path: str, folders: Sequence[str]) -> Sequence[str]:
+        return ()
+
     def list_stale(self, directory: str, older_than: float) -> Sequence[str]:
         return ()
 
