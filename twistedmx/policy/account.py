@@ -36,7 +36,7 @@ CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 class Account:
     """`id`: the session's name. `peer`, `helo`, `tls`: who is there, as far as it is known by now; changed by `introduced` and
-    `secured`. `transactions`: MAILs that were accepted. `refused_recipients`: RCPTs that were not. `reverse_path`: of the last MAIL.
+    `secured`. `transactions`: MAILs that were accepted; `reverse_path`: of the last. `refused_recipients`: RCPTs that were not.
     """
 
     __slots__ = (
