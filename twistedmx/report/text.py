@@ -1,14 +1,14 @@
 """A line of the log as text: event key=value key=value ..., printable ASCII, whatever a peer said.
 
 A value stands bare when it is plain, else as a JSON string. What the values are is `fields`; here is how they are written, and for
-the two kinds of line that a message costs a shorter way to the same text, at a third of the price (benchmarks/facts.py).
+the kinds of line that a message and a guesser cost a shorter way to the same text, at a third of the price (benchmarks/facts.py).
 """
 
 import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from twistedmx.model.event import Event, SessionEnded, TransactionEnded
+from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.peer import Tls
 from twistedmx.report.fields import fields_of, flat, quoted
 from twistedmx.report.values import Fields
@@ -79,4 +79,20 @@ def _session(event: SessionEnded) -> str | None:
     )
 
 
-_SHORT: Final[dict[type, Callable[[Any], str | None]]] = {TransactionEnded: _transaction, SessionEnded: _session}
+def _nobody(event: NobodyAccepted) -> str | None:
+    fields = fields_of(event)
+    if fields is None:
+        return None
+    peer = event.peer
+    return (
+        f"nobody-accepted session={event.session} peer={_word(peer.address)} via={_word(peer.via)} helo={_word(event.helo)} "
+        f"{_tls(event.tls)} transactions={event.transactions} from={_word(flat(fields['from']))} "
+        f"refused={event.refused.count} refused_to={_word(flat(fields['refused_to']))}"
+    )
+
+
+_SHORT: Final[dict[type, Callable[[Any], str | None]]] = {
+    TransactionEnded: _transaction,
+    NobodyAccepted: _nobody,
+    SessionEnded: _session,
+}
