@@ -138,6 +138,8 @@ class TestText(SynchronousTestCase):
             attrs.evolve(TRANSACTION, envelope=one),
             attrs.evolve(GIVEN_UP, envelope=one),
             attrs.evolve(SESSION, tls=TLS, seconds=0.0004),
+            NOBODY,
+            attrs.evolve(NOBODY, tls=TLS, helo="a b", reverse_paths=(), refused=Refused()),
         ):
             self.assertEqual(lines(event), [text(FIELDS[type(event)](event))])
 
@@ -222,6 +224,7 @@ class TestInjection(SynchronousTestCase):
             for short in (
                 attrs.evolve(event, envelope=one, refused=Refused()),
                 attrs.evolve(SESSION, peer=event.peer, helo=evil, tls=event.tls),
+                attrs.evolve(NOBODY, peer=event.peer, helo=evil, tls=event.tls),
             ):
                 self.assertEqual(lines(short), [text(FIELDS[type(short)](short))])
             read = fields(line)
