@@ -77,11 +77,8 @@ class NoDisk:
     def create(self, maildir: str, name: str) -> File:
         return self._file
 
-    def sync(self, files: Sequence[File]) -> Sequence[None]:
-        return [None] * len(files)
-
-    def sync_names(self, published: Sequence[Any]) -> Sequence[None]:
-        return [None] * len(published)
+    def sync(self, files: Sequence[File], published: Sequence[Any]) -> tuple[Sequence[None], Sequence[None]]:
+        return [None] * len(files), [None] * len(published)
 
     def free_octets(self, path: str) -> int:
         return 1 << 40

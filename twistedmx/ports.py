@@ -94,7 +94,7 @@ class Disk(Protocol):
     """The system calls of acceptance, so that a test can stand between any two.
 
     Paths are absolute. Every method raises OSError where the system call does; what it had begun may then be half done,
-    and `discard` undoes it. The two that take many answer for each instead: None, or the OSError.
+    and `discard` undoes it. `sync`, which takes many, answers for each instead: None, or the OSError.
     """
 
     def make_directories(self, path: str) -> None:
@@ -115,22 +115,19 @@ class Disk(Protocol):
     def start_writeback(self, file: File) -> None:
         """Ask the kernel to begin writing. Promises nothing; an error is about octets that are lost."""
 
-    def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
-        """When this returns, no name that a file is given from now on can survive a power cut without all of its octets.
-
-        Unless its answer is an error. The files may be of any owner.
-        """
-
     def publish(self, file: File, path: str) -> None:
         """Give the file the name `path`, and take the temporary one away. Never replaces: raises FileExistsError.
 
-        After any other error the name may be there. It survives a power cut only after `sync_names`.
+        After any other error the name may be there. It survives a power cut only after `sync`.
         """
 
-    def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
-        """When this returns, each name and its file survive a power cut, unless its answer is an error.
+    def sync(
+        self, files: Sequence[File], published: Sequence[tuple[File, str]]
+    ) -> tuple[Sequence[OSError | None], Sequence[OSError | None]]:
+        """Files, and names as they were given to `publish`, all at once.
 
-        As they were given to `publish`.
+        When this returns, no name that one of `files` is given from now on can survive a power cut without all of its octets;
+        and each of `published` survives, name and file. Unless its answer is an error. `files` may be of any owner.
         """
 
     def sync_directory(self, path: str) -> None:

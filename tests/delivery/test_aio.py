@@ -3,12 +3,12 @@
 import ctypes
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.delivery import aio
-from twistedmx.delivery.aio import AT_A_TIME, Kernel, Syncs, Unavailable, wait_for_writeback
+from twistedmx.delivery.aio import AT_A_TIME, Asked, Kernel, Syncs, Unavailable, wait_for_writeback
 
 
 class Slow(Kernel):
@@ -18,8 +18,9 @@ class Slow(Kernel):
         self._answers = list(answers)
         self.asked: list[int] = []
 
-    def sync(self, descriptors: Sequence[int], *, data_alone: bool) -> list[int]:
-        self.asked.append(len(descriptors))
+    def sync(self, asked: Sequence[Asked], meanwhile: Callable[[], None]) -> list[int]:
+        self.asked.append(len(asked))
+        meanwhile()
         return list(self._answers.pop(0))
 
 
@@ -47,8 +48,8 @@ class SyncsTests(SynchronousTestCase):
         for syncs in (Syncs(), Syncs(none)):
             for count in (0, 1, 2, AT_A_TIME, len(self.files)):
                 for data_alone in (True, False):
-                    self.assertEqual(syncs.sync(self.files[:count], data_alone=data_alone), [None] * count)
-            self.assertEqual(syncs.sync([self.folder, self.files[0]], data_alone=False), [None] * 2)
+                    self.assertEqual(syncs.sync([(each, data_alone) for each in self.files[:count]]), [None] * count)
+            self.assertEqual(syncs.sync([(self.folder, False), (self.files[0], False)]), [None] * 2)
 
     def test_one_that_cannot_be_synced_says_so_and_the_others_are(self) -> None:
         """One broken file must not defer the mail of all."""
@@ -57,28 +58,36 @@ class SyncsTests(SynchronousTestCase):
         self.addCleanup(os.close, write)
         asked = [*self.files[:3], read, *self.files[3:]]
         for syncs in (Syncs(), Syncs(none)):
-            answers = self.numbers(syncs.sync(asked, data_alone=True))
+            answers = self.numbers(syncs.sync([(each, True) for each in asked]))
             self.assertEqual([place for place, number in enumerate(answers) if number], [3])
             self.assertEqual(answers[3], errno.EINVAL)
 
     def test_what_the_kernel_answers_is_its_files_own(self) -> None:
         """EIO of one taken for another's would be mail lost after 250."""
         kernel = Slow([0, -errno.EIO], [-errno.ENOSPC, 0])
-        answers = Syncs(lambda: kernel).sync(self.files[:4], data_alone=True)
+        answers = Syncs(lambda: kernel).sync([(each, True) for each in self.files[:4]])
         self.assertEqual(self.numbers(answers), [0, errno.EIO, errno.ENOSPC, 0])
         self.assertEqual(kernel.asked, [4, 2])
 
     def test_what_the_kernel_does_not_take_is_synced_one_by_one(self) -> None:
         """It may be short of memory: EAGAIN."""
         kernel = Slow([0], [])
-        self.assertEqual(Syncs(lambda: kernel).sync(self.files[:4], data_alone=True), [None] * 4)
+        self.assertEqual(Syncs(lambda: kernel).sync([(each, True) for each in self.files[:4]]), [None] * 4)
         self.assertEqual(kernel.asked, [4, 3])
 
     def test_one_file_alone_is_synced_without_a_detour(self) -> None:
         """A single session waits for nothing else; and a process that never has two asks for no context."""
         kernel = Slow()
-        self.assertEqual(Syncs(lambda: kernel).sync(self.files[:1], data_alone=True), [None])
+        self.assertEqual(Syncs(lambda: kernel).sync([(each, True) for each in self.files[:1]]), [None])
         self.assertEqual(kernel.asked, [])
+
+    def test_what_is_done_meanwhile_is_done_once_whoever_syncs(self) -> None:
+        """Files that have to be waited for wait in it: without that call they would be published unwritten."""
+        done: list[int] = []
+        for syncs in (Syncs(), Syncs(none), Syncs(lambda: Slow([0, 0], [0], [])), Syncs(lambda: Slow([]))):
+            for count in (0, 1, 5):
+                syncs.sync([(each, True) for each in self.files[:count]], lambda count=count: done.append(count))
+        self.assertEqual(done, [0, 1, 5] * 4)
 
     def test_a_system_without_is_asked_once(self) -> None:
         """Not for every batch again."""
@@ -90,7 +99,7 @@ class SyncsTests(SynchronousTestCase):
 
         syncs = Syncs(make)
         for _ in range(3):
-            syncs.sync(self.files, data_alone=True)
+            syncs.sync([(each, True) for each in self.files])
         self.assertEqual(len(asked), 1)
 
     def test_an_error_while_waiting_is_the_answer(self) -> None:

@@ -1,7 +1,7 @@
 """The group commit: what it promises holds through power cuts and through every failure of the disk."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from hypothesis import given, settings
@@ -66,16 +66,24 @@ class Host:
         return self.disks[owner]
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
+        return self.commit.commit(self.begun(batch))
+
+    def begun(self, batch: Sequence[Message]) -> list[tuple[Draft, Sequence[bytes]]]:
+        """What is spilt of each is written; what is not, comes with its commit."""
+        rests = []
         for message in batch:
             step = len(message.content) // (message.spilt + 1)
             for part in range(message.spilt):
                 self.commit.spill(message.draft, (message.content[part * step : (part + 1) * step],))
-        return self.commit.commit(
-            [
-                (message.draft, (message.content[len(message.content) // (message.spilt + 1) * message.spilt :],))
-                for message in batch
-            ]
-        )
+            rests.append((message.draft, (message.content[step * message.spilt :],)))
+        return rests
+
+    def stream(self, batches: Sequence[Sequence[Message]]) -> Iterator[tuple[Message, Outcome]]:
+        """Deliver one batch while the one before is under way; each outcome as it comes."""
+        messages = {message.draft: message for batch in batches for message in batch}
+        for batch in (*batches, ()):
+            for draft, outcome in self.commit.advance(self.begun(batch)):
+                yield messages[draft], outcome
 
 
 def in_new(disk: FakeDisk) -> list[bytes]:
@@ -132,6 +140,37 @@ class CommitTests(SynchronousTestCase):
                 [call[0] for call in host.disk.calls[begun:]],
                 ["create", "write"] * 3 + ["sync"] * 3 + ["publish"] * 3 + names + ["close"] * 3,
             )
+
+    def test_the_names_of_one_batch_are_synced_with_the_files_of_the_next(self) -> None:
+        """The disk is waited for once in a turn, and no name is given before its own octets are safe."""
+        for kept in KEPT:
+            host = Host(kept)
+            host.deliver([Message(0, ("/mail/a",))])
+            begun = len(host.disk.calls)
+            ended = [message for message, _ in host.stream([[one] for one in map(self.message, range(3))])]
+            self.assertEqual(
+                [message.wholes[0][:10] for message in ended], [b"Message: 0", b"Message: 1", b"Message: 2"]
+            )
+            name = "sync_name" if kept.name_with_file else "sync_directory"
+            write = ["create", "write", "sync"]
+            self.assertEqual(
+                [call[0] for call in host.disk.calls[begun:]],
+                [*write, "publish", *[*write, name, "close", "publish"] * 2, name, "close"],
+            )
+
+    def message(self, number: int) -> Message:
+        return Message(number, ("/mail/a",))
+
+    def test_a_message_that_failed_is_told_before_those_that_go_on(self) -> None:
+        """It has nothing to wait for; the others have."""
+        host = Host()
+        wrong, right = Message(1, ("/mail/a",)), Message(2, ("/mail/a",))
+        wrong.draft.aborted = True
+        ended = host.commit.advance(host.begun([wrong, right]))
+        self.assertEqual([draft for draft, _ in ended], [wrong.draft])
+        self.assertTrue(host.commit.under_way)
+        self.assertEqual([draft for draft, _ in host.commit.advance(())], [right.draft])
+        self.assertFalse(host.commit.under_way)
 
     def test_each_copy_is_a_file_of_its_owner(self) -> None:
         """A user can neither read nor remove mail that is not hers; and the server must not touch hers as itself."""
@@ -238,18 +277,19 @@ class PowerCutTests(SynchronousTestCase):
     def test_what_was_told_as_stored_is_there_and_nothing_is_torn(
         self, batches: list[list[tuple[list[str], int]]], kept: Kept, where: float
     ) -> None:
-        """The one promise of this package, at every moment, whatever the disk did of what it was not asked to sync."""
+        """The one promise of this package, at every moment, whatever the disk did of what it was not asked to sync.
+
+        Of the batches each is written while the one before it is under way.
+        """
         rehearsal = Host(kept)
-        for batch in build(batches):
-            rehearsal.deliver(batch)
+        list(rehearsal.stream(build(batches)))
         host = Host(kept)
         host.disk.cut_at(int(where * (len(rehearsal.disk.calls) + 1)))
         sent, promised = build(batches), []
         try:
-            for batch in sent:
-                for message, outcome in zip(batch, host.deliver(batch), strict=True):
-                    assert isinstance(outcome, Stored), outcome
-                    promised += list(zip(outcome.paths, message.wholes, strict=True))
+            for message, outcome in host.stream(sent):
+                assert isinstance(outcome, Stored), outcome
+                promised += list(zip(outcome.paths, message.wholes, strict=True))
         except PowerCut:
             pass
         wholes = {whole for batch in sent for message in batch for whole in message.wholes}
@@ -308,6 +348,32 @@ class FaultTests(SynchronousTestCase):
                             self.assertLessEqual(len(failed), 2)  # both in one folder
                         else:
                             self.assertEqual(len(failed), 1, f"{method} {call}")
+
+    def test_a_failed_call_fails_nothing_of_the_batch_that_is_under_way_beside_it(self) -> None:
+        """Two batches share the waiting, and nothing else: each has its own answers."""
+        for kept in KEPT:
+            rehearsal, batches = Host(kept), self.two()
+            list(rehearsal.stream(batches))
+            for call, (method, *_) in enumerate(rehearsal.disk.calls):
+                for number in ERRORS:
+                    host, batches = Host(kept), self.two()
+                    host.disk.fail(call, number)
+                    ended = dict(host.stream(batches))
+                    messages = [message for batch in batches for message in batch]
+                    failed = self.check(host, messages, [ended[message] for message in messages], number)
+                    if method in _HARMLESS:
+                        self.assertEqual(failed, [], f"{method} {call}")
+                    elif method == "sync_directory" and failed:
+                        self.assertIn(failed, [[one] for one in messages] + [batches[0][:2], batches[0][2:]])
+                    else:
+                        self.assertEqual(len(failed), 1, f"{method} {call}")
+
+    def two(self) -> list[list[Message]]:
+        """Batches, into the same Maildirs."""
+        return [
+            self.batch(),
+            [Message(5, ("/mail/a",), spilt=1), Message(6, ("/home/c/Maildir", "/mail/b"))],
+        ]
 
     def test_a_disk_that_stays_broken_fails_all_that_come_after_and_loses_nothing_promised(self) -> None:
         """Read-only, or full, from one call on: the worst is a message that comes twice, never one that does not."""

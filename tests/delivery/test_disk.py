@@ -185,7 +185,7 @@ class OfThisKindTests(OwnFiles, SynchronousTestCase):
         for file, path in published:
             self.disk.publish(file, path)
         os.rename(f"{self.home}/other", f"{self.home}/gone")
-        answers = self.disk.sync_names(published)
+        _, answers = self.disk.sync((), published)
         self.assertEqual([answer is None for answer in answers], [True, self.kept.name_with_file])
         for file in files:
             self.disk.close(file)
@@ -302,7 +302,7 @@ class OwnersTests(SynchronousTestCase):
         self.own.write(ours, (b"trace", b"content"))
         self.own.write(theirs, (b"hers, ",))
         self.anns.copy(ours, 5, theirs)
-        self.anns.sync([theirs])
+        self.anns.sync([theirs], ())
         self.assertEqual(self.own.read("/home/ann/Maildir/tmp/one"), b"hers, content")
 
     def test_both_have_one_list_of_calls_and_one_power(self) -> None:
@@ -329,7 +329,7 @@ class PowerCutTests(SynchronousTestCase):
 
     def test_a_name_without_sync_may_be_lost_or_not(self) -> None:
         """fsync of a file says nothing of its name."""
-        self.disk.sync([self.file])
+        self.disk.sync([self.file], ())
         self.disk.publish(self.file, "/new/one")
         self.assertEqual(self.disk.power_cut(names=False, octets=False).names("/new"), [])
         self.assertEqual(self.disk.power_cut(names=True, octets=False).read("/new/one"), b"content")
@@ -350,7 +350,7 @@ class PowerCutTests(SynchronousTestCase):
         for file, name in zip(files, "ab", strict=True):
             self.disk.write(file, (b"content",))
             self.disk.publish(file, f"/new/{name}")
-        self.disk.sync_names([(files[0], "/new/a")])
+        self.disk.sync((), [(files[0], "/new/a")])
         found = self.disk.power_cut(names=False, octets=False)
         self.assertEqual((found.names("/new"), found.read("/new/a")), (["a"], b"content"))
 
@@ -362,7 +362,7 @@ class PowerCutTests(SynchronousTestCase):
             file = self.disk.create("", "a")
             self.disk.write(file, (b"content",))
             if waited:
-                self.disk.sync([file])
+                self.disk.sync([file], ())
             self.disk.publish(file, "/new/a")
             self.assertEqual(
                 self.disk.power_cut(names=True, octets=False).read("/new/a"), b"content" if waited else b""
@@ -372,5 +372,5 @@ class PowerCutTests(SynchronousTestCase):
     def test_after_the_cut_nothing_works(self) -> None:
         """Nobody tidies up after a power cut."""
         self.disk.cut_at(len(self.disk.calls))
-        self.assertRaises(PowerCut, self.disk.sync, [self.file])
+        self.assertRaises(PowerCut, self.disk.sync, [self.file], ())
         self.assertRaises(PowerCut, self.disk.discard, self.file)

@@ -72,16 +72,20 @@ class ShutDownTests(SynchronousTestCase):
             crash = Timer(chance.uniform(0.001, 0.03), self.crash)
             crash.start()
             alive = True
+            sent: dict[Draft, bytes] = {}
             while alive:
                 contents = [b"%016x" % chance.getrandbits(64) * chance.choice((10, 300, 6000)) for _ in range(8)]
                 wholes.update(contents)
                 to = [[Copy(maildir=f"{self.root}/{chance.randrange(5)}", trace=b"")] for _ in contents]
                 batch = [(Draft(copies), [content]) for copies, content in zip(to, contents, strict=True)]
-                for outcome, content in zip(commit.commit(batch), contents, strict=True):
+                sent |= {draft: content for draft, (content,) in batch}
+                # Each batch is written while the names of the one before wait for the journal.
+                for draft, outcome in commit.advance(batch):
                     if isinstance(outcome, Stored):
-                        promised[outcome.paths[0]] = content
+                        promised[outcome.paths[0]] = sent.pop(draft)
                     else:
                         alive = False
+            commit.advance(())
             crash.join()
             subprocess.run(["umount", self.root], check=True)
             self.mount()

@@ -19,10 +19,6 @@ class NamesTests(SynchronousTestCase):
         """Readers sort by the seconds and count on the rest being unique."""
         self.assertRegex(self.names.next(), r"^1234567890\.M000042P77Q1R[0-9a-f]{16}\.mx\\0571\\072a\.example$")
 
-    def test_the_size_is_in_the_final_name(self) -> None:
-        """Dovecot's quota needs no stat then."""
-        self.assertTrue(self.names.next_sized(4711).endswith(",S=4711"))
-
     def test_no_name_comes_twice_within_one_moment(self) -> None:
         """The clock may stand still, or go back."""
         self.assertEqual(len({self.names.next() for _ in range(1000)}), 1000)
@@ -35,7 +31,7 @@ class NamesTests(SynchronousTestCase):
     def test_a_long_host_name_fits_a_file_name(self) -> None:
         """ENAMETOOLONG would refuse all mail."""
         names = Names(now=lambda: 1234567890.0, chance=Random(1), host="/" * 253, pid=lambda: 4194304)
-        self.assertLessEqual(len(names.next_sized(10**12)), 255)
+        self.assertLessEqual(len(f"{names.next()},S={10**12}"), 255)
 
 
 class LayoutTests(SynchronousTestCase):

@@ -217,7 +217,7 @@ class ProcessTests(AsRoot, SynchronousTestCase):
             "disk = agent.disk('ann')\n"
             f"for kind in ('tmp', 'new'): disk.make_directories({self.root!r} + '/' + kind)\n"
             f"file = disk.create({self.root!r}, {NAME!r})\n"
-            "disk.write(file, (b'content',)); disk.sync([file])\n"
+            "disk.write(file, (b'content',)); disk.sync([file], ())\n"
             f"disk.publish(file, {self.root!r} + '/new/' + {NAME!r})\n"
             "agent.stop(); sys.exit(agent._process.returncode)\n"
         )

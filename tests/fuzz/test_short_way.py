@@ -10,9 +10,13 @@ from tests.fuzz.cuts import one_by_one
 from tests.fuzz.grammar import HELLO, transactions
 from tests.fuzz.test_shell import Play
 from twistedmx.model.event import Event, SessionEnded
+from twistedmx.policy import plugin
 from twistedmx.policy.conduct_settings import ConductSettings
-from twistedmx.settings import Settings
+from twistedmx.settings import Settings, settings_from
 from twistedmx.smtp.limits import Limits
+from twistedmx.testing.policies import SCRIPTED
+
+plugin.add(SCRIPTED)
 
 with attrs.validators.disabled():  # smaller than an operator may set, so that each limit is met in some examples
     NARROW = Settings(
@@ -24,6 +28,23 @@ WIDE = Settings(
     host="mx.example.org",
     limits=Limits(errors=1000, idle_commands=1000),
     conduct=ConductSettings(bad_recipients=(1000,) * 3, resets=(1000,) * 3, syntax_errors=(1000,) * 3),
+)
+
+
+def policed(*tables):
+    return attrs.evolve(WIDE, policies=settings_from({"policies": list(tables)}, "x").policies)
+
+
+POLICED = policed(
+    {"name": "scripted", "stages": ["mail"], "reply": "550 5.7.1 No", "of": "me.you"},
+    {"name": "scripted", "stages": ["mail"], "reply": "450 4.7.1 Later", "of": "me@", "postpone": True},
+    {"name": "scripted", "stages": ["helo"], "reply": "550 5.7.1 No", "of": "again", "postpone": True},
+    {"name": "scripted", "stages": ["rcpt", "message"], "reply": "550 5.7.1 No", "of": "Demo", "shadow": True},
+)
+AT_RCPT = policed({"name": "scripted", "stages": ["rcpt"], "reply": "550 5.7.1 No", "of": "Demo"})
+ALL_POLICED = policed(
+    {"name": "scripted", "stages": ["refused"], "reply": "550 5.7.1 Another", "of": "guess1"},
+    {"name": "scripted", "stages": ["connect"], "reply": "450 4.7.1 Later", "provisional": True, "postpone": True},
 )
 
 _local_parts = st.sampled_from(
@@ -121,3 +142,9 @@ class TestShortWay(SynchronousTestCase):
     def test_far_from_every_limit(self, packets: list[bytes]) -> None:
         """Packets of a hundred guesses: each is answered, told and counted as if it had come alone."""
         self.check(packets, WIDE)
+
+    @EXAMPLES
+    @given(st.lists(_packets, min_size=1, max_size=5), st.sampled_from([POLICED, AT_RCPT, ALL_POLICED]))
+    def test_with_policies(self, packets: list[bytes], settings: Settings) -> None:
+        """What a policy wants to be asked about is asked about on either way."""
+        self.check(packets, settings)

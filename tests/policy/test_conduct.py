@@ -136,3 +136,36 @@ class TestWords(Base):
         """A program that took us for another server does not learn it by itself."""
         self.assertIsNone(self.conduct.unknown_command())
         self.assertIs(self.conduct.unknown_command().reason, Reason.UNKNOWN_COMMANDS)
+
+
+class TestDelay(Base):
+    settings = ConductSettings(delay=1.0, delay_most=5.0, delay_from=(3, 2, 1))
+
+    def test_it_grows_to_its_limit(self):
+        """Beyond some seconds no bot waits, and our place is held for nothing."""
+        self.assertEqual([self.conduct.delay() for _ in range(7)], [0.0, 0.0, 1.0, 2.0, 4.0, 5.0, 5.0])
+
+    def test_it_never_overflows(self):
+        """A session may make errors for hours."""
+        for _ in range(5000):
+            self.assertLessEqual(self.conduct.delay(), 5.0)
+
+
+class TestLastWords(Base):
+    settings = ConductSettings(bad_recipients=(1, 1, 1), bad_recipients_words="Ask us: {id}")
+
+    def test_they_are_the_operators_with_the_id_of_the_session(self):
+        """ "Don't pull this RSET garbage" was read back to a postmaster: the words are his to choose."""
+        conduct = Conduct(self.settings, self.clock, "QJ7RK3TWN1")
+        self.assertEqual(conduct.refused(UNKNOWN, b"x").reply.lines, ("Ask us: QJ7RK3TWN1",))
+
+    def test_what_is_no_reply_cannot_be_set(self):
+        """Nor may a value be missing for one of the three states."""
+        for wrong in (
+            {"bad_recipients_words": "zwei\r\n250 Zeilen"},
+            {"bad_recipients_words": "x" * 600},
+            {"bad_recipients": (1, 1)},
+            {"resets": (3, 2, 0)},
+            {"shadow": ("everything",)},
+        ):
+            self.assertRaises(ValueError, ConductSettings, **wrong)

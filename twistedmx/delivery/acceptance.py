@@ -75,6 +75,7 @@ class Arrival:
         "_ended",
         "_failure",
         "_held",
+        "_octets",
         "_queued",
         "_spilt",
         "_stopped",
@@ -88,6 +89,7 @@ class Arrival:
         self._writing = writing
         self._blocks: list[bytes] = []
         self._held = 0
+        self._octets = 0  # of content, spilt so far
         self._queued: list[int] = []  # octets of each piece that waits for the thread, in order
         self._stopped: list[Deferred[None]] = []
         self._spilt = False
@@ -110,10 +112,11 @@ class Arrival:
             return None
         blocks, self._blocks = self._blocks, []
         octets, self._held = self._held, 0
-        if not self._writer.put(Spill(draft=self._draft, blocks=blocks, told=self._spilled)):
+        if not self._writer.put(Spill(draft=self._draft, blocks=blocks, octets=octets, told=self._spilled)):
             self._failure = SHUTTING_DOWN
             return None
         self._spilt = True
+        self._octets += octets
         self._queued.append(octets)
         if sum(self._queued) <= self._writing.unwritten:
             return None
@@ -136,11 +139,13 @@ class Arrival:
             return succeed(_ABORTED)
         self._ended = True
         blocks, self._blocks = self._blocks, []
-        self._held = 0
+        octets, self._held = self._held, 0
         if self._failure is not None:
             return succeed(self._failure)
         told: Deferred[Outcome] = Deferred()
-        if not self._writer.put(Commit(draft=self._draft, blocks=blocks, told=told.callback)):
+        draft = self._draft
+        octets += (self._octets + octets) * (len(draft.copies) - 1)
+        if not self._writer.put(Commit(draft=draft, blocks=blocks, octets=octets, told=told.callback)):
             return succeed(SHUTTING_DOWN)
         return told
 

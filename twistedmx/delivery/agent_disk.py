@@ -13,7 +13,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -156,8 +156,8 @@ class AgentDisk(OpenFiles, Disk):
     def publish(self, file: File, path: str) -> None:
         self.agent.ask("give-name", self.owner, path, file.temporary, file.descriptor)
 
-    def _sync_directories(self, directories: Sequence[str]) -> Mapping[str, OSError | None]:
-        return {directory: self._try_to_sync(directory) for directory in directories}
+    def _open_directories(self, directories: Sequence[str]) -> tuple[dict[str, int], dict[str, OSError | None]]:
+        return {}, {directory: self._try_to_sync(directory) for directory in directories}
 
     def _try_to_sync(self, directory: str) -> OSError | None:
         try:

@@ -8,15 +8,19 @@ knows `tmp` and `new`; it does not know what a message is.
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from twistedmx.delivery.aio import AT_A_TIME, Syncs, start_writeback, wait_for_writeback
+from twistedmx.delivery.aio import Syncs, start_writeback, wait_for_writeback
 from twistedmx.delivery.paths import Paths
 from twistedmx.ports import Disk, File
 
 _NO_COPY_RANGE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY})
 _MOST_BLOCKS = 1024  # IOV_MAX of Linux, for one writev
 _CHUNK = 262_144
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 class OpenFiles:
@@ -60,26 +64,42 @@ class OpenFiles:
         if error is not None:
             raise error
 
-    def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
+    def sync(
+        self, files: Sequence[File], published: Sequence[tuple[File, str]]
+    ) -> tuple[Sequence[OSError | None], Sequence[OSError | None]]:
         # A file system that keeps order has to be waited for, no more: the octets are as safe as the name, once that is synced.
         in_order = [file.descriptor for file in files if file.in_order]
         begun = dict.fromkeys(in_order) if len(in_order) < 2 else {each: start_writeback(each) for each in in_order}
-        # fdatasync(2) leaves out only what reading does not need: it flushes a changed size, and that the times of
-        # the file may be older after a power cut hurts nobody.
-        synced = iter(self.syncs.sync([file.descriptor for file in files if not file.in_order], data_alone=True))
-        return [
-            (begun[file.descriptor] or wait_for_writeback(file.descriptor)) if file.in_order else next(synced)
-            for file in files
-        ]
+        waited: dict[int, OSError | None] = {}
 
-    def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
-        files = [file.descriptor for file, _ in published if file.name_with_file]
-        directories = {path.rpartition("/")[0]: None for file, path in published if not file.name_with_file}
-        synced = iter(self.syncs.sync(files, data_alone=False))
-        answers = self._sync_directories(list(directories)) if directories else {}
-        return [next(synced) if file.name_with_file else answers[path.rpartition("/")[0]] for file, path in published]
+        def wait() -> None:
+            waited.update({each: error or wait_for_writeback(each) for each, error in begun.items()})
 
-    def _sync_directories(self, directories: Sequence[str]) -> Mapping[str, OSError | None]:
+        opened, answers = self._open_directories(
+            list({_directory(path): None for file, path in published if not file.name_with_file})
+        )
+        try:
+            # fdatasync(2) leaves out only what reading does not need: it flushes a changed size, and that the times of
+            # the file may be older after a power cut hurts nobody.
+            asked = [(file.descriptor, True) for file in files if not file.in_order]
+            asked += [(file.descriptor, False) for file, _ in published if file.name_with_file]
+            asked += [(descriptor, False) for descriptor in opened.values()]
+            synced = iter(self.syncs.sync(asked, wait))
+        finally:
+            for descriptor in opened.values():
+                os.close(descriptor)
+        of_files = [waited[file.descriptor] if file.in_order else next(synced) for file in files]
+        of_names = [next(synced) if file.name_with_file else None for file, _ in published]
+        answers.update(zip(opened, synced, strict=True))
+        if answers:
+            of_names = [
+                answer if file.name_with_file else answers[_directory(path)]
+                for answer, (file, path) in zip(of_names, published, strict=True)
+            ]
+        return of_files, of_names
+
+    def _open_directories(self, directories: Sequence[str]) -> tuple[dict[str, int], dict[str, OSError | None]]:
+        """Descriptors of those that can be synced as files are; what came of the others."""
         raise NotImplementedError
 
     def close(self, file: File) -> None:
@@ -106,21 +126,15 @@ class PosixDisk(OpenFiles, Paths, Disk):
     def publish(self, file: File, path: str) -> None:
         self.give_name(file.descriptor, file.temporary, path)
 
-    def _sync_directories(self, directories: Sequence[str]) -> Mapping[str, OSError | None]:
+    def _open_directories(self, directories: Sequence[str]) -> tuple[dict[str, int], dict[str, OSError | None]]:
+        opened: dict[str, int] = {}
         answers: dict[str, OSError | None] = {}
-        for start in range(0, len(directories), AT_A_TIME):
-            opened: dict[str, int] = {}
+        for directory in directories:
             try:
-                for directory in directories[start : start + AT_A_TIME]:
-                    try:
-                        opened[directory] = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-                    except OSError as error:
-                        answers[directory] = error
-                answers.update(zip(opened, self.syncs.sync(list(opened.values()), data_alone=False), strict=True))
-            finally:
-                for descriptor in opened.values():
-                    os.close(descriptor)
-        return answers
+                opened[directory] = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError as error:
+                answers[directory] = error
+        return opened, answers
 
     def discard(self, file: File) -> None:
         with contextlib.suppress(OSError):

@@ -32,17 +32,12 @@ class Names:
         self._count = 0
 
     def next(self) -> str:
-        """A name for `tmp`."""
-        microseconds = int(self._now() * 1_000_000)
+        """Another one."""
+        second, microsecond = divmod(int(self._now() * 1_000_000), 1_000_000)
         self._count += 1
         return (
-            f"{microseconds // 1_000_000}.M{microseconds % 1_000_000:06d}P{self._pid()}Q{self._count}"
-            f"R{self._chance.getrandbits(64):016x}.{self._host}"
+            f"{second}.M{microsecond:06d}P{self._pid()}Q{self._count}R{self._chance.getrandbits(64):016x}.{self._host}"
         )
-
-    def next_sized(self, octets: int) -> str:
-        """A name for `new`. `octets`: the size of the file, which Dovecot and others then need not ask for."""
-        return f"{self.next()},S={octets}"
 
 
 class Layout:

@@ -1,8 +1,9 @@
 """The one writer thread: what waits becomes a batch, its results return to the reactor's thread in one call.
 
 There is no waiting for more: while one batch is being synced the next one gathers by itself, and a single session gets a
-batch of its own at once. One thread, because the hand-over costs as much as the disk (benchmarks/commit.py), and
-because the order of a message's jobs is then simply the order of the queue. What is done to a batch is `commit`'s.
+batch of its own at once. While the names of one wait for the disk, the next one is written (`commit`). One thread, because the
+hand-over costs as much as the disk (benchmarks/commit.py), and because the order of a message's jobs is then simply the order
+of the queue. What is done to a batch is `commit`'s.
 
 BUGS: one thread: a Maildir on a disk that hangs (NFS without its server) holds up the mail for all others, and `stop`. A
 message of many megabytes to a hundred mailboxes holds the others up while its copies are written. A thread that was never
@@ -10,12 +11,10 @@ started takes jobs and answers none until `start` or `stop`.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
@@ -25,54 +24,43 @@ from twistedmx.model.storage import Failed, NoSpace, Outcome
 SHUTTING_DOWN = Failed(detail="shutting down")
 
 
-@attrs.frozen(kw_only=True)
-class Spill:
-    """Write a part of the content now. `told`: hears, in the reactor's thread, what has failed of the message so far."""
+class Spill(NamedTuple):
+    """Write a part of the content now. `octets`: to be written. `told`: hears, in the reactor's thread, what has failed of
+    the message so far."""
 
     draft: Draft
     blocks: Sequence[bytes]
+    octets: int
     told: Callable[[NoSpace | Failed | None], None]
 
 
-@attrs.frozen(kw_only=True)
-class Commit:
-    """Write the rest of the content and make the message safe. `told`: hears the outcome, in the reactor's thread."""
+class Commit(NamedTuple):
+    """Write the rest of the content and make the message safe. `octets`: to be written, copies counted. `told`: hears the
+    outcome, in the reactor's thread."""
 
     draft: Draft
     blocks: Sequence[bytes]
+    octets: int
     told: Callable[[Outcome], None]
 
 
-@attrs.frozen(kw_only=True)
-class Discard:
+class Discard(NamedTuple):
     """Leave nothing of a message that will have no Commit. Nobody is told."""
 
     draft: Draft
 
 
-@attrs.frozen(kw_only=True)
-class Measure:
+class Measure(NamedTuple):
     """Do nothing: the free space is measured after every batch, and this makes one."""
 
 
 Job = Spill | Commit | Discard | Measure
-
+# Who is to hear what.
+_Results = list[tuple[Callable[[Any], None], Any]]
 
 # A batch is full with these: who waits for a small message should not wait for many large ones. benchmarks/commit.py
 _MOST_OCTETS: Final = 4_194_304
 _MOST_COPIES: Final = 256  # each is an open file until the batch is done
-
-
-def _octets_to_write(job: Job) -> int:
-    """How much of it is not on the disk yet, copies counted."""
-    if isinstance(job, Spill):
-        return sum(map(len, job.blocks)) * len(
-            job.draft.copies
-        )  # the others are made at the commit, often in this batch
-    if isinstance(job, Commit):
-        draft, rest = job.draft, sum(map(len, job.blocks))
-        return rest + (draft.octets + rest) * (len(draft.copies) - 1)
-    return 0
 
 
 class Writer:
@@ -102,6 +90,8 @@ class Writer:
         self._thread: Thread | None = None
         self._ended = False
         self._waiting: list[Deferred[None]] = []
+        # Who waits for the outcomes of those that are in the commit's hands. The thread's alone.
+        self._under_way: dict[Draft, Callable[[Outcome], None]] = {}
 
     def start(self) -> None:
         """Begin. After daemonising: a thread does not survive a fork."""
@@ -132,10 +122,10 @@ class Writer:
 
     def _refuse_all(self) -> None:
         """Answer for the thread that never was."""
-        results: list[Callable[[], None]] = []
+        results: _Results = []
         while (job := self._jobs.get()) is not None:
             if isinstance(job, Spill | Commit):
-                results.append(partial(job.told, SHUTTING_DOWN))
+                results.append((job.told, SHUTTING_DOWN))
         self._tell(results)
         self._end()
 
@@ -147,10 +137,10 @@ class Writer:
         for deferred in waiting:
             deferred.callback(None)
 
-    def _tell(self, results: Sequence[Callable[[], None]]) -> None:
-        for result in results:
+    def _tell(self, results: _Results) -> None:
+        for told, result in results:
             try:
-                result()
+                told(result)
             except Exception:
                 # One listener's fault must not keep the others of the batch waiting for ever.
                 self._log.failure("Telling the outcome of a message failed")
@@ -159,45 +149,56 @@ class Writer:
         """The thread."""
         going = True
         while going:
-            jobs: list[Job] = []
-            octets = copies = 0
-            job = self._jobs.get()
-            while job is not None:
-                jobs.append(job)
-                octets += _octets_to_write(job)
-                copies += len(job.draft.copies) if isinstance(job, Commit) else 0
-                if len(jobs) >= self._most or octets > _MOST_OCTETS or copies > _MOST_COPIES:
-                    break
-                try:
-                    job = self._jobs.get_nowait()
-                except Empty:
-                    break
-            else:
-                going = False
-            if jobs:
+            jobs, going = self._next_batch()
+            if jobs or self._commit.under_way:
                 self._do(jobs)
+        while self._commit.under_way:
+            self._do(())
         self._commit.discard_all()
         self._call_in_reactor(self._end)
 
+    def _next_batch(self) -> tuple[Sequence[Job], bool]:
+        """What waits, or, where there is nothing and nothing is under way, what comes. Whether more may come."""
+        jobs: list[Job] = []
+        octets = copies = 0
+        get = self._jobs.get_nowait if self._commit.under_way else self._jobs.get
+        try:
+            while (job := get()) is not None:
+                jobs.append(job)
+                get = self._jobs.get_nowait
+                if isinstance(job, Commit):
+                    octets += job.octets
+                    copies += len(job.draft.copies)
+                elif isinstance(job, Spill):
+                    octets += job.octets
+                if len(jobs) >= self._most or octets > _MOST_OCTETS or copies > _MOST_COPIES:
+                    break
+            else:
+                return jobs, False
+        except Empty:
+            pass
+        return jobs, True
+
     def _do(self, jobs: Sequence[Job]) -> None:
-        results: list[Callable[[], None]] = []
-        commits: list[Commit] = []
+        results: _Results = []
+        batch: list[tuple[Draft, Sequence[bytes]]] = []
+        under_way = self._under_way
         try:
             for job in jobs:
                 if isinstance(job, Commit):
-                    commits.append(job)
+                    under_way[job.draft] = job.told
+                    batch.append((job.draft, job.blocks))
                 elif isinstance(job, Spill):
                     if not job.draft.aborted:
                         self._commit.spill(job.draft, job.blocks)
-                    results.append(partial(job.told, job.draft.failure))
+                    results.append((job.told, job.draft.failure))
                 elif isinstance(job, Discard):
                     self._commit.discard(job.draft)
-            outcomes = self._commit.commit([(job.draft, job.blocks) for job in commits])
-            results += [partial(job.told, outcome) for job, outcome in zip(commits, outcomes, strict=True)]
+            results += [(under_way.pop(draft), outcome) for draft, outcome in self._commit.advance(batch)]
         except Exception as error:
             # commit promises not to raise. Should it, nobody waits for ever, and nothing is promised.
             self._log.failure("A batch failed by a fault of ours")
-            results = [self._give_up(job, error) for job in jobs if isinstance(job, Spill | Commit)]
+            results = self._give_up(jobs, error)
         try:
             self.free = self._measure()
         except Exception:
@@ -205,7 +206,16 @@ class Writer:
         if results:
             self._call_in_reactor(self._tell, results)
 
-    def _give_up(self, job: Spill | Commit, error: Exception) -> Callable[[], None]:
-        if job.draft.failure is None:
-            self._commit.fail(job.draft, error)
-        return partial(job.told, job.draft.failure or Failed(detail=str(error)))
+    def _give_up(self, jobs: Sequence[Job], error: Exception) -> _Results:
+        waiting: list[tuple[Draft, Callable[[Any], None]]] = list(self._under_way.items())
+        self._under_way.clear()
+        known = {draft for draft, _ in waiting}
+        waiting += [
+            (job.draft, job.told)
+            for job in jobs
+            if isinstance(job, Spill) or (isinstance(job, Commit) and job.draft not in known)
+        ]
+        for draft, _ in waiting:
+            if draft.failure is None:
+                self._commit.fail(draft, error)
+        return [(told, draft.failure) for draft, told in waiting]

@@ -116,7 +116,7 @@ class Course:
         if last is not None:
             await last
         try:
-            await look_at(self._plan, self._connect, self._world.reactor)
+            await look_at(self._plan, self._connect, self._world.reactor, guesses=False)
         except CannotDrill:
             return False
         return True

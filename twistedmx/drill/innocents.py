@@ -30,10 +30,11 @@ def eudora(errand: Errand) -> Script:
 
 
 def newsletter(errand: Errand) -> Script:
-    """A list with as many dead addresses as good ones; those who are there get it."""
+    """A list with as many dead addresses as good ones; those who are there get it. Each list has its own: an address that is on
+    many of them would be flooded, and who asks for one of those is hung up on."""
     _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     local, _, domain = errand.unknown.partition(b"@")
-    dead = tuple(b"%s.%d@%s" % (local, number, domain) for number in range(len(errand.recipients)))
+    dead = tuple(b"%s.%d.%d@%s" % (local, errand.number, n, domain) for n in range(len(errand.recipients)))
     yield from _message(errand, b"news@" + names.server_name(errand.host), errand.recipients, dead)
     yield b"QUIT"
     return False
@@ -52,19 +53,20 @@ def bounce(errand: Errand) -> Script:
 
 
 def look(errand: Errand) -> Script:
-    """Nobody sends anything: is a real recipient taken, and one that is none refused?"""
+    """Nobody sends anything: is a real recipient taken, and one that is none refused? No `unknown`: that is not asked."""
     _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     _need(_OK, "MAIL", (yield b"MAIL FROM:<ann@" + names.server_name(errand.host) + b">"))
     for recipient in errand.recipients:
         answer = yield b"RCPT TO:<" + recipient + b">"
         if answer.code != _OK:
             raise Failed(f"RCPT TO:<{recipient.decode()}>: {answer}; name recipients that are there with --recipient")
-    answer = yield b"RCPT TO:<" + errand.unknown + b">"
-    if answer.kind == 2:
-        raise Failed(
-            f"RCPT TO:<{errand.unknown.decode()}>, a name of chance, was answered {answer}: where every name is taken "
-            "nobody can guess wrong. Name a --recipient of another domain"
-        )
+    if errand.unknown:
+        answer = yield b"RCPT TO:<" + errand.unknown + b">"
+        if answer.kind == 2:
+            raise Failed(
+                f"RCPT TO:<{errand.unknown.decode()}>, a name of chance, was answered {answer}: where every name is taken "
+                "nobody can guess wrong. Name a --recipient of another domain"
+            )
     yield b"QUIT"
     return False
 

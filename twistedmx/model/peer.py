@@ -26,11 +26,6 @@ class Peer:
     via: str = ""
 
     @property
-    def host(self) -> str:
-        """What counts as one machine: as `host_of`."""
-        return host_of(self.address)
-
-    @property
     def literal(self) -> str:
         """As in a Received field: RFC 5321 4.1.3."""
         return f"[IPv6:{self.address}]" if ":" in self.address else f"[{self.address}]"

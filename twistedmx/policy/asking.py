@@ -36,9 +36,10 @@ from twistedmx.policy.rulings import NOTHING_SAID, Ruling, Rulings
 from twistedmx.policy.site import Site
 from twistedmx.policy.transaction import Transaction, envelope_of
 from twistedmx.ports import Incoming
+from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Mail
 from twistedmx.smtp.opening import Opening
-from twistedmx.smtp.parameters import RcptParameters
+from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Input, Session
@@ -47,6 +48,7 @@ from twistedmx.smtp.xclient import XClient
 Answer = Reply | Deferred[Reply]
 _GoOn = Callable[[], Answer]  # what is done where no policy refuses
 _Refuse = Callable[[Verdict], Answer]  # and what where one does
+_ASK_FIRST: Final = codes.NOT_CHECKED  # to the short way (short_way), which wants nothing but SENDER_OK
 _SERVICE_NOT_AVAILABLE: Final = {Action.REJECT: 554, Action.DEFER: 421}  # RFC 5321 4.3.2, of a connection
 
 
@@ -62,7 +64,6 @@ def receiver_of(site: Site, session: Session, peer: Peer) -> Receiver:
 class AskingReceiver(Receiver):
     """As a Receiver, and `chain` is asked."""
 
-    goes_short = False
     __slots__ = ("_chain", "_content_allowed", "_deciding", "_kept", "_last", "_opening", "_rulings")
 
     def __init__(self, site: Site, session: Session, peer: Peer, chain: Chain) -> None:
@@ -188,16 +189,24 @@ class AskingReceiver(Receiver):
         context = self._context(Stage.HELO, helo=command.domain, esmtp=type(command) is Ehlo)
         return self._ask(context, go_on, _words_of)
 
-    def _at_mail(self, mail: Mail, go_on: _GoOn) -> Answer:
+    def _at_mail(self, command: Mail, go_on: _GoOn) -> Answer:
+        path, parameters = command
+        begin = partial(self._begin, path, parameters)
+        if not self._asks_at_mail() or self._disk_is_full(parameters.size):
+            return begin()
+        context = self._context(Stage.MAIL, envelope=envelope_of(path, parameters), size=parameters.size)
+        return self._ask(context, begin, _words_of)
+
+    def _asks_at_mail(self) -> bool:
+        return self._chain.asks_at(Stage.MAIL) and not _is_certain(self._kept_before(Stage.MAIL))
+
+    def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
+        """Of the short way. Nothing has happened where it is to be asked about: that goes the long way."""
+        return _ASK_FIRST if self._asks_at_mail() else self._begin(reverse_path, parameters)
+
+    def _begin(self, reverse_path: Path, parameters: MailParameters) -> Reply:
         self._content_allowed, self._opening = False, None
-        size = mail.parameters.size
-        if (
-            not self._chain.asks_at(Stage.MAIL)
-            or self._disk_is_full(size)
-            or _is_certain(self._kept_before(Stage.MAIL))
-        ):
-            return go_on()
-        return self._ask(self._context(Stage.MAIL, envelope=envelope_of(*mail), size=size), go_on, _words_of)
+        return super().mail(reverse_path, parameters)
 
     def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         """RCPT: the recipient has a mailbox."""
@@ -257,6 +266,7 @@ class AskingReceiver(Receiver):
 class AskingAboutGuesses(AskingReceiver):
     """As an AskingReceiver, and about recipients that are refused as well. By itself, so that guesses cost no others a call."""
 
+    goes_short = False  # there nobody is asked
     __slots__ = ()
 
     def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from twistedmx.model.event import Event, VerdictInShadow
+from twistedmx.model.peer import host_of
 from twistedmx.model.verdict import Action, Reason
 
 _ROWS: Final = 256
@@ -61,7 +62,7 @@ class ShadowTally:
             row = self._rows[key] = _Row(event.at)
         row.count += event.count
         row.last = event.at
-        host = event.peer.host
+        host = host_of(event.peer.address)
         if host in row.hosts:
             return
         if len(row.hosts) >= _HOSTS:

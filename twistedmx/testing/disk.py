@@ -14,7 +14,7 @@ from contextlib import suppress
 from copy import copy
 from errno import EACCES, EBADF, EEXIST, ENOENT, ENOTDIR
 from functools import partial
-from itertools import count
+from itertools import count, zip_longest
 from os import strerror
 
 import attrs
@@ -250,8 +250,16 @@ class FakeDisk(Disk):
         self._file(file)
         self._call("start_writeback", file.temporary)()
 
-    def sync(self, files: Sequence[File]) -> Sequence[OSError | None]:
-        return [_answer(partial(self._sync, file)) for file in files]
+    def sync(
+        self, files: Sequence[File], published: Sequence[tuple[File, str]]
+    ) -> tuple[Sequence[OSError | None], Sequence[OSError | None]]:
+        keys = [path if self._kept.name_with_file else _parent(path) for _, path in published]
+        octets = [partial(self._sync, file) for file in files]
+        names = {key: partial(self._sync_name, *each) for key, each in zip(keys, published, strict=True)}
+        # By turns: where the power goes in between, some of both are done.
+        calls = [call for pair in zip_longest(octets, names.values()) for call in pair if call is not None]
+        answers = {call: _answer(call) for call in calls}
+        return [answers[call] for call in octets], [answers[names[key]] for key in keys]
 
     def _sync(self, file: File) -> None:
         octets = self._file(file)
@@ -261,22 +269,15 @@ class FakeDisk(Disk):
             octets.safe = octets.waited
         done()
 
-    def sync_names(self, published: Sequence[tuple[File, str]]) -> Sequence[OSError | None]:
-        if self._kept.name_with_file:
-            return [_answer(partial(self._sync_name, file, path)) for file, path in published]
-        directories = [_parent(path) for _, path in published]
-        answers = {
-            directory: _answer(partial(self.sync_directory, directory)) for directory in dict.fromkeys(directories)
-        }
-        return [answers[directory] for directory in directories]
-
     def _sync_name(self, file: File, path: str) -> None:
+        if not self._kept.name_with_file:
+            return self.sync_directory(_parent(path))
         octets = self._file(file)
         done = self._call("sync_name", path)
         octets.safe = bytes(octets.seen)
         if self._seen.get(path) is octets:
             self._safe[path] = octets
-        done()
+        return done()
 
     def publish(self, file: File, path: str) -> None:
         octets = self._file(file)

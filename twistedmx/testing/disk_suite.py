@@ -66,10 +66,10 @@ class DiskSuite(_Test):
     def publish(self, number: int, *blocks: bytes) -> str:
         """The path of a new published file."""
         file = self.begin(number, *blocks)
-        self.assertEqual(list(self.disk.sync([file])), [None])
+        self.assertEqual(self.disk.sync([file], ()), ([None], []))
         path = f"{self.root}/new/{self.name(number)}"
         self.disk.publish(file, path)
-        self.assertEqual(list(self.disk.sync_names([(file, path)])), [None])
+        self.assertEqual(self.disk.sync((), [(file, path)]), ([], [None]))
         self.disk.close(file)
         return path
 
@@ -103,7 +103,7 @@ class DiskSuite(_Test):
         self.disk.write(first, (b"more",))
         for number, file in ((1, first), (2, second)):
             self.disk.start_writeback(file)
-            self.disk.sync([file])
+            self.disk.sync([file], ())
             self.disk.publish(file, f"{self.root}/new/{self.name(number)}")
             self.disk.close(file)
         self.assertEqual(self.read(f"{self.root}/new/{self.name(1)}"), b"long trace\n" + content + b"more")
@@ -113,15 +113,19 @@ class DiskSuite(_Test):
         """A batch is what the disk is asked for; more than it takes at once, too."""
         self.make()
         files = [self.begin(number, b"%d" % number) for number in range(100)]
-        self.assertEqual(list(self.disk.sync(files)), [None] * 100)
+        self.assertEqual(self.disk.sync(files, ()), ([None] * 100, []))
         paths = [f"{self.root}/new/{self.name(number)}" for number in range(100)]
         for file, path in zip(files, paths, strict=True):
             self.disk.publish(file, path)
-        self.assertEqual(list(self.disk.sync_names(list(zip(files, paths, strict=True)))), [None] * 100)
-        for file in files:
+        # And more of the next batch at the same time: each has its own answer.
+        others = [self.begin(number, b"%d" % number) for number in range(100, 200)]
+        self.disk.discard(others.pop(50))
+        of_files, of_names = self.disk.sync(others, list(zip(files, paths, strict=True)))
+        self.assertEqual((list(of_files), list(of_names)), ([None] * 99, [None] * 100))
+        for file in (*files, *others):
             self.disk.close(file)
         self.assertEqual([self.read(path) for path in paths], [b"%d" % number for number in range(100)])
-        self.assertEqual((list(self.disk.sync([])), list(self.disk.sync_names([]))), ([], []))
+        self.assertEqual(self.disk.sync((), ()), ([], []))
 
     def test_a_discarded_file_leaves_no_name(self) -> None:
         """What was given up must not fill the disk."""
