@@ -7,6 +7,7 @@
  *        accept   messages; so many per connection
  *        idle     EHLO, then nothing
  *        tls      connect, handshake (STARTTLS or at once), EHLO, QUIT
+ *        blocked  connect, hear 554 instead of a greeting, and a new connection
  *
  * It prints {"event": "ready"} when all connections have heard the reply to EHLO and waits for a line on standard input; then
  * "begin" when it is warm, and "end" with the counts between the two. Times are in microseconds, of CLOCK_MONOTONIC.
@@ -72,8 +73,8 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"domain", 0, 0, &o.domain},
 };
 
-enum mode { REJECT, CHURN, ACCEPT, IDLE, TLS };
-static const char *const modes[] = {"reject", "churn", "accept", "idle", "tls"};
+enum mode { REJECT, CHURN, ACCEPT, IDLE, TLS, BLOCKED };
+static const char *const modes[] = {"reject", "churn", "accept", "idle", "tls", "blocked"};
 static enum mode mode;
 
 enum step { GREETING, EHLO, STARTTLS, HANDSHAKE, EHLO_AGAIN, WAIT, MAIL, RCPT, DATA, CONTENT, RSET, ROUND, QUIT };
@@ -257,7 +258,7 @@ static void open_connection(struct client *c) {
     c->owed = c->heard = 0;
     watch(c, 1, EPOLL_CTL_ADD);
     c->step = mode == TLS && o.implicit ? HANDSHAKE : GREETING;
-    if (c->step == GREETING) c->expected[c->owed++] = 220;
+    if (c->step == GREETING) c->expected[c->owed++] = mode == BLOCKED ? 554 : 220;
 }
 
 static void say(struct client *c, int expected, const char *format, ...) {
@@ -380,6 +381,11 @@ static void enter(struct client *c, enum step step) {
 static void begin_round(struct client *c) {
     c->began = now();
     c->recipients = 0;
+    if (mode == BLOCKED) {
+        close_connection(c);
+        open_connection(c);
+        return;
+    }
     if (o.pipelined && !c->pipelining) fail("the server does not offer PIPELINING");
     enter(c, mode == TLS ? QUIT : o.pipelined ? ROUND : MAIL);
 }
@@ -428,7 +434,15 @@ static void shake_hands(struct client *c) {
 static void done(struct client *c) {
     if (stage == MEASURED) add(&of_replies, now() - c->asked);
     switch (c->step) {
-    case GREETING: enter(c, mode == TLS && o.implicit ? EHLO_AGAIN : EHLO); return;
+    case GREETING:
+        if (mode == BLOCKED) {
+            round_done(c);
+            if (stage == RAMP) enter(c, WAIT);
+            else again(c);
+            return;
+        }
+        enter(c, mode == TLS && o.implicit ? EHLO_AGAIN : EHLO);
+        return;
     case EHLO:
         if (mode == TLS) {
             if (!c->starttls) fail("the server does not offer STARTTLS");
@@ -542,6 +556,7 @@ static void ready(struct client *c, uint32_t events) {
 #endif
         n = recv(c->fd, octets, sizeof octets, 0);
     if (n > 0) hear(c, octets, n);
+    else if (n == 0 && mode == BLOCKED && c->step == WAIT) epoll_ctl(poller, EPOLL_CTL_DEL, c->fd, NULL);
     else if (n == 0) fail("the server closed the connection (step %d, connection %d)", c->step, c->number);
     else if (errno != EAGAIN) fail("the server cut the connection: %s", strerror(errno));
 }
@@ -575,7 +590,7 @@ static void read_options(int count, char **words) {
     int known = 0;
     for (unsigned i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(words[1], modes[i])) mode = i, known = 1;
-    if (!known) fail("the first word is the mode: reject, churn, accept, idle or tls");
+    if (!known) fail("the first word is the mode: reject, churn, accept, idle, tls or blocked");
     for (int i = 2; i < count; i++) {
         char *value = strchr(words[i], '=');
         if (!value) fail("expected key=value, found %s", words[i]);

@@ -27,8 +27,11 @@ from twistedmx.model.verdict import Action, Reason
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
-from twistedmx.policy.reputation import Reputation, ReputationSettings
+from twistedmx.policy.reputation import Reputation
+from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.policy.site import Site
 from twistedmx.ports import File, Ports
 from twistedmx.report.counters import Counters
@@ -83,6 +86,9 @@ class NoDisk:
     def free_octets(self, path: str) -> int:
         return 1 << 40
 
+    def make_directories(self, path: str, folders: Sequence[str]) -> Sequence[str]:
+        return ()
+
     def list_stale(self, directory: str, older_than: float) -> Sequence[str]:
         return ()
 
@@ -125,13 +131,15 @@ class Server:
             call_in_reactor=lambda call, *words: self._told.put((call, words)),
         )
         mailboxes = Somebody()
+        blocklist = Blocklist(BlocklistSettings(), time.time, Random(1))
+        reputation = Reputation(ReputationSettings(), blocklist, lambda event: None, time.time())
         ports = Ports(
             clock=clock,
             now=time.time,
             chance=Random(1),
             mailboxes=mailboxes,
             acceptance=self._acceptance,
-            events=Stream([self._counters, log, Reputation(ReputationSettings(), lambda *_, **__: None)]),  # type: ignore[arg-type]
+            events=Stream([self._counters, log, reputation]),
         )
         site = Site(
             host="mx.example.org",

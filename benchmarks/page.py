@@ -19,6 +19,7 @@ _CHARTS = (
     "reject-580",
     "reject-580-pipelined",
     "churn",
+    "blocked",
     "accept-4k-1",
     "accept-4k-20",
     "idle",
@@ -29,6 +30,7 @@ _CHARTS = (
 _HEADINGS = {
     "reject": "Unknown recipients",
     "churn": "Connections",
+    "blocked": "Connections of blocked hosts",
     "accept": "Messages",
     "idle": "Idle sessions",
     "big": "Large messages",
@@ -49,6 +51,7 @@ Sessions that have said EHLO and then nothing. Memory is the PSS of all processe
 the kernel's own memory for sockets and processes is not in it.""",
     "big": "One connection that sends one message after another. The memory is PSS, before and at most.",
     "short-lines": "The same with the worst of texts: lines of 20 octets.",
+    "blocked": "Hosts in the blocklist connect, hear one line with 554 instead of a greeting, and connect again.",
     "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
 }
 _TOP = """\

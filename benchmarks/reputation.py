@@ -48,7 +48,7 @@ def addresses(first: int) -> Iterable[str]:
     )
 
 
-def session(at: float, peer: Peer, reason: Reason, helo: str) -> SessionEnded:
+def session(at: float, peer: Peer, reason: Reason, helo: str, *, messages: int = 0) -> SessionEnded:
     return SessionEnded(
         at=at,
         session="0123456789",
@@ -59,7 +59,7 @@ def session(at: float, peer: Peer, reason: Reason, helo: str) -> SessionEnded:
         seconds=1.0,
         commands=12,
         transactions=1,
-        messages=0,
+        messages=messages,
         refused_recipients=10,
         errors=10,
         verbs="EMRQ",
@@ -123,7 +123,15 @@ def costs() -> dict[str, float]:
         "a session that did nothing, microseconds": told(
             known, hosts, lambda host: [session(AT, peers[host], Reason.QUIT, "mail.client.example")]
         ),
-        "a message accepted, microseconds": told(known, hosts, lambda host: [message(AT, peers[host])]),
+        "a session with a message, both its events, microseconds": told(
+            known,
+            hosts,
+            lambda host: [
+                message(AT, peers[host]),
+                session(AT, peers[host], Reason.QUIT, "mail.client.example", messages=1),
+            ],
+        ),
+        "one more message, microseconds": told(known, hosts, lambda host: [message(AT, peers[hosts[0]])]),
         "a session with ten guesses, both its events, microseconds": told(
             known,
             hosts,
@@ -149,6 +157,7 @@ def costs() -> dict[str, float]:
     for host in hosts:
         for _ in range(10):
             known(message(known.time.state[1], peers[host]))
+        known(session(known.time.state[1], peers[host], Reason.QUIT, "pc", messages=10))
     assert all(map(known.proven, hosts))
     rows["is it proven? microseconds"] = min(timeit.repeat(ask, number=1, repeat=RUNS)) / len(hosts) * 1e6
     return rows
@@ -177,7 +186,9 @@ def flood(strangers: int) -> dict[str, float]:
     hosts = list(islice(addresses(1), PROVEN))
     for day in range(2):
         for host in hosts:
-            known(message(AT + day * DAY, Peer(address=host, port=1)))
+            peer = Peer(address=host, port=1)
+            known(message(AT + day * DAY, peer))
+            known(session(AT + day * DAY, peer, Reason.QUIT, "mail.client.example", messages=1))
         for hour in range(25):
             known.tick(AT + day * DAY + hour * 3600.0)
     assert all(map(known.proven, hosts))

@@ -121,6 +121,18 @@ CASES: Final = (
         quick={"seconds": 1.5},
         brief=True,
     ),
+    Case(
+        name="blocked",
+        scenario="blocked",
+        title="connections of blocked hosts, 100 at a time",
+        mode="blocked",
+        options={"connections": 100, "seconds": 5},
+        counts="connections",
+        unit="connections/s",
+        quick={"seconds": 1.5},
+        needs=("blocks",),
+        brief=True,
+    ),
     *_accepts(),
     Case(
         name="idle",
@@ -150,11 +162,14 @@ CASES: Final = (
 SCENARIOS: Final = tuple(dict.fromkeys(case.scenario for case in CASES))
 
 
+_MISSING: Final = {"blocks": "its blocklist is not driven by this harness"}
+
+
 def why_not(case: Case, peer: Peer) -> str:
     """Why this peer has no figure of this case; "" when it can be measured."""
     for need in case.needs:
         if not getattr(peer, need):
-            return f"it does not offer {need.upper()}" + " here" * (need == "starttls")
+            return _MISSING.get(need, f"it does not offer {need.upper()}") + " here" * (need == "starttls")
     return peer.unmeasured.get(case.name, peer.unmeasured.get(case.scenario, ""))
 
 
@@ -193,6 +208,8 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
     if case.mode == "idle":
         options["connections"] = min(options["connections"], peer.most_sessions)
         return _idle(options, group, core=core)
+    if case.mode == "blocked":
+        peer.block_everybody()
     with Load(case.mode, options, core=core) as load:
         ramp = load.wait_for("ready", seconds=_LONG)
         base = group.pss()

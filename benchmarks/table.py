@@ -45,8 +45,8 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
     ]
     if case.memory:
         return [*shown, ("MB before", "base_mb", "{:,.0f}"), ("MB at most", "peak_mb", "{:,.0f}")]
-    which = {"accept": "round", "churn": "connection"}.get(case.scenario, "reply")
-    what = {"accept": "message", "churn": "connection", "tls": "handshake or reply"}.get(case.scenario, "reply")
+    which = {"accept": "round", "churn": "connection", "blocked": "connection"}.get(case.scenario, "reply")
+    what = {"accept": "message", "churn": "connection", "blocked": "connection", "tls": "handshake or reply"}.get(case.scenario, "reply")
     return [
         *shown,
         ("core busy", "busy", "{:.0%}"),

@@ -70,6 +70,7 @@ TARGETS: Final = (
     _most("the same, beside notqmail", _against(_PIPELINED, "cpu", "notqmail"), 0.33, "{:.2f} x its CPU"),
     _least("connections of one round", _of("churn", "rate"), 6000, "{:,.0f}/s"),
     _least("the same, beside stock Twisted", _against("churn", "rate", "twisted"), 1.8, "{:.2f} x its rate"),
+    _least("connections of blocked hosts", _of("blocked", "rate"), 15_000, "{:,.0f}/s"),
     *(
         target
         for each in (1, 20)

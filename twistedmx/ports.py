@@ -97,8 +97,11 @@ class Disk(Protocol):
     and `discard` undoes it. `sync`, which takes many, answers for each instead: None, or the OSError.
     """
 
-    def make_directories(self, path: str) -> None:
-        """Make a directory and its missing parents, mode 0700, each synced into its parent. Existing ones are fine."""
+    def make_directories(self, path: str, folders: Sequence[str] = ()) -> Sequence[str]:
+        """Make a directory, its missing parents, and `folders` in it, mode 0700, each synced into its parent.
+
+        Existing ones are fine. Returns directories that were synced for it; there may be others.
+        """
 
     def create(self, maildir: str, name: str) -> File:
         """A new file, mode 0600, for `maildir`/new: without a name where the file system can (O_TMPFILE), else tmp/`name`.

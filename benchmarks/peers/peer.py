@@ -76,6 +76,7 @@ class Peer(ABC):
     unknown_domain: ClassVar[str] = DOMAIN  # in which recipients are refused
     pipelining: ClassVar[bool] = True
     starttls: ClassVar[bool] = True
+    blocks: ClassVar[bool] = False  # `block_everybody` can be called
     at_once: ClassVar[int] = 128  # connections that may be in the making
     most_sessions: ClassVar[int] = 1_000_000
     unmeasured: ClassVar[Mapping[str, str]] = {}  # scenarios, and why they say nothing of this server
@@ -101,6 +102,10 @@ class Peer(ABC):
 
     def clean(self, place: Place) -> None:  # noqa: B027  # most have nothing to do
         """Remove what it has written outside of the folder."""
+
+    def block_everybody(self) -> None:
+        """The one that was started last refuses all clients from now on, before a greeting. Raises CannotMeasure."""
+        raise CannotMeasure(f"{self.title} is not told whom to block")
 
     def start(self, place: Place) -> "Running":
         """It has greeted when this returns. Raises CannotMeasure."""

@@ -1,13 +1,15 @@
 """Ours: `twistd -n twistedmx`, from this source tree."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
 import twisted
 
-from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, Peer, Place, local_parts
+from benchmarks.fault import CannotMeasure
+from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, ROOT, Peer, Place, local_parts
 
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 _MANY = 10**9
@@ -20,6 +22,8 @@ class Twistedmx(Peer):
     recipients = "table of 10,000, in memory"
     differs = "limits of sessions, conduct and handshakes raised, backlog 4096; log to a file"
 
+    blocks = True
+
     twistd_words: ClassVar[tuple[str, ...]] = ()
 
     def why_not(self) -> str:
@@ -30,7 +34,15 @@ class Twistedmx(Peer):
 
         return f"{__version__}, Twisted {twisted.__version__}"
 
+    def block_everybody(self) -> None:
+        socket = str(self._folder / "data/control.sock")
+        words = [sys.executable, "-m", "twistedmx", "ban", "127.0.0.0/8", "--force", "--socket", socket]
+        said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        if said.returncode:
+            raise CannotMeasure(f"could not block the load: {said.stderr or said.stdout}")
+
     def command(self, place: Place) -> Sequence[str]:
+        self._folder = place.folder
         place.write("mailboxes", "".join(f"{local}@{DOMAIN}\n" for local in local_parts()))
         # A mailbox that is older than today has its folders. No more of them than are written to: ext4 is slow after each removal.
         for local in local_parts()[:ADDRESSED]:
@@ -56,6 +68,9 @@ bad_recipients = {[_MANY] * 3}
 resets = {[_MANY] * 3}
 [reputation]
 condemned_after = 0
+networks_after = 0
+[blocklist]
+loopback = true
 [tls]
 certificate = {json.dumps(str(pem))}
 [handshakes]

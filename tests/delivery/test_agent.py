@@ -69,8 +69,9 @@ class Recorded(Paths):
     def look(self, path: str) -> None:
         self.asked.append(path)
 
-    def make_directories(self, path: str) -> None:
+    def make_directories(self, path: str, folders: Sequence[str] = ()) -> Sequence[str]:
         self.asked.append(path)
+        return ()
 
     def begin(self, maildir: str, name: str) -> tuple[int, str, Kept]:
         self.asked.append(f"{maildir}/tmp/{name}")

@@ -130,8 +130,21 @@ class OwnFiles(RealFiles):
             raise OSError(errno.EIO, "broken")
 
         disk.sync_directory = broken
-        self.assertRaises(OSError, disk.make_directories, f"{self.root}/a/b")
+        self.assertRaises(OSError, disk.make_directories, f"{self.root}/a/b", ("tmp", "new"))
         self.assertEqual(self.names(self.home), [])
+
+    def test_what_a_maildir_was_made_in_is_synced_once(self) -> None:
+        """The first message of a mailbox waits for each of them."""
+        disk, synced = self.disk, []
+        disk.sync_directory = synced.append
+        self.assertEqual(
+            disk.make_directories(f"{self.root}/a", ("tmp", "new")), [self.home, self.root, f"{self.root}/a"]
+        )
+        self.assertEqual(synced, [self.home, self.root, f"{self.root}/a"])
+        self.assertEqual(disk.make_directories(f"{self.root}/a", ("tmp", "new", "cur")), [f"{self.root}/a"])
+        self.assertEqual(disk.make_directories(f"{self.root}/a", ("tmp", "new", "cur")), [])
+        self.assertEqual(synced, [self.home, self.root, f"{self.root}/a", f"{self.root}/a"])
+        self.assertEqual(sorted(self.names(f"{self.root}/a")), ["cur", "new", "tmp"])
 
 
 class NamelessFilesTests(OwnFiles, SynchronousTestCase):

@@ -43,6 +43,27 @@ class Base(SynchronousTestCase):
         return [event for event in self.server.events if isinstance(event, kind)]
 
 
+class TestDelay(Base):
+    def test_a_refusal_is_kept_back_as_long_as_its_verdict_says(self):
+        """A tarpit of a policy's own; who leaves meanwhile is told nothing more."""
+        self.policy.says = attrs.evolve(NO, delay=3.0)
+        for leaves in (False, True):
+            receiver = self.receiver(Stage.RCPT)
+            receiver.greeting()
+            receiver.answer(Ehlo(domain="client.example"))
+            receiver.answer(parse_command(b"MAIL FROM:<>"))
+            held = receiver.answer(parse_command(b"RCPT TO:<ann@example.org>"))
+            self.server.clock.advance(2.9)
+            self.assertNoResult(held)
+            if leaves:
+                receiver.ended(None)
+            self.server.clock.advance(0.1)
+            if leaves:
+                self.assertNoResult(held)
+            else:
+                self.assertIs(self.successResultOf(held), NO.reply)
+
+
 class TestWhatItIsTold(Base):
     def test_each_stage_has_what_is_known_at_it(self):
         """What a policy may rely on: the table in docs/policies.md."""

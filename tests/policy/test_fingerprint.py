@@ -89,7 +89,7 @@ class TestPatterns(SynchronousTestCase):
 
     def test_a_fingerprint_can_be_read(self):
         """By whoever has to decide what to do about it."""
-        sketch = Sketch(ADDRESS)
+        sketch = Sketch(ADDRESS, 0)
         self.assertEqual(fingerprint("none", "", False, sketch), "none - lock-step - -")
         sketch.draw(NULL, [b"bob@x", b"b12@x"], "pc")
         self.assertEqual(fingerprint("a", "HMRMRQ", True, sketch), "a H(MR)+Q pipelined <> a,a9")

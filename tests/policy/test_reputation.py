@@ -49,6 +49,11 @@ class TestHosts(Clients):
             self.wait(1801)
         self.assertEqual(self.blocked, [])
 
+    def test_what_an_innocent_asks_for_of_a_flooded_address_is_not_bad(self):
+        """Counts keyed by recipient condemn nobody, nor do they take anybody his record."""
+        self.guesses(flooded=True)
+        self.assertEqual(self.reputation.standing_of(HOST).bad, 0.0)
+
     def test_guesses_alone_condemn_nobody(self):
         """Siege 3: mail servers bounce to the same forged name for days, and are innocent."""
         for _ in range(200):
@@ -395,6 +400,18 @@ class TestCounts(Clients):
         self.guesses(reason=Reason.QUIT)
         standing = self.reputation.standing_of(HOST)
         self.assertEqual((standing.good, standing.bad, standing.guesses), (1.0, 0.0, 1.0))
+
+    def test_the_mail_of_a_session_that_goes_on_counts_soon(self):
+        """A provider keeps one open for hours; another of its sessions may be hung up on meanwhile."""
+        self.message()
+        self.assertIsNone(self.reputation.standing_of(HOST))
+        self.now += 10
+        self.message()
+        self.message()
+        self.assertEqual(self.reputation.standing_of(HOST).good, 2.0)
+        self.ended(messages=3)
+        self.assertNear(self.reputation.standing_of(HOST).good, 3.0, 0.001)
+        self.assertNear(self.reputation.networks.get(b"\xcb\0\x72").good, 3.0, 0.001)
 
     def test_each_client_of_a_proxy_has_its_own_guesses(self):
         """A filter in front of us (XCLIENT) brings one client after the other in a session."""

@@ -63,6 +63,7 @@ def main(path: str, saves: int) -> None:
         one = address(number % 30_000)
         peer = Peer(address=one, port=1)
         reputation(attrs.evolve(TRANSACTION, at=AT, session="x", peer=peer))
+        reputation(attrs.evolve(SESSION, at=AT, session="x", peer=peer))
         for _ in range(4 if number % 7 == 0 else number % 3):
             reputation(attrs.evolve(SESSION, at=AT, session="x", peer=peer, reason=Reason.BAD_RECIPIENTS))
         heard.append(one)

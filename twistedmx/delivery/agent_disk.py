@@ -137,8 +137,10 @@ class AgentDisk(OpenFiles, Disk):
         """For all users' files the same."""
         return self.agent.syncs
 
-    def make_directories(self, path: str) -> None:
-        self.agent.ask("make", self.owner, path)
+    def make_directories(self, path: str, folders: Sequence[str] = ()) -> Sequence[str]:
+        for directory in [f"{path}/{folder}" for folder in folders] or [path]:
+            self.agent.ask("make", self.owner, directory)
+        return ()
 
     def create(self, maildir: str, name: str) -> File:
         (temporary,), descriptor = self.agent.ask("begin", self.owner, maildir, name)

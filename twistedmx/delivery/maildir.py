@@ -56,13 +56,13 @@ class Layout:
         if swept is not None and 0 <= self._now() - swept < _SWEEP_EVERY:
             return
         if swept is None:
-            for part in (TMP, NEW, CUR):
-                disk.make_directories(f"{maildir}/{part}")
+            synced = disk.make_directories(maildir, (TMP, NEW, CUR))
             # One that was there may have been made a moment ago, by us or by another, and never synced.
             # Where we may not look, we made nothing: make_directories would have failed.
             for directory in (maildir, _parent(maildir)):
-                with contextlib.suppress(PermissionError):
-                    disk.sync_directory(directory)
+                if directory not in synced:
+                    with contextlib.suppress(PermissionError):
+                        disk.sync_directory(directory)
         self._sweep(disk, f"{maildir}/{TMP}")
         self._swept.pop(maildir, None)
         if len(self._swept) >= _KNOWN:

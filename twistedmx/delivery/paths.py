@@ -46,25 +46,32 @@ class Paths:
         """Raises OSError where there is nothing, or we may not look."""
         os.stat(path)
 
-    def make_directories(self, path: str) -> None:
+    def make_directories(self, path: str, folders: Sequence[str] = ()) -> Sequence[str]:
         """As `ports.Disk` says."""
-        missing = []
-        while path and not os.path.isdir(path):
-            missing.append(path)
-            path = os.path.dirname(path)
-        for directory in reversed(missing):
-            try:
-                os.mkdir(directory, 0o700)
-            except FileExistsError:
-                if not os.path.isdir(directory):
-                    raise
-            try:
-                self.sync_directory(os.path.dirname(directory))
-            except OSError:
-                # Left there, it would pass for a safe one the next time.
+        wanted = [path, *(f"{path}/{folder}" for folder in folders)]
+        while (above := os.path.dirname(wanted[0])) and not os.path.isdir(above):
+            wanted.insert(0, above)
+        missing = [directory for directory in wanted if not os.path.isdir(directory)]
+        made = []
+        # Once all are there: each sync waits for the disk.
+        synced = list(dict.fromkeys(map(os.path.dirname, missing)))
+        try:
+            for directory in missing:
+                try:
+                    os.mkdir(directory, 0o700)
+                    made.append(directory)
+                except FileExistsError:
+                    if not os.path.isdir(directory):
+                        raise
+            for directory in synced:
+                self.sync_directory(directory)
+        except OSError:
+            # Left there, they would pass for safe ones the next time.
+            for directory in reversed(made):
                 with contextlib.suppress(OSError):
                     os.rmdir(directory)
-                raise
+            raise
+        return synced
 
     def begin(self, maildir: str, name: str) -> tuple[int, str, Kept]:
         """Descriptor and temporary path of a new file: `create` of `ports.Disk`; and what its file system keeps."""

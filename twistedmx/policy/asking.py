@@ -11,7 +11,9 @@
 Fixed steps come first: what they refuse, no policy is asked about. A refusal of CONNECT, HELO or MAIL that is postponed or
 provisional is kept, and said at RCPT; where one is kept that is certain, the stages up to RCPT ask nobody more.
 
-BUGS: `Verdict.delay` is not kept yet. A refusal at DATA leaves the transaction open, as RFC 5321 has it; its line in the log says
+A reply that a verdict delays is kept back (`tarpit`), where not too many are already.
+
+BUGS: a refusal at DATA leaves the transaction open, as RFC 5321 has it; its line in the log says
 how it ended.
 """
 
@@ -130,7 +132,10 @@ class AskingReceiver(Receiver):
         of_conduct = self._ending is not None and words is self._ending.reply
         if isinstance(words, Reply) and words.closes and not of_conduct:
             self._last = words, ruling.verdict.reason
-        return words
+        delay = ruling.verdict.delay
+        if not (delay and isinstance(words, Reply)):
+            return words
+        return self._later(words, delay, most=self._site.conduct.delayed)
 
     def _kept_before(self, stage: Stage) -> Ruling:
         """A certain refusal of an earlier stage, or else the first doubt of one."""

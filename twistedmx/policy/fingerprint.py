@@ -33,12 +33,15 @@ _cycle = re.compile(r"(.{2,5}?)\1+")
 
 class Sketch:
     """What is known of a session before its end. `address`: whose. `guesses`: recipients that are not here or not ours. `heard`: a
-    recipient was accepted. `null`: no sender was another than <>. `sender`, `recipients`: their patterns."""
+    recipient was accepted. `messages`: that were, since `since`, and are not counted yet. `null`: no sender was another than <>.
+    `sender`, `recipients`: their patterns."""
 
-    __slots__ = ("address", "guesses", "heard", "null", "recipients", "sender")
+    __slots__ = ("address", "guesses", "heard", "messages", "null", "recipients", "sender", "since")
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, since: int) -> None:
         self.address = address
+        self.since = since
+        self.messages = 0
         self.guesses = 0
         self.heard = False
         self.null = True

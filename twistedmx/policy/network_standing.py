@@ -45,15 +45,21 @@ class NetworkStanding(NamedTuple):
 
 
 def with_mail(
-    standing: NetworkStanding, host: bytes, now: int, settings: ReputationSettings, *, good_share: bool
+    standing: NetworkStanding,
+    host: bytes,
+    now: int,
+    settings: ReputationSettings,
+    *,
+    good_share: bool,
+    messages: int = 1,
 ) -> NetworkStanding:
-    """A message of `host` was accepted. `good_share`: what it did before is outweighed."""
+    """Messages of `host` were accepted. `good_share`: what it did before is outweighed."""
     good, bad, _, offenders, senders = standing.faded(now, settings.half_life)
     if good_share and offenders:
         offenders = tuple([one for one in offenders if one[0] != host])
     if senders[-1:] != ((host, now),):
         senders = _with_one(senders, host, now, _MOST_SENDERS, spare=offenders)
-    return NetworkStanding(good + 1.0, bad, now, offenders, senders)
+    return NetworkStanding(good + messages, bad, now, offenders, senders)
 
 
 def with_session(

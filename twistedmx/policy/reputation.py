@@ -8,8 +8,11 @@
 It answers no peer. Whom his conduct condemns it proposes to the blocklist (`condemnation`); what is counted by recipient, by sender
 or by fingerprint condemns nobody. All four are bounded (`segments`) and saved (`store.standings`), and their counts fade (`decay`).
 
-BUGS: an address that is refused is counted once as far as it was told together, so in a long session more than once. A session that
-goes on is not counted but for its mail. Whoever has many IPv6 /32s can fill the table of strangers, and so can IPv4.
+A flood of sessions that only guess is looked at in part: what is known of hosts that are hung up on, and of those that send mail,
+is whole (benchmarks, churn).
+
+BUGS: an address that is refused is counted once as far as it was told together, so in a long session more than once. In a session
+that goes on, mail counts within ten seconds, the rest at its end. Whoever has many IPv6 /32s can fill the table of strangers.
 """
 
 from collections.abc import Callable
@@ -24,7 +27,7 @@ from twistedmx.policy.condemnation import Condemnation
 from twistedmx.policy.decay import SteadyTime
 from twistedmx.policy.fingerprint import Sketch, fingerprint
 from twistedmx.policy.helo_shape import helo_shape
-from twistedmx.policy.host_key import NOBODY, allocation_of, host_key, network_key, prefix_key
+from twistedmx.policy.host_key import allocation_of, host_key, network_key, prefix_key
 from twistedmx.policy.hyperloglog import spot_of
 from twistedmx.policy.network_standing import NetworkStanding
 from twistedmx.policy.reputation_settings import ReputationSettings
@@ -39,21 +42,29 @@ _BAD: Final = frozenset((Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS))
 _HELOS: Final = 4096
 _CAMPAIGNS: Final = 10_000
 _SESSIONS: Final = 200_000  # open ones that are sketched: more than there are descriptors
+_SOON: Final = 10  # seconds until what a session sent counts, as long as it goes on
 _NEW: Final = Standing()
 _NEW_NETWORK: Final = NetworkStanding()
 
 
 class Reputation:
-    """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start.
+    """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start. `ration`: whether one
+    more session of mere guesses is looked at (`policy.ration`); who is hung up on always is.
 
     `hosts` by key, packed (`standing.unpacked`); `networks`, `helos`, `campaigns`: for reading. `time`: by which counts fade.
     `prefix_of`: the announced prefix of an address; a source of routing data puts itself there.
     """
 
     def __init__(
-        self, settings: ReputationSettings, blocklist: Blocklist, tell: Callable[[Event], None], now: float
+        self,
+        settings: ReputationSettings,
+        blocklist: Blocklist,
+        tell: Callable[[Event], None],
+        now: float,
+        ration: Callable[[float], bool] = lambda at: True,
     ) -> None:
         self.settings = settings
+        self._ration = ration
         self.time = SteadyTime(now)
         self.condemnation = Condemnation(settings, blocklist, tell)
         self.prefix_of: PrefixOf = no_prefix
@@ -128,6 +139,8 @@ class Reputation:
     # Events
 
     def _nobody(self, event: NobodyAccepted) -> None:
+        if event.session not in self._sketches and not self._ration(event.at):
+            return
         guessed = _guessed(event.refused)
         if guessed:
             sketch = self._sketch(event)
@@ -147,20 +160,40 @@ class Reputation:
         if event.refused.count:
             sketch.guesses += _guessed(event.refused)
         if event.verdict is not None and event.verdict.action is Action.ACCEPT:
-            host = host_key(event.peer.address)
-            if host:
-                self._has_sent(host, event)
+            sketch.messages += 1
+            now = self.time.tell(event.at)
+            if now - sketch.since >= _SOON:
+                self._count(sketch, now)
 
-    def _has_sent(self, host: bytes, event: TransactionEnded) -> None:
-        settings, now = self.settings, self.time.tell(event.at)
-        record = self.hosts.get(host)
-        known = standing.with_mail(standing.unpacked(record) if record is not None else _NEW, now, settings)
+    def _count(self, sketch: Sketch, now: int) -> None:
+        """Of a session that goes on, or goes on for another client: its messages and guesses by now."""
+        host = host_key(sketch.address)
+        sketch.since = now
+        if not host or not (sketch.messages or sketch.guesses):
+            return
+        settings, known = self.settings, self._known(host)
+        if sketch.messages:
+            known = self._with_mail(host, known, sketch, now)
+        known = known.faded(now, settings.half_life)
+        known = known._replace(guesses=known.guesses + sketch.guesses, at=now)
+        sketch.guesses = 0
         self.hosts.put(host, standing.packed(known), proven=not standing.lacks(known, now, settings))
-        good_share = standing.has_good_share(known, settings)
-        for key, part in self._networks_of(host, event.peer.address):
-            before = self.networks.get(key) or _NEW_NETWORK
-            after = network_standing.with_mail(before, part, now, settings, good_share=good_share)
-            self.networks.put(key, after, proven=True)
+
+    def _known(self, host: bytes) -> Standing:
+        record = self.hosts.get(host)
+        return standing.unpacked(record) if record is not None else _NEW
+
+    def _with_mail(self, host: bytes, known: Standing, sketch: Sketch, now: int) -> Standing:
+        """With the messages of a session, of which its networks hear as well."""
+        settings, messages = self.settings, sketch.messages
+        sketch.messages = 0
+        known = standing.with_mail(known, now, settings, messages)
+        good = standing.has_good_share(known, settings)
+        for key, part in self._networks_of(host, sketch.address):
+            network = self.networks.get(key) or _NEW_NETWORK
+            network = network_standing.with_mail(network, part, now, settings, good_share=good, messages=messages)
+            self.networks.put(key, network, proven=True)
+        return known
 
     def _session(self, event: SessionEnded) -> None:
         sketch = self._sketches.pop(event.session, None)
@@ -169,8 +202,7 @@ class Reputation:
             return
         address = event.peer.address
         if sketch is None or sketch.address != address:
-            self._ended_for(sketch)
-            sketch = Sketch(address)
+            sketch = self._other(sketch, address)
         host = host_key(address)
         if host:
             self._judge(host, event, sketch, hung_up)
@@ -178,12 +210,15 @@ class Reputation:
     def _judge(self, host: bytes, event: SessionEnded, sketch: Sketch, hung_up: bool) -> None:
         """A session has ended of which there is something to say."""
         settings, now = self.settings, self.time.tell(event.at)
+        # Its messages first: they weigh against what it was hung up on for.
+        known = self._known(host)
+        if sketch.messages:
+            known = self._with_mail(host, known, sketch, now)
         guessed_only = bool(sketch.guesses) and not (sketch.heard or event.messages)
         helo = helo_shape(event.helo, event.peer.address)
-        bad = int(hung_up or (guessed_only and not sketch.null))
-        record = self.hosts.get(host)
+        bad = int(hung_up or (guessed_only and not (sketch.null or event.flooded)))
         known = standing.with_session(
-            standing.unpacked(record) if record is not None else _NEW,
+            known,
             now,
             settings,
             bad=bad,
@@ -243,22 +278,16 @@ class Reputation:
         sketch = self._sketches.get(event.session)
         address = event.peer.address
         if sketch is None or sketch.address != address:
-            self._ended_for(sketch)
-            sketch = self._sketches[event.session] = Sketch(address)
+            sketch = self._sketches[event.session] = self._other(sketch, address)
             if len(self._sketches) > _SESSIONS:
                 del self._sketches[next(iter(self._sketches))]
         return sketch
 
-    def _ended_for(self, sketch: Sketch | None) -> None:
-        """A session goes on for another client, or ends as another's: the guesses of this one are counted, and no more is known."""
-        host = host_key(sketch.address) if sketch is not None else NOBODY
-        if sketch is None or not host or not sketch.guesses:
-            return
-        now, settings = self.time.seconds, self.settings
-        record = self.hosts.get(host)
-        known = (standing.unpacked(record) if record is not None else _NEW).faded(now, settings.half_life)
-        known = known._replace(guesses=known.guesses + sketch.guesses, at=now)
-        self.hosts.put(host, standing.packed(known), proven=not standing.lacks(known, now, settings))
+    def _other(self, sketch: Sketch | None, address: str) -> Sketch:
+        """A new one, of the client at `address`. `sketch`: of who was there before it in the session."""
+        if sketch is not None:
+            self._count(sketch, self.time.seconds)
+        return Sketch(address, self.time.seconds)
 
 
 def _guessed(refused: Refused) -> int:

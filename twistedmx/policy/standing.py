@@ -67,14 +67,14 @@ class Standing(NamedTuple):
         )
 
 
-def with_mail(standing: Standing, now: int, settings: ReputationSettings) -> Standing:
-    """A message of it was accepted."""
+def with_mail(standing: Standing, now: int, settings: ReputationSettings, messages: int = 1) -> Standing:
+    """Messages of it were accepted."""
     good, bad, guesses, _, first, last, day, days, hung_up, helos = standing.faded(now, settings.half_life)
     if not days or now - last >= settings.proven_for:  # the first one, or what was is too long ago
         first, day, days = now, now, 1
     elif now - day >= _DAY:
         day, days = now, min(days + 1, _MOST_DAYS)
-    return Standing(good + 1.0, bad, guesses, now, first, now, day, days, hung_up, helos)
+    return Standing(good + messages, bad, guesses, now, first, now, day, days, hung_up, helos)
 
 
 def with_session(

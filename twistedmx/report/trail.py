@@ -5,8 +5,10 @@ sessions are kept whole, and counts of all. No flood can push out all else: its 
 same reason, and nobody accepted), see `report.shares`; and of one host there are never more than `per_host`.
 
 It is found again by going through all of it, which an operator's question may cost (benchmarks/trail.py); what comes in costs
-next to nothing. BUGS: a restart forgets it; the log does not. What a blocked host heard instead of a session is not here, nor
-a STARTTLS that was put off.
+next to nothing, and of a flood of strangers a part is left out.
+
+BUGS: a restart forgets it; the log does not. What a blocked host heard instead of a session is not here, nor a STARTTLS that was
+put off.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -68,10 +70,18 @@ class TrailSettings:
 
 
 class Trail:
-    """`known`: whether the host at an address has a good record; asked once for a session. `since`: seconds since the epoch."""
+    """`known`: whether the host at an address has a good record; asked once for a session. `since`: seconds since the epoch.
+    `ration`: whether one more session of a stranger is remembered (`policy.ration`): a flood of them is in part."""
 
-    def __init__(self, settings: TrailSettings, known: Callable[[str], bool], since: float) -> None:
+    def __init__(
+        self,
+        settings: TrailSettings,
+        known: Callable[[str], bool],
+        since: float,
+        ration: Callable[[float], bool] = lambda at: True,
+    ) -> None:
         self.since = since
+        self._ration = ration
         self._known = known
         self._sessions: Shares[tuple[str, str], SessionTrail] = Shares(0, 0)  # by id and host: XCLIENT brings others
         self._hosts: Shares[str, HostTrail] = Shares(0, 0)
@@ -87,7 +97,7 @@ class Trail:
     def __call__(self, event: Event) -> None:
         kind = type(event)
         if kind is NobodyAccepted:
-            if event.refused.count:  # type: ignore[union-attr]  # by its kind
+            if event.refused.count and not self._is_left_out(event):  # type: ignore[union-attr, arg-type]  # by its kind
                 self._recipients(event)  # type: ignore[arg-type]
         elif kind is TransactionEnded:
             self._transaction(event)  # type: ignore[arg-type]
@@ -124,9 +134,17 @@ class Trail:
                 session.heard(event)
                 session.ended = event.reason
             return
+        if self._is_left_out(event):
+            return
         session, host = self._records(event)
         session.ended = event.reason
         self._remember(session, host, event.reason, 1)
+
+    def _is_left_out(self, event: NobodyAccepted | SessionEnded) -> bool:
+        """Whether it is of one more stranger in a flood of them."""
+        address = event.peer.address
+        known = self._sessions.get((event.session, host_of(address)))
+        return known is None and not self._ration(event.at) and not self._known(address)
 
     def _records(self, event: NobodyAccepted | TransactionEnded | SessionEnded) -> tuple[SessionTrail, HostTrail]:
         address = event.peer.address

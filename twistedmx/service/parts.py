@@ -22,6 +22,7 @@ from twistedmx.model.peer import Network
 from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
+from twistedmx.policy.ration import flood_ration
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.policy.tarpit import Tarpit
@@ -129,7 +130,7 @@ def lasting(settings: Settings, world: World) -> Lasting:
         events=events,
         blocking=blocking,
         watching=Watching(settings, world, events, proven),
-        trail=Trail(settings.trail, known=proven, since=world.now()),
+        trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
         policies=Policies(world, proven),
         tarpit=Tarpit(world.reactor),
         counters=Counters(),

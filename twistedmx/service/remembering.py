@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from twistedmx.model.event import Event
 from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.ration import flood_ration
 from twistedmx.policy.reputation import Reputation
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -23,7 +24,7 @@ class Remembering:
     def __init__(
         self, settings: Settings, world: World, blocklist: Blocklist, database: Database, tell: Callable[[Event], None]
     ) -> None:
-        self.reputation = Reputation(settings.reputation, blocklist, tell, world.now())
+        self.reputation = Reputation(settings.reputation, blocklist, tell, world.now(), flood_ration())
         self.standings = Standings(self.reputation, database)
         blocklist.proven = self.reputation.proven
         self._now = world.now

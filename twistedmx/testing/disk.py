@@ -203,19 +203,20 @@ class FakeDisk(Disk):
         if self._owners.get(path, self.user) != self.user:
             raise _error(EACCES, path)
 
-    def make_directories(self, path: str) -> None:
+    def make_directories(self, path: str, folders: Sequence[str] = ()) -> Sequence[str]:
         done = self._call("make_directories", path)
         parts = path.strip("/").split("/")
-        for depth in range(1, len(parts) + 1):
-            directory = "/" + "/".join(parts[:depth])
+        above = ["/" + "/".join(parts[: depth + 1]) for depth in range(len(parts))]
+        for directory in (*above, *(f"{path}/{folder}" for folder in folders)):
             if directory not in self._seen:
                 self._check_ours(_parent(directory))
                 self._seen[directory] = self._safe[directory] = None
                 # What stands in "/" stands for /home or /srv/mail: everybody may have a folder in it.
-                if depth > 1:
+                if _parent(directory) != "/":
                     self._owners[directory] = self.user
             self._check_directory(directory)
         done()
+        return ()
 
     def create(self, maildir: str, name: str) -> File:
         directory = f"{maildir}/{'new' if self._nameless else 'tmp'}"
@@ -257,8 +258,7 @@ class FakeDisk(Disk):
         octets = [partial(self._sync, file) for file in files]
         names = {key: partial(self._sync_name, *each) for key, each in zip(keys, published, strict=True)}
         # By turns: where the power goes in between, some of both are done.
-        calls = [call for pair in zip_longest(octets, names.values()) for call in pair if call is not None]
-        answers = {call: _answer(call) for call in calls}
+        answers = {call: _answer(call) for pair in zip_longest(octets, names.values()) for call in pair if call}
         return [answers[call] for call in octets], [answers[names[key]] for key in keys]
 
     def _sync(self, file: File) -> None:

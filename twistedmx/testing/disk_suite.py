@@ -154,6 +154,9 @@ class DiskSuite(_Test):
         for _ in range(2):
             self.disk.make_directories(f"{self.root}/cur")
         self.assertEqual(list(self.names(self.root)), ["cur"])
+        for _ in range(2):
+            self.disk.make_directories(self.root, ("tmp", "new", "cur"))
+        self.assertEqual(sorted(self.names(self.root)), ["cur", "new", "tmp"])
 
     def test_a_maildir_and_what_it_is_in_are_synced(self) -> None:
         """They are when a Maildir is made; one that is not there cannot be, and silence would be a promise."""
