@@ -8,6 +8,9 @@ from benchmarks.targets import TARGETS
 
 Row = Sequence[str]
 
+# What a time is of, where it is of no reply.
+_TIMED = {"accept": "message", "churn": "connection", "blocked": "connection", "tls": "handshake or reply"}
+
 
 def aligned(rows: Sequence[Row]) -> str:
     """In columns; the first row is the heading."""
@@ -46,7 +49,7 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
     if case.memory:
         return [*shown, ("MB before", "base_mb", "{:,.0f}"), ("MB at most", "peak_mb", "{:,.0f}")]
     which = {"accept": "round", "churn": "connection", "blocked": "connection"}.get(case.scenario, "reply")
-    what = {"accept": "message", "churn": "connection", "blocked": "connection", "tls": "handshake or reply"}.get(case.scenario, "reply")
+    what = _TIMED.get(case.scenario, "reply")
     return [
         *shown,
         ("core busy", "busy", "{:.0%}"),

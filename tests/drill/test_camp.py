@@ -108,12 +108,12 @@ class TestWatch(SynchronousTestCase):
 
 
 class TestLook(SynchronousTestCase):
-    def look(self, behaviour=good, greeting=b"220 mx\r\n", listens=True, guesses=True):
+    def look(self, behaviour=good, greeting=b"220 mx\r\n", listens=True):
         """What was wrong, or None."""
         clock = Clock()
         server = Server(clock, behaviour, greeting)
         server.listens = listens
-        looked = look_at(PLAN, server.connect, clock, guesses=guesses)
+        looked = look_at(PLAN, server.connect, clock)
         run(clock, 12)
         self.assertEqual(clock.getDelayedCalls(), [])
         if server.connections:
@@ -125,16 +125,6 @@ class TestLook(SynchronousTestCase):
     def test_a_server_that_takes_mail_for_some_is_ready(self):
         """And nothing is sent."""
         self.assertIsNone(self.look())
-
-    def test_after_a_flood_nobody_asks_for_its_address(self):
-        """Siege 3: a server that hangs up on who does is one that stands."""
-
-        def flooded(connection, line):
-            return b"421 4.7.0 closing\r\n" if PLAN.unknown.encode() in line else good(connection, line)
-
-        self.assertTrue(PLAN.unknown)
-        self.assertIn("421 4.7.0 closing", self.look(flooded))
-        self.assertIsNone(self.look(flooded, guesses=False))
 
     def test_one_that_is_not_is_told_with_the_remedy(self):
         """In place of a siege against something else."""

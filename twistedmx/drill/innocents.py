@@ -53,20 +53,19 @@ def bounce(errand: Errand) -> Script:
 
 
 def look(errand: Errand) -> Script:
-    """Nobody sends anything: is a real recipient taken, and one that is none refused? No `unknown`: that is not asked."""
+    """Nobody sends anything: is a real recipient taken, and one that is none refused?"""
     _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     _need(_OK, "MAIL", (yield b"MAIL FROM:<ann@" + names.server_name(errand.host) + b">"))
     for recipient in errand.recipients:
         answer = yield b"RCPT TO:<" + recipient + b">"
         if answer.code != _OK:
             raise Failed(f"RCPT TO:<{recipient.decode()}>: {answer}; name recipients that are there with --recipient")
-    if errand.unknown:
-        answer = yield b"RCPT TO:<" + errand.unknown + b">"
-        if answer.kind == 2:
-            raise Failed(
-                f"RCPT TO:<{errand.unknown.decode()}>, a name of chance, was answered {answer}: where every name is taken "
-                "nobody can guess wrong. Name a --recipient of another domain"
-            )
+    answer = yield b"RCPT TO:<" + errand.unknown + b">"
+    if answer.kind == 2:
+        raise Failed(
+            f"RCPT TO:<{errand.unknown.decode()}>, a name of chance, was answered {answer}: where every name is taken "
+            "nobody can guess wrong. Name a --recipient of another domain"
+        )
     yield b"QUIT"
     return False
 

@@ -1,4 +1,4 @@
-"""One look at the server, before a drill and after it: does it greet, take a real recipient, and refuse one that is none?"""
+"""One look at the server before a drill: does it greet, take a real recipient, and refuse one that is none?"""
 
 from typing import Any, Final
 
@@ -19,16 +19,15 @@ from twistedmx.smtp.client import Answer
 _PATIENCE: Final = 10.0  # seconds
 
 
-def look_at(plan: Plan, connect: Connect, clock: IReactorTime, *, guesses: bool = True) -> Deferred[None]:
-    """Fires when all is as it should be; fails with CannotDrill. `guesses`: asks for the unknown address; after a flood of it the
-    server may hang up on who does."""
+def look_at(plan: Plan, connect: Connect, clock: IReactorTime) -> Deferred[None]:
+    """Fires when all is as it should be; fails with CannotDrill."""
     looker = _Looker(plan)
     errand = Errand(
         host=innocent(HOSTS),
         siege=plan.siege,
         number=0,
         recipients=tuple(recipient.encode() for recipient in plan.recipients),
-        unknown=plan.unknown.encode() if guesses else b"",
+        unknown=plan.unknown.encode(),
     )
     speaker = Speaker(look(errand), looker, clock, patience=_PATIENCE)
     connect(errand.host.address, speaker).addErrback(looker.not_connected)
