@@ -39,6 +39,12 @@ class Attacked:
         return address == self.address
 
 
+class Probed(Attacked):
+    """All domains that are not ours are under attack."""
+
+    any = True
+
+
 class TestPosture(SynchronousTestCase):
     def test_it_is_hard_where_the_attack_is_and_never_for_the_proven(self):
         """Other domains, and hosts of good record, notice nothing."""
@@ -93,6 +99,28 @@ class TestReceiver(SynchronousTestCase):
         receiver = self.receiver(Attacked(b"example.org"))
         self.assertIsNotNone(receiver.guesses([b"x@example.org"], b"example.org"))
         self.assertIsNone(receiver.guesses([b"y@example.org"], b"Example.ORG"))
+
+    def test_an_attack_on_foreign_domains_is_hard_on_who_asks_for_them_alone(self):
+        """Relay probes are no reason to hang up on a stranger who mistypes a command, and every reason to on the prober."""
+        attacks = Probed()
+        self.assertEqual(self.guesses(self.receiver(attacks), b"elsewhere.example"), 1)
+        receiver = self.receiver(attacks)
+        self.assertFalse(receiver.answer(parse_command(b"XYZZY")).closes)
+        self.assertTrue(receiver.may_reset())
+
+    def test_behind_a_recipient_that_was_accepted_nobody_is_hung_up_on(self):
+        """His mail would be lost with the flood's."""
+        receiver = self.receiver(Attacked(address=b"ghost@example.org"))
+        self.assertEqual(receiver.answer(parse_command(b"RCPT TO:<demo@example.org>")).code, 250)
+        self.assertFalse(receiver.answer(parse_command(b"RCPT TO:<ghost@example.org>")).closes)
+
+    def test_what_could_not_be_told_is_no_guilt(self):
+        """A look-up that fails is our fault, whoever else asks for the address."""
+        receiver = self.receiver(Attacked(address=b"ghost@example.org"))
+        self.stage.mailboxes.failure = RuntimeError("the database is down")
+        words = receiver.answer(parse_command(b"RCPT TO:<ghost@example.org>"))
+        self.assertEqual((words.code, words.closes), (451, False))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_who_asked_for_an_attacked_domain_may_not_play_with_rset_either(self):
         """It is the next thing that he does."""

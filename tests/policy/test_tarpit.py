@@ -36,3 +36,16 @@ class TestTarpit(SynchronousTestCase):
         held.cancel()
         self.failureResultOf(held, CancelledError)
         self.assertEqual((self.tarpit.held, self.clock.getDelayedCalls()), (0, []))
+
+    def test_what_is_no_error_has_places_of_its_own(self):
+        """Greetings that wait are not to switch off the delays of errors."""
+        self.tarpit.hold(codes.NOOP, 2.0, most=None)
+        self.assertNoResult(self.tarpit.hold(codes.RESET, 2.0, most=1))
+
+    def test_a_stop_waits_for_none(self):
+        """systemd kills who takes too long to stop, and what he had still to write."""
+        held = [self.tarpit.hold(codes.NOOP, 60.0, most=most) for most in (5, None)]
+        self.tarpit.let_all_go()
+        self.assertEqual([self.successResultOf(each) for each in held], [codes.NOOP] * 2)
+        self.assertIs(self.tarpit.hold(codes.RESET, 2.0, most=5), codes.RESET)
+        self.assertEqual((self.tarpit.held, self.clock.getDelayedCalls()), (0, []))

@@ -227,6 +227,7 @@ class GroupCommit:
             for part in draft.parts:
                 names.setdefault(part.disk, []).append((draft, (part.file, part.path)))
         for disk, published in names.items():
+            published = [(draft, each) for draft, each in published if draft.failure is None]  # at a disk asked before
             if files or published:
                 self._ask(disk, files, published)
                 files = []  # with the first, which may sync those of any owner

@@ -60,7 +60,7 @@ _Results = list[tuple[Callable[[Any], None], Any]]
 
 # A batch is full with these: who waits for a small message should not wait for many large ones. benchmarks/commit.py
 _MOST_OCTETS: Final = 4_194_304
-_MOST_COPIES: Final = 256  # each is an open file until the batch is done
+_MOST_COPIES: Final = 128  # each is an open file until the batch is done, and two are under way
 
 
 class Writer:

@@ -106,6 +106,7 @@ class Conversation(Protocol):
             try:
                 taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
+                self._out.write(b"".join(replies))
                 self._broken(Failure())
                 return
             if taken == len(octets):

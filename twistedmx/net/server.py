@@ -104,6 +104,7 @@ class ServerFactory(Factory):
         """Let sessions finish what they are at for `grace` seconds, then say 421 to all that are left. Nobody new is served.
         Called again, it takes the new time. Fires when every session has ended."""
         self._stopping = True
+        self.site.tarpit.let_all_go()
         gone = DeferredList([connection.finish() for connection in list(self.connections)])
         if grace > 0:
             self.wheel.set(self._grace, grace)

@@ -23,6 +23,7 @@ from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
+from twistedmx.smtp.path import Path
 from twistedmx.smtp.session import Session
 
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
@@ -35,7 +36,8 @@ CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 class Account:
     """`id`: the session's name. `peer`, `helo`, `tls`: who is there, as far as it is known by now; changed by `introduced` and
-    `secured`. `transactions`: MAILs that were accepted. `refused_recipients`: RCPTs that were not."""
+    `secured`. `transactions`: MAILs that were accepted; `reverse_path`: of the last. `refused_recipients`: RCPTs that were not.
+    """
 
     __slots__ = (
         "_flooded_only",
@@ -48,6 +50,7 @@ class Account:
         "id",
         "peer",
         "refused_recipients",
+        "reverse_path",
         "tls",
         "transactions",
     )
@@ -66,6 +69,7 @@ class Account:
         self.tls: Tls | None = None
         self.transactions = 0
         self.refused_recipients = 0
+        self.reverse_path: Path | None = None
 
     def opened(self) -> None:
         """The peer was let in."""
@@ -117,7 +121,6 @@ class Account:
 
     def tell_shadow(self, last: LastWords) -> None:
         """Conduct would have hung up, were its limit not in shadow."""
-        transaction = self._fruitless[-1] if self._fruitless else None
         decided = verdict(last.reply, last.reason)
         self._ports.events.tell(
             VerdictInShadow(
@@ -128,7 +131,7 @@ class Account:
                 stage=last.stage,
                 policy=CONDUCT,
                 verdict=decided,
-                reverse_path=transaction.reverse_path if transaction is not None else None,
+                reverse_path=self.reverse_path,
                 recipient=None,
                 count=1,
             )

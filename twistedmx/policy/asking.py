@@ -129,9 +129,10 @@ class AskingReceiver(Receiver):
     def _refuse_by(self, ruling: Ruling, context: Context, refused: _Refuse) -> Answer:
         self._rulings.refused(ruling, context)
         words = refused(ruling.verdict)
-        of_conduct = self._ending is not None and words is self._ending.reply
-        if isinstance(words, Reply) and words.closes and not of_conduct:
-            self._last = words, ruling.verdict.reason
+        said = words if isinstance(words, Reply) else ruling.verdict.reply  # or it is held back, and is that one
+        of_conduct = self._ending is not None and said is self._ending.reply
+        if said.closes and not of_conduct:
+            self._last = said, ruling.verdict.reason
         delay = ruling.verdict.delay
         if not (delay and isinstance(words, Reply)):
             return words
@@ -280,7 +281,13 @@ class AskingAboutGuesses(AskingReceiver):
         if decision[1] or (isinstance(words, Reply) and words.closes):
             return words
         context = self._in_transaction(Stage.REFUSED, recipient=path, refused=decision[0])
-        return self._ask(context, lambda: words, _words_of)
+
+        def refuse(verdict: Verdict) -> Answer:
+            if not isinstance(words, Reply):
+                words.cancel()  # it was held back, and is not said
+            return verdict.reply
+
+        return self._ask(context, lambda: words, refuse)
 
 
 def _is_certain(ruling: Ruling | None) -> bool:

@@ -82,8 +82,8 @@ class Attacks:
     # At a refused RCPT
 
     def under_attack(self, domain: bytes) -> bool:
-        """Whether `domain` is: in lower case and A-labels, or `NOT_OURS`."""
-        return domain in self._domains.under_attack
+        """Whether `domain` is: in lower case, or `NOT_OURS`."""
+        return (domain if domain.isascii() else self._domain_key(domain)) in self._domains.under_attack
 
     def is_flooded(self, address: bytes) -> bool:
         """Whether `address` is: `Path.key`, in lower case."""

@@ -53,15 +53,17 @@ class Attending:
         seconds = self._behaviour().delay(self._posture()) if conduct.delay else 0.0
         return self._later(words, seconds, most=conduct.delayed) if seconds else words
 
-    def _later(self, words: Reply, seconds: float, *, most: int) -> Reply | Deferred[Reply]:
+    def _later(self, words: Reply, seconds: float, *, most: int | None) -> Reply | Deferred[Reply]:
+        """`most`: as in `Tarpit.hold`."""
         held = self._site.tarpit.hold(words, seconds, most)
         if isinstance(held, Reply):
             return held
         self._asking = held
-        return held.addCallback(self._let_go).addErrback(self._cancelled)
+        return held.addCallback(self._let_go, held).addErrback(self._cancelled)
 
-    def _let_go(self, words: Reply) -> Reply:
-        self._asking = None
+    def _let_go(self, words: Reply, held: Deferred[Reply]) -> Reply:
+        if self._asking is held:
+            self._asking = None
         return words
 
     def _hang_up(self, last: LastWords | None) -> Reply | None:
@@ -82,10 +84,10 @@ class Attending:
         alertness = self._site.alertness
         if alertness.is_calm:
             return _CALM
-        return max(self._hardest, alertness.posture(b"", self._account.peer.address))
+        return max(self._hardest, alertness.posture(None, self._account.peer.address))
 
     def _posture_for(self, domain: bytes) -> Posture:
-        """Towards this client, who asks for `domain`."""
+        """Towards this client, who asks for `domain`; b"": for one that is not ours."""
         posture = self._site.alertness.posture(domain.lower(), self._account.peer.address)
         self._hardest = max(self._hardest, posture)
         return posture

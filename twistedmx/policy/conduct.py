@@ -28,7 +28,7 @@ from twistedmx.policy.posture import Posture
 from twistedmx.policy.transaction import Transaction
 from twistedmx.smtp.reply import Reply, reply
 
-_BAD: Final = (Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS)
+BAD: Final = (Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS)
 _REMEMBERED: Final = 1000  # mailboxes that make up for bad recipients
 _NAMED_BEFORE: Final = 32  # bad recipients that are known again; of more, each counts
 # Slower than this, RSET behind RSET keeps a connection alive and does no harm.
@@ -112,7 +112,7 @@ class Conduct:
 
     def refused(self, verdict: Verdict, address: bytes, posture: Posture = _CALM) -> LastWords | None:
         """A recipient was. Others than bad ones are no fault of who asks: a full mailbox, a look-up that failed."""
-        if verdict.reason not in _BAD:
+        if verdict.reason not in BAD:
             return None
         self._bad_now = True
         if len(self._named) < _NAMED_BEFORE:

@@ -21,6 +21,7 @@ REASONS: Final = {
     "early_pipelining": Reason.EARLY_PIPELINING,
 }
 _LONGEST_ID: Final = "0" * 10
+_LONGEST: Final = 60.0  # seconds
 _STATES: Final = "in calm, under load, under attack"
 
 
@@ -52,8 +53,13 @@ def _switch(default: bool, why: str, precedent: str) -> Any:
     return setting(default, unit="", why=why, precedent=precedent)
 
 
+def _is_short(instance: Any, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 <= value <= _LONGEST:
+        raise ValueError(f"must be 0 to {_LONGEST:g} seconds, is {value:g}: longer than that, peers give up")
+
+
 def _seconds(default: float, why: str, precedent: str) -> Any:
-    return setting(default, unit="seconds", why=why, precedent=precedent, validator=at_least(0))
+    return setting(default, unit="seconds", why=why, precedent=precedent, validator=_is_short)
 
 
 @attrs.frozen(kw_only=True)

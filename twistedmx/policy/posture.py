@@ -40,7 +40,7 @@ class Attacked(Protocol):
     any_flooded: bool
 
     def under_attack(self, domain: bytes) -> bool:
-        """Whether the domain is. `domain`: in lower case, in A-labels."""
+        """Whether the domain is. `domain`: in lower case; b"": all that are not ours."""
 
     def is_flooded(self, address: bytes) -> bool:
         """Whether the address is. `address`: in lower case."""
@@ -73,10 +73,10 @@ class Alertness:
         """Nothing is the matter: nobody need be asked about."""
         return not (self.under_load or self.attacks.any or self.attacks.any_flooded)
 
-    def posture(self, domain: bytes, address: str) -> Posture:
-        """Towards the client at `address`, who asks for `domain` (as in `under_attack`)."""
+    def posture(self, domain: bytes | None, address: str) -> Posture:
+        """Towards the client at `address`, who asks for `domain` (as in `under_attack`); None: for none."""
         if self.is_calm or self.proven(address):
             return _CALM
-        if self.attacks.any and self.attacks.under_attack(domain):
+        if domain is not None and self.attacks.any and self.attacks.under_attack(domain):
             return _ATTACK
         return _LOAD if self.under_load else _CALM

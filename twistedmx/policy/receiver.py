@@ -17,9 +17,9 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason, verdict
+from twistedmx.model.verdict import Reason
 from twistedmx.policy.client import client_of
-from twistedmx.policy.conduct import signed
+from twistedmx.policy.conduct import BAD, signed
 from twistedmx.policy.content_receiver import ContentReceiver
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
@@ -35,9 +35,7 @@ from twistedmx.smtp.session import EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
 
 _CALM: Final = Posture.CALM
-_ALL: Final = 1 << 62
-_LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
-_NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
+_NOT_OURS: Final = b""  # the domain of all of them, as attacks are counted
 
 
 class Receiver(ContentReceiver):
@@ -60,8 +58,8 @@ class Receiver(ContentReceiver):
         site.ports.mailboxes.refresh()
         self._account.opened()
         seconds = site.conduct.greeting
-        if seconds and not site.alertness.proven(self._account.peer.address):
-            return self._later(site.greeting, seconds, most=_ALL)
+        if seconds and not (self._session.xclient or site.alertness.proven(self._account.peer.address)):
+            return self._later(site.greeting, seconds, most=None)
         return site.greeting
 
     def talks_early(self) -> Reply | None:
@@ -166,6 +164,7 @@ class Receiver(ContentReceiver):
         self._behaviour().began()
         account = self._account
         account.transactions += 1
+        account.reverse_path = reverse_path
         self._transaction = Transaction(
             account.id, account.transactions, reverse_path, parameters, self._site.ports.clock.seconds()
         )
@@ -178,12 +177,17 @@ class Receiver(ContentReceiver):
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
         too many. Else None, and nothing has happened."""
         transaction, conduct, site = self._transaction, self._conduct, self._site
-        if transaction is None or conduct is None or not site.ports.mailboxes.none_of(addresses, domain):
+        if transaction is None or conduct is None or site.conduct.delay:
+            return None
+        if not site.ports.mailboxes.none_of(addresses, domain):
             return None
         alertness, posture = site.alertness, _CALM
-        if alertness.under_load or alertness.attacks.any:
+        attacks = alertness.attacks
+        if attacks.any_flooded and any(attacks.is_flooded(address.lower()) for address in addresses):
+            return None
+        if alertness.under_load or attacks.any:
             posture = self._posture_for(domain)
-        if alertness.attacks.any_flooded or not conduct.refuse(addresses, posture):
+        if not conduct.refuse(addresses, posture):
             return None
         transaction.refusals.add_run(NOBODY, addresses)
         self._account.refused_recipients += len(addresses)
@@ -207,13 +211,16 @@ class Receiver(ContentReceiver):
         if destinations:
             return self._accept(decision, path, parameters)
         transaction, conduct, alertness = self._open_transaction(), self._behaviour(), self._site.alertness
-        address, peer = path.address, self._account.peer.address
-        transaction.refusals.add(verdict, address)
+        transaction.refusals.add(verdict, path.address)
         self._account.refused_recipients += 1
-        last = conduct.refused(verdict, address, self._posture_for(path.domain))
+        if verdict.reason not in BAD:
+            return self._error(verdict.reply, None)
+        posture = self._posture_for(_NOT_OURS if verdict.reason is Reason.NOT_OURS else path.domain)
+        last = conduct.refused(verdict, path.address, posture)
         if alertness.attacks.any_flooded and alertness.attacks.is_flooded(path.key):
             transaction.flooded += 1
-            if last is None and not alertness.proven(peer):
+            # Not behind a recipient that was accepted: his mail would be lost with it.
+            if not (last or transaction.accepted or alertness.proven(self._account.peer.address)):
                 last = conduct.flooded(verdict)
         return self._error(verdict.reply, last)
 

@@ -1,32 +1,48 @@
-"""Answers that come later, so that an error costs its session time. Never more than some at a time: each holds a place of ours."""
+"""Answers that come later, so that an error costs its session time. Of errors never more than some: each holds a place."""
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from twistedmx.smtp.reply import Reply
 
 
 class Tarpit:
-    """Of one server. `held`: answers that wait now."""
+    """Of one server. `held`: errors whose answers wait now."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
+        self._waiting: dict[Deferred[Reply], tuple[Reply, IDelayedCall, bool]] = {}
+        self._is_over = False
         self.held = 0
 
-    def hold(self, words: Reply, seconds: float, most: int) -> Reply | Deferred[Reply]:
-        """`words`, after `seconds`; at once where `most` wait already. The Deferred does not fail, unless it is cancelled."""
-        if self.held >= most:
+    def hold(self, words: Reply, seconds: float, most: int | None) -> Reply | Deferred[Reply]:
+        """`words`, after `seconds`; at once where `most` wait already. None: it is no error, and does not count. The Deferred does
+        not fail, unless it is cancelled."""
+        if self._is_over or (most is not None and self.held >= most):
             return words
-        self.held += 1
-
-        def let_go(gone: Deferred[Reply]) -> None:
-            self.held -= 1
-            late.cancel()
-
-        def say() -> None:
-            self.held -= 1
-            held.callback(words)
-
-        held: Deferred[Reply] = Deferred(let_go)
-        late = self._clock.callLater(seconds, say)
+        held: Deferred[Reply] = Deferred(self._cancelled)
+        late = self._clock.callLater(seconds, self._say, held)
+        self._waiting[held] = words, late, most is not None
+        self.held += most is not None
         return held
+
+    def let_all_go(self) -> None:
+        """The server stops: what is held is said now, and nothing is held any more."""
+        self._is_over = True
+        for held in list(self._waiting):
+            if held in self._waiting:  # not cancelled by what another one brought about
+                self._say(held)
+
+    def _say(self, held: Deferred[Reply]) -> None:
+        words = self._forget(held)
+        held.callback(words)
+
+    def _cancelled(self, held: Deferred[Reply]) -> None:
+        self._forget(held)
+
+    def _forget(self, held: Deferred[Reply]) -> Reply:
+        words, late, counts = self._waiting.pop(held)
+        self.held -= counts
+        if late.active():
+            late.cancel()
+        return words
