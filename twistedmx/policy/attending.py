@@ -19,7 +19,7 @@ _CALM: Final = Posture.CALM
 class Attending:
     """`session`: whose counts are told."""
 
-    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_session", "_site")
+    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_proven", "_session", "_site")
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
@@ -28,6 +28,7 @@ class Attending:
         self._conduct: Conduct | None = None
         self._ending: LastWords | None = None  # what conduct has said
         self._hardest = _CALM  # posture towards this client
+        self._proven: bool | None = None  # once it was asked
         self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
 
     @property
@@ -82,15 +83,24 @@ class Attending:
     def _posture(self) -> Posture:
         """Towards this client, whatever it asks for: as hard as it was when it asked for a domain under attack."""
         alertness = self._site.alertness
-        if alertness.is_calm:
-            return _CALM
-        return max(self._hardest, alertness.posture(None, self._account.peer.address))
+        if not (alertness.under_load or alertness.attacks.any or alertness.attacks.any_flooded) or self._is_proven():
+            return _CALM  # as is_calm has it, without a call: a flood asks twice for each packet (benchmarks, reject)
+        return self._hardest or alertness.posture_to_stranger(None)
 
     def _posture_for(self, domain: bytes) -> Posture:
         """Towards this client, who asks for `domain`; b"": for one that is not ours."""
-        posture = self._site.alertness.posture(domain.lower(), self._account.peer.address)
-        self._hardest = max(self._hardest, posture)
+        if self._is_proven():
+            return _CALM
+        posture = self._site.alertness.posture_to_stranger(domain.lower())
+        if posture > self._hardest:
+            self._hardest = posture
         return posture
+
+    def _is_proven(self) -> bool:
+        """Whether the client has a good record; as it was when the session asked first."""
+        if self._proven is None:
+            self._proven = self._site.alertness.proven(self._account.peer.address)
+        return self._proven
 
     def _cancelled(self, failure: Failure) -> Deferred[Reply]:
         """The session ended meanwhile: nobody is to hear of it."""

@@ -75,8 +75,10 @@ class Alertness:
 
     def posture(self, domain: bytes | None, address: str) -> Posture:
         """Towards the client at `address`, who asks for `domain` (as in `under_attack`); None: for none."""
-        if self.is_calm or self.proven(address):
-            return _CALM
+        return _CALM if self.is_calm or self.proven(address) else self.posture_to_stranger(domain)
+
+    def posture_to_stranger(self, domain: bytes | None) -> Posture:
+        """The same, where it is known that the client is one."""
         if domain is not None and self.attacks.any and self.attacks.under_attack(domain):
             return _ATTACK
         return _LOAD if self.under_load else _CALM

@@ -58,7 +58,7 @@ class Receiver(ContentReceiver):
         site.ports.mailboxes.refresh()
         self._account.opened()
         seconds = site.conduct.greeting
-        if seconds and not (self._session.xclient or site.alertness.proven(self._account.peer.address)):
+        if seconds and not (self._session.xclient or self._is_proven()):
             return self._later(site.greeting, seconds, most=None)
         return site.greeting
 
@@ -137,7 +137,7 @@ class Receiver(ContentReceiver):
         """The session begins anew, with who the client is said to be."""
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
-        self._conduct, self._hardest = None, _CALM  # another client's
+        self._conduct, self._hardest, self._proven = None, _CALM, None  # another client's
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
@@ -220,7 +220,7 @@ class Receiver(ContentReceiver):
         if alertness.attacks.any_flooded and alertness.attacks.is_flooded(path.key):
             transaction.flooded += 1
             # Not behind a recipient that was accepted: his mail would be lost with it.
-            if not (last or transaction.accepted or alertness.proven(self._account.peer.address)):
+            if not (last or transaction.accepted or self._is_proven()):
                 last = conduct.flooded(verdict)
         return self._error(verdict.reply, last)
 
