@@ -120,7 +120,7 @@ class TestInnocents(SynchronousTestCase):
         """Siege 1: it is no dictionary."""
         lines, _ = played(innocents.newsletter(errand()))
         recipients = [line[9:-1] for line in lines if line[:4] == b"RCPT"]
-        self.assertEqual(recipients, [ANN, b"gone.0@example.org", BOB, b"gone.1@example.org"])
+        self.assertEqual(recipients, [ANN, b"gone.7.0@example.org", BOB, b"gone.7.1@example.org"])
         self.assertEqual(verbs(lines)[-3:], [b"DATA", b"From", b"QUIT"])
 
     def test_a_genuine_bounce_comes_from_nobody_to_somebody(self):

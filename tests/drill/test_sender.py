@@ -67,7 +67,7 @@ class TestSender(SynchronousTestCase):
         self.assertEqual(
             [b"RSET" in connection.lines for connection in self.server.connections[:4]], [False, True, False, False]
         )
-        self.assertIn(b"RCPT TO:<nobody.x.1@example.org>", self.server.connections[3].lines)
+        self.assertIn(b"RCPT TO:<nobody.x.3.1@example.org>", self.server.connections[3].lines)
 
     def test_in_siege_3_mail_servers_that_bounce_deliver_as_well(self):
         """They are innocent: a flooded address alone bans nobody."""

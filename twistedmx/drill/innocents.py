@@ -30,10 +30,11 @@ def eudora(errand: Errand) -> Script:
 
 
 def newsletter(errand: Errand) -> Script:
-    """A list with as many dead addresses as good ones; those who are there get it."""
+    """A list with as many dead addresses as good ones; those who are there get it. Each list has its own: an address that is on
+    many of them would be flooded, and who asks for one of those is hung up on."""
     _need(_OK, "EHLO", (yield b"EHLO " + names.server_name(errand.host)))
     local, _, domain = errand.unknown.partition(b"@")
-    dead = tuple(b"%s.%d@%s" % (local, number, domain) for number in range(len(errand.recipients)))
+    dead = tuple(b"%s.%d.%d@%s" % (local, errand.number, n, domain) for n in range(len(errand.recipients)))
     yield from _message(errand, b"news@" + names.server_name(errand.host), errand.recipients, dead)
     yield b"QUIT"
     return False
