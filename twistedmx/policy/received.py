@@ -8,15 +8,15 @@ from twistedmx.smtp import trace
 
 def received(site: Site, transaction: Transaction, peer: Peer, tls: Tls | None, *, helo: str, esmtp: bool) -> bytes:
     """Of `transaction`, as it stands. A name of the peer is a balancer's word; we look none up."""
-    envelope = transaction.envelope
+    accepted, smtputf8 = transaction.accepted, transaction.parameters.smtputf8
     return trace.received(
         helo=helo,
         peer_literal=f"{peer.name} {peer.literal}" if peer.name else peer.literal,
         host=site.host,
-        protocol=trace.with_protocol(esmtp=esmtp, tls=tls is not None, smtputf8=envelope.smtputf8),
+        protocol=trace.with_protocol(esmtp=esmtp, tls=tls is not None, smtputf8=smtputf8),
         tls=_agreed(tls) if tls is not None else "",
         queue_id=transaction.queue_id,
-        recipient=envelope.recipients[0].path if len(envelope.recipients) == 1 else None,
+        recipient=accepted[0].path if len(accepted) == 1 else None,
         at=site.ports.now(),
     )
 

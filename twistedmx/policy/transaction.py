@@ -1,5 +1,7 @@
 """One transaction: the envelope as it grows, and the copies that its message becomes (RFC 5321 3.3)."""
 
+from collections.abc import Sequence
+
 from twistedmx.model.envelope import Envelope, Recipient
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.storage import Copy
@@ -93,8 +95,10 @@ class Transaction:
         )
         self.accepted.append(recipient)
 
-    def destinations(self) -> list[Destination]:
+    def destinations(self) -> Sequence[Destination]:
         """Where copies go: two recipients with one Maildir get one."""
+        if len(self.accepted) == 1:
+            return self.accepted[0].destinations  # each Maildir once, says the look-up
         by_maildir: dict[str, Destination] = {}
         for recipient in self.accepted:
             for destination in recipient.destinations:
@@ -111,7 +115,9 @@ class Transaction:
 
     def loops(self, hops: int) -> bool:
         """RFC 5321 6.3: the message passed too many hosts, or one of these mailboxes has had it before (RFC 9228)."""
-        self.scan.end()
-        return self.scan.received >= hops or any(
-            to.address.lower() in self.scan.delivered_to for to in self.destinations()
-        )
+        scan = self.scan
+        scan.end()
+        if scan.received >= hops:
+            return True
+        before = scan.delivered_to
+        return bool(before) and any(to.address.lower() in before for to in self.destinations())
