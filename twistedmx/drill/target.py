@@ -26,8 +26,9 @@ def target_of(text: str) -> tuple[str, int]:
             f"--target {text}: names are not resolved, for they may lead anywhere; write an address of 127.0.0.0/8"
         ) from None
     if not isinstance(address, IPv4Address):
+        # By its text: of ::ffff:127.0.0.1 is_loopback says no before Python 3.13, and yes since.
         words = (
-            "attackers come from 127.0.0.0/8, which does not reach IPv6" if address.is_loopback else "is not loopback"
+            "attackers come from 127.0.0.0/8, which does not reach IPv6" if str(address) == "::1" else "is not loopback"
         )
         raise CannotDrill(f"--target {text}: {words}; write an address of 127.0.0.0/8")
     if not address.is_loopback:
