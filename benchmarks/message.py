@@ -68,6 +68,9 @@ class Somebody:
 
     def refresh(self) -> None: ...
 
+    def none_of(self, addresses: object, domain: object) -> bool:
+        return False
+
     def find(self, path: Any) -> Lookup:
         return self._found[path.address]
 
