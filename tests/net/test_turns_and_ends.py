@@ -13,6 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.net.server import ImplicitTls
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import make_demo_certificate, read_certificate
@@ -70,6 +71,20 @@ class TestTurns(Base):
         self.stage.settle()
         self.assertEqual(transport.value().count(b"\r\n"), 210)
         self.assertEqual(transport.producerState, "producing")
+
+    def test_more_is_read_at_once_of_a_large_message_and_of_nothing_else(self):
+        """Who waits for a turn holds what was read: a thousand peers with packets of commands must not make that much."""
+        shell, transport = self.connect()
+        shell.dataReceived(b"NOOP\r\n" * 10_000)
+        self.stage.settle()
+        self.assertEqual(getattr(transport, "most", READ), READ)
+        shell.dataReceived(b"EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<demo@example.org>\r\nDATA\r\n")
+        shell.dataReceived(b"content\r\n" * 8)
+        self.assertEqual(getattr(transport, "most", READ), READ)
+        for end, most in ((b"", READ_OF_CONTENT), (b".\r\n", READ)):
+            shell.dataReceived(b"content\r\n" * 8000 + end)
+            self.stage.settle()
+            self.assertEqual(transport.most, most)
 
     def test_a_connection_that_is_lost_meanwhile_has_no_further_turn(self):
         """Nobody is there to answer."""

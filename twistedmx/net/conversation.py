@@ -15,6 +15,7 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.patience import Patience
+from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.net.turns import inputs_in
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.short_way import answer_shortly
@@ -51,6 +52,7 @@ class Conversation(Protocol):
         self._stalled = False  # the peer does not read what we write
         self._resting = False  # it is the turn of the others
         self._much = False  # was heard at once
+        self._large = False  # and it was content: more is read at once
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
@@ -196,11 +198,15 @@ class Conversation(Protocol):
                 break
             if type(input_) is Block:
                 left -= inputs_in(len(input_.octets))
+                if self._much and not self._large:
+                    self._read_content(True)
                 taking = receiver.take(input_)
                 if taking is not None:
                     self._send_off(replies)
                     self._wait(taking, self._taken)
                 continue
+            if self._large:
+                self._read_content(False)
             answer = receiver.answer(input_)  # type: ignore[arg-type]  # what is no Need is an Input
             left -= 1
             replied = True
@@ -220,6 +226,11 @@ class Conversation(Protocol):
         if share - left >= turns.least:
             turns.spend(share - left)
         return replied
+
+    def _read_content(self, large: bool) -> None:
+        """So much is read at once, where it is us who say that (net.readers)."""
+        self._large = large
+        self.transport.most = READ_OF_CONTENT if large else READ
 
     def _answer_guesses(self, replies: list[bytes], most: int) -> int:
         """Those of what is held that go the short way: how many."""

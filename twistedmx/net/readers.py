@@ -20,13 +20,18 @@ from zope.interface import implementer
 
 # Connections read in a turn: some four milliseconds of commands.
 _TURN: Final = 256
-_READ: Final = 65_536  # octets
+READ: Final = 65_536  # octets, at once
+# The same of a large message: what a read costs beside its octets was a fourth of all (benchmarks, big). Of commands as many would
+# be held by each of those that wait for their turn.
+READ_OF_CONTENT: Final = 262_144
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
 
 
 class Connection(Server):
-    """A connection that was accepted, read by `Readers`."""
+    """A connection that was accepted, read by `Readers`. `most`: octets that are read at once."""
+
+    most = READ
 
     def __init__(self, readers: "Readers", *accepted: Any) -> None:
         self._readers = readers
@@ -130,7 +135,7 @@ class Readers:
                 continue  # another one has closed it in this turn
             try:
                 try:
-                    octets = connection.socket.recv(_READ)
+                    octets = connection.socket.recv(connection.most)
                 except BlockingIOError:
                     continue
                 except OSError:
