@@ -20,6 +20,7 @@ from twisted.internet.task import Clock
 from benchmarks.fault import CannotMeasure
 from twistedmx.model.mailbox import UNKNOWN
 from twistedmx.model.peer import Peer
+from twistedmx.net.connections import Connections
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
@@ -162,6 +163,11 @@ def _filled(lines: bytes) -> bytes:
     return lines * (65_536 // len(lines))
 
 
+def _wait_for_the_reactor(writer: EagerWriter, flags: int = 0) -> None:
+    octets, writer._held = writer._held, b""
+    writer._transport.write(octets)
+
+
 def _serve(eager: bool) -> tuple[int, int]:
     """Fork a server that knows nobody; its port and pid. Without `eager`, replies wait for the reactor."""
     found, told = socket.socketpair()
@@ -173,7 +179,7 @@ def _serve(eager: bool) -> tuple[int, int]:
 
     site = _site(reactor)
     if not eager:
-        EagerWriter.write = lambda writer, octets: writer._transport.write(octets)
+        EagerWriter.flush = _wait_for_the_reactor
     factory = ServerFactory(site=site, timeouts=Timeouts(), wheel=Wheel(reactor))
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     told.send(str(port.getHost().port).encode())
@@ -182,13 +188,13 @@ def _serve(eager: bool) -> tuple[int, int]:
     os._exit(0)
 
 
-class _StopsWhenEmpty(set):
+class _StopsWhenEmpty(Connections):
     def __init__(self, reactor) -> None:
         super().__init__()
         self._reactor = reactor
 
-    def discard(self, connection) -> None:
-        super().discard(connection)
+    def discard(self, connection, address="") -> None:
+        super().discard(connection, address)
         if not self:
             self._reactor.callFromThread(self._reactor.stop)
 

@@ -50,7 +50,7 @@ class Notqmail(Peer):
         return missing("tcpserver", "apt-get install ucspi-tcp")
 
     def version(self) -> str:
-        found = re.search(r"[0-9][0-9.]+", (self._source() / "VERSION.md").read_text())
+        found = re.search(r"[0-9][0-9.]+", (self._source() / "VERSION").read_text())
         return found[0] if found else "?"
 
     def command(self, place: Place) -> Sequence[str]:

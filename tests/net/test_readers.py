@@ -1,5 +1,6 @@
 """Real connections, read by Readers: what the reactor promises to a protocol has to hold here as well."""
 
+import contextlib
 import socket
 import struct
 import tempfile
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from twistedmx.net.eager import EagerWriter
 from twistedmx.net.readers import Connection, Readers
 
 
@@ -66,12 +68,15 @@ class Base(TestCase):
     def setUp(self):
         self.made = []
         self.came = Deferred()
-        self.readers = Readers(reactor)
+        self.readers = self.build_readers()
         factory = Factory.forProtocol(self.build)
         factory.noisy = False
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.readers.serve(self.port)
         self.addCleanup(self.end)
+
+    def build_readers(self):
+        return Readers(reactor)
 
     @inlineCallbacks
     def end(self):
@@ -187,6 +192,114 @@ def _first(*deferreds):
     for number, deferred in enumerate(deferreds):
         deferred.addCallback(fired, number)
     return first
+
+
+class Answering(Heard):
+    """Answers each packet by `how` of its writer, which goes past the transport."""
+
+    how = "write_soon"
+
+    def dataReceived(self, octets):
+        if not self.said:
+            self.writer = EagerWriter(self.transport)
+        super().dataReceived(octets)
+        getattr(self.writer, self.how)(b"you said " + octets)
+
+
+class TestTogether(Base):
+    """What several peers have sent is read, then answered, then their replies are sent."""
+
+    protocol = Answering
+
+    def build_readers(self):
+        self.turns, self.over = [], Deferred()
+        return Readers(reactor, begin=lambda: self.turns.append("begin"), end=self.turned)
+
+    def turned(self):
+        self.turns.append("end")
+        over, self.over = self.over, Deferred()
+        over.callback(None)
+
+    @inlineCallbacks
+    def both(self):
+        """Two peers who have both said something when the reactor looks."""
+        first_peer, first_came = self.connect()
+        first = yield first_came
+        second_peer, second_came = self.connect()
+        second = yield second_came
+        first_peer.sendall(b"one")
+        second_peer.sendall(b"two")
+        return (first_peer, first), (second_peer, second)
+
+    @inlineCallbacks
+    def test_all_are_heard_before_any_reply_is_sent(self):
+        """Each piece of code runs for many at once; who tells facts is told when it begins and when all is sent."""
+        (first_peer, first), (second_peer, second) = yield self.both()
+        for peer in (first_peer, second_peer):
+            peer.setblocking(False)
+        early = []
+
+        def woken(protocol):
+            self.turns.append("heard")
+            for peer in (first_peer, second_peer):
+                with contextlib.suppress(BlockingIOError):
+                    early.append(peer.recv(100))
+
+        first.woken = lambda: woken(first)
+        second.woken = lambda: woken(second)
+        yield self.over
+        self.assertEqual((self.turns, early), (["begin", "heard", "heard", "end"], []))
+        self.assertEqual((first_peer.recv(100), second_peer.recv(100)), (b"you said one", b"you said two"))
+
+    @inlineCallbacks
+    def test_what_was_read_is_heard_by_who_waits_since(self):
+        """One session's answer can have another one wait: what that one's peer has sent must not be lost."""
+        (_, first), (_, second) = yield self.both()
+        for one, other in ((first, second), (second, first)):
+            one.woken = lambda other=other: other.transport.pauseProducing()
+        yield self.over
+        self.assertEqual((first.said, second.said), (b"one", b"two"))
+
+    @inlineCallbacks
+    def test_what_is_written_behind_it_comes_behind_it(self):
+        """A reply, then words that nobody asked for, and the end."""
+        peer, came = self.connect()
+        protocol = yield came
+
+        def woken():
+            protocol.writer.write_soon(b"1 ")
+            protocol.writer.write(b"2 ")
+            protocol.writer.write_soon(b"3 ")
+
+        protocol.woken = woken
+        peer.sendall(b"x")
+        yield self.over
+        self.assertEqual(peer.recv(100), b"1 2 3 you said x")
+
+    @inlineCallbacks
+    def test_words_and_our_end_in_one_packet(self):
+        """221 and the end: the kernel waits with the words for what comes behind, and that is the end."""
+        peer, came = self.connect()
+        protocol = yield came
+        protocol.how = "write_last"
+        protocol.woken = lambda: reactor.callLater(0, protocol.transport.close)
+        peer.sendall(b"QUIT")
+        yield protocol.ending
+        self.assertEqual((peer.recv(100), peer.recv(100)), (b"you said QUIT", b""))
+
+    @inlineCallbacks
+    def test_a_reply_that_cannot_be_sent_is_the_fault_of_one(self):
+        """The others are answered still."""
+        (_, first), (second_peer, _) = yield self.both()
+
+        class Failing(EagerWriter):
+            def flush(self, flags=0):
+                raise ZeroDivisionError
+
+        first.woken = lambda: setattr(first, "writer", Failing(first.transport))
+        yield self.over
+        self.assertEqual(second_peer.recv(100), b"you said two")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class TestHalfClose(Base):

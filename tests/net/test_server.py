@@ -623,7 +623,7 @@ class Socket:
         self.rooms = list(rooms)
         self.sent = b""
 
-    def send(self, octets):
+    def send(self, octets, flags=0):
         room = self.rooms.pop(0) if self.rooms else len(octets)
         if room is None:
             raise BlockingIOError

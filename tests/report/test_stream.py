@@ -1,5 +1,6 @@
 """The stream of facts: one that cannot listen does not silence the others."""
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.model.event import MailboxesLoaded, SubscriberDropped
@@ -65,6 +66,51 @@ class TestStream(SynchronousTestCase):
         stream.tell(EVENT)
         self.assertEqual(len(stream.dropped), 3)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
+
+    def test_what_is_held_each_hears_by_itself(self):
+        """In the order in which it was told; an event that somebody tells thereupon comes behind what was held."""
+        heard = []
+        later = attrs.evolve(EVENT, at=8.0)
+        news = attrs.evolve(EVENT, at=9.0)
+
+        def second(event):
+            heard.append((2, event))
+            if event is EVENT:
+                stream.tell(news)
+
+        stream = Stream([lambda event: heard.append((1, event)), second])
+        stream.hold()
+        stream.hold()
+        stream.tell(EVENT)
+        stream.tell(later)
+        self.assertEqual(heard, [])
+        stream.release()
+        self.assertEqual(heard, [(1, EVENT), (1, later), (2, EVENT), (2, later), (1, news), (2, news)])
+        stream.tell(EVENT)
+        self.assertEqual(heard[6:8], [(1, EVENT), (2, EVENT)])
+
+    def test_one_that_fails_at_what_was_held_hears_no_more_of_it(self):
+        """The others hear all, and that it was dropped."""
+        heard = []
+        stream = Stream([Broken(), heard.append])
+        stream.hold()
+        later = attrs.evolve(EVENT, at=8.0)
+        stream.tell(EVENT)
+        stream.tell(later)
+        stream.release()
+        dropped = SubscriberDropped(at=7.0, subscriber="Broken", fault="RuntimeError: no more")
+        self.assertEqual(heard, [EVENT, later, dropped])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_release_without_anything_held(self):
+        """Most turns tell nothing."""
+        heard = []
+        stream = Stream([heard.append])
+        stream.release()
+        stream.hold()
+        stream.release()
+        stream.tell(EVENT)
+        self.assertEqual(heard, [EVENT])
 
     def test_a_reload_puts_others_in_their_place(self):
         """A log with new settings, while the counters count on; one that was dropped gets another chance."""

@@ -18,7 +18,7 @@ from twistedmx.net.patience import Patience
 from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.net.turns import inputs_in
 from twistedmx.policy.receiver import Receiver
-from twistedmx.policy.short_way import answer_shortly
+from twistedmx.policy.short_way import answer_shortly, refuse_shortly
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
@@ -106,6 +106,13 @@ class Conversation(Protocol):
         replies: list[bytes] = []
         if session.guessing and self._receiver.goes_short and not session.heard.octets and not session.heard.overlong:
             try:
+                reply = refuse_shortly(session, self._receiver, octets)
+                if reply is not None:
+                    self._out.write_soon(reply)
+                    self._patience.put_off()
+                    if self._leaving is not None:
+                        self._leave_if_over()
+                    return
                 taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
                 self._out.write(b"".join(replies))
@@ -113,7 +120,7 @@ class Conversation(Protocol):
                 return
             if taken == len(octets):
                 if len(replies) == 1:
-                    self._out.write(replies[0])
+                    self._out.write_soon(replies[0])
                 else:
                     session.pipelined = True
                     self._out.write(b"".join(replies))
@@ -155,10 +162,10 @@ class Conversation(Protocol):
             self._broken(Failure())
         else:
             if len(replies) == 1:
-                self._out.write(replies[0])
+                self._out.write_soon(replies[0])
             elif replies:
                 self._session.pipelined = True
-                self._out.write(b"".join(replies))
+                self._out.write_soon(b"".join(replies))
         self._turning = False
         if self._heard_all and not (self._closed or self._holds_off()):
             self._leave()
@@ -216,7 +223,8 @@ class Conversation(Protocol):
                 continue
             replies.append(session.reply(answer))
             if answer.closes:
-                self._send_off(replies)
+                self._out.write_last(b"".join(replies))
+                replies.clear()
                 self._hang_up(answer)
             elif answer is _START_TLS:
                 self._send_off(replies)

@@ -1,31 +1,59 @@
-"""Writing at once.
+"""Writing at once, or at the end of the turn.
 
 transport.write would wait for another turn of the reactor, which costs a third of a command (benchmarks/session.py).
 """
 
-from typing import Any
+import socket
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.tcp import Server as TcpServer
+
+if TYPE_CHECKING:
+    from twistedmx.net.readers import Readers
+
+_MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux alone has it
 
 
 class EagerWriter:
     """Writes to a transport, past it while that is a TCP socket in plain text which takes all that it is given."""
 
-    __slots__ = ("_send", "_transport")
+    __slots__ = ("_held", "_readers", "_send", "_transport")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._send = None
-        if isinstance(transport, TcpServer):
-            self._send = transport.getHandle().send
+        self._send = transport.getHandle().send if isinstance(transport, TcpServer) else None
+        self._readers: Readers | None = getattr(transport, "readers", None)
+        self._held = b""  # to be written before anything else
 
     def write(self, octets: bytes) -> None:
         """Send now or soon, in order."""
+        self._held += octets
+        self.flush()
+
+    def write_soon(self, octets: bytes) -> None:
+        """The same, together with what the others are answered who were read in this turn (`Readers`)."""
+        readers = self._readers
+        if readers is None or readers.holding is None:
+            self.write(octets)
+            return
+        if not self._held:
+            readers.holding.append(self)
+        self._held += octets
+
+    def write_last(self, octets: bytes) -> None:
+        """As `write`, and we close at once: our end goes in the packet of `octets`."""
+        self._held += octets
+        self.flush(_MORE if self._readers is not None else 0)
+
+    def flush(self, flags: int = 0) -> None:
+        """Write what is held. Whoever goes past us to the transport says this first. `flags`: of send(2)."""
+        octets = self._held
         if not octets:
             return
+        self._held = b""
         if self._send is not None:
             try:
-                sent = self._send(octets)
+                sent = self._send(octets, flags)
             except OSError:
                 sent = 0
             if sent == len(octets):
@@ -37,9 +65,10 @@ class EagerWriter:
 
     @property
     def all_sent(self) -> bool:
-        """Whether nothing waits in the transport, for sure."""
-        return self._send is not None
+        """Whether nothing waits, here or in the transport, for sure."""
+        return self._send is not None and not self._held
 
     def be_patient(self) -> None:
         """From now on all goes through the transport: TLS begins."""
+        self.flush()
         self._send = None

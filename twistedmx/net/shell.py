@@ -106,7 +106,8 @@ class Shell(Conversation):
             self._hang_up(words)
             return
         self._patience.wait(self._patience.timeouts.command)
-        self._turn()
+        if self._session.heard or self._heard_all or self._leaving is not None:
+            self._turn()
 
     def _start_tls(self) -> None:
         self._out.be_patient()
@@ -182,6 +183,7 @@ class Shell(Conversation):
         self._close(linger=words is not codes.CLOSING and not self._heard_all)
 
     def _close(self, *, linger: bool) -> None:
+        self._out.flush()
         self.transport.unregisterProducer()
         if self._paused:
             self._paused = False

@@ -62,8 +62,11 @@ class Account:
         self._untold = 0  # how many they are, with their recipients
         self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
         self._soon: IDelayedCall | None = None  # when they are told at the latest
-        chance = ports.chance.getrandbits(50)
-        self.id = "".join([_PAIRS[chance >> shift & 1023] for shift in (0, 10, 20, 30, 40)])
+        chance, pairs = ports.chance.getrandbits(50), _PAIRS
+        self.id = (
+            f"{pairs[chance & 1023]}{pairs[chance >> 10 & 1023]}{pairs[chance >> 20 & 1023]}"
+            f"{pairs[chance >> 30 & 1023]}{pairs[chance >> 40]}"
+        )
         self.peer = peer
         self.helo = ""
         self.tls: Tls | None = None

@@ -20,6 +20,8 @@ from twistedmx.smtp.session import Session
 _recipients = re.compile(
     RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n(?:" + RCPT_TO + PLAIN_LOCAL + rb"@\2>\r\n){0,15}"
 ).match
+# One, and nothing else: what comes from who waits for each reply.
+_recipient = re.compile(RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n").fullmatch
 _BETWEEN: Final = b">\r\n" + RCPT_TO
 _RSET: Final = b"RSET\r\n"
 _TO: Final = len(RCPT_TO)
@@ -29,6 +31,29 @@ _R: Final = ord("R")
 _READY: Final = Phase.READY
 _MAIL: Final = Phase.MAIL
 _RCPT: Final = Phase.RCPT
+
+
+def refuse_shortly(session: Session, receiver: Receiver, octets: bytes) -> bytes | None:
+    """As `answer_shortly` where `octets` are one RCPT: what it is answered. None, and nothing has happened, where that is left to
+    the others."""
+    phase = session.phase
+    if (phase is not _RCPT and phase is not _MAIL) or (found := _recipient(octets)) is None:
+        return None
+    address, domain = found.groups()
+    limits = session.limits
+    if (
+        session.errors >= limits.errors
+        or session.idle_commands >= limits.idle_commands
+        or len(octets) > limits.command_line
+        or session.transfer.room <= 0
+        or (reply := receiver.guesses([address], domain)) is None
+    ):
+        return None
+    session.errors += 1
+    session.commands += 1
+    if len(session.verbs) < VERBS:
+        session.note("R")
+    return reply.octets
 
 
 def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: int, replies: list[bytes]) -> int:

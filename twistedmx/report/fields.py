@@ -61,15 +61,22 @@ def _tls(tls: Tls | None) -> Fields:
     return {"tls": f"{tls.protocol}:{tls.cipher}", "tls_name": tls.server_name, "tls_client": tls.client}
 
 
+def refused_to(refused: Refused) -> list[str]:
+    """The first of the recipients that were refused, and why."""
+    named: list[str] = []
+    for verdict, addresses in refused.runs:
+        reason = verdict.reason._value_  # .value costs as much as the rest of a name
+        named += [f"{address.decode()}:{reason}" for address in addresses[:_NAMED]]
+    return named[:_NAMED]
+
+
+def first_from(event: NobodyAccepted) -> list[str]:
+    """The first of the reverse-paths for which nobody was accepted."""
+    return [str(path) for path in event.reverse_paths[:_NAMED]]
+
+
 def _refused(refused: Refused) -> Fields:
-    if not refused.count:
-        return {"refused": 0, "refused_to": []}
-    named = [
-        f"{address.decode()}:{verdict.reason.value}"
-        for verdict, addresses in refused.runs
-        for address in addresses[:_NAMED]
-    ]
-    return {"refused": refused.count, "refused_to": named[:_NAMED]}
+    return {"refused": refused.count, "refused_to": refused_to(refused)}
 
 
 def _transaction(event: TransactionEnded) -> Fields:
@@ -102,7 +109,7 @@ def _nobody(event: NobodyAccepted) -> Fields:
         "helo": event.helo,
         **_tls(event.tls),
         "transactions": event.transactions,
-        "from": [str(path) for path in event.reverse_paths[:_NAMED]],
+        "from": first_from(event),
         **_refused(event.refused),
     }
 

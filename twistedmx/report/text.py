@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.peer import Tls
-from twistedmx.report.fields import fields_of, flat, quoted
+from twistedmx.report.fields import fields_of, first_from, flat, quoted, refused_to
 from twistedmx.report.values import Fields
 
 _bare = re.compile(r"[!#-<>-\[\]-~][!#-\[\]-~]*").fullmatch  # no space, quote or backslash, nor "=" at its start
@@ -80,14 +80,13 @@ def _session(event: SessionEnded) -> str | None:
 
 
 def _nobody(event: NobodyAccepted) -> str | None:
-    fields = fields_of(event)
-    if fields is None:
+    if event.flooded:
         return None
     peer = event.peer
     return (
         f"nobody-accepted session={event.session} peer={_word(peer.address)} via={_word(peer.via)} helo={_word(event.helo)} "
-        f"{_tls(event.tls)} transactions={event.transactions} from={_word(flat(fields['from']))} "
-        f"refused={event.refused.count} refused_to={_word(flat(fields['refused_to']))}"
+        f"{_tls(event.tls)} transactions={event.transactions} from={_word(flat(first_from(event)))} "
+        f"refused={event.refused.count} refused_to={_word(flat(refused_to(event.refused)))}"
     )
 
 

@@ -78,7 +78,7 @@ class Server(MultiService):
             tls=parts.tls,
         )
         self._implicit_tls = ImplicitTls(self.factory)
-        self._readers = Readers(lasting.world.reactor)
+        self._readers = Readers(lasting.world.reactor, begin=lasting.events.hold, end=lasting.events.release)
         lasting.blocking.hang_up = self.factory.hang_up
         lasting.watching.setServiceParent(self)
         self._adopt(parts)
