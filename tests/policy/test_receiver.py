@@ -227,6 +227,22 @@ class TestTransaction(Base):
         self.receiver.ended(codes.CLOSING)
         self.assertEqual((len(self.fruitless()), self.stage.clock.getDelayedCalls()), (1, []))
 
+    def test_what_comes_when_many_were_told_has_a_second_of_its_own(self):
+        """Else a fast guesser is told of twice as often: when there are many, and at the end of each second."""
+        for number in range(125):
+            self.receiver.answer(mail())
+            self.receiver.answer(rcpt(f"<guess{number}@example.org>"))
+            self.receiver.answer(Rset())
+        self.stage.clock.advance(0.7)
+        self.receiver.answer(mail())
+        self.receiver.answer(Rset())
+        self.stage.clock.advance(0.5)
+        self.assertEqual([event.transactions for event in self.fruitless()], [125])
+        self.stage.clock.advance(0.5)
+        self.assertEqual([event.transactions for event in self.fruitless()], [125, 1])
+        self.stage.clock.advance(5)
+        self.assertEqual(self.stage.clock.getDelayedCalls(), [])
+
     def test_what_was_refused_is_told_of_who_asked(self):
         """Another name, TLS or a client that a proxy speaks for comes later: the guesses were made before."""
         for begin in (

@@ -123,7 +123,7 @@ class Conversation(Protocol):
                     self._out.write_soon(replies[0])
                 else:
                     session.pipelined = True
-                    self._out.write(b"".join(replies))
+                    self._out.write_soon(b"".join(replies))
                 self._patience.put_off()
                 if self._leaving is not None:
                     self._leave_if_over()

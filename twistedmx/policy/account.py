@@ -169,7 +169,14 @@ class Account:
 
     def _tell_soon(self) -> None:
         self._soon = None
-        self._tell_fruitless()
+        if not self._fruitless:
+            return  # so many came meanwhile that they were told
+        clock = self._ports.clock
+        remaining = self._fruitless[0].since + _SOON - clock.seconds()
+        if remaining > 0:
+            self._soon = clock.callLater(remaining, self._tell_soon)
+        else:
+            self._tell_fruitless()
 
     def _tell_fruitless(self) -> None:
         if not self._fruitless:
