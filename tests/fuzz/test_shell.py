@@ -54,12 +54,12 @@ class Transport(StringTransport):
 
 
 class Play:
-    """One connection to a Stage, and what may happen to it."""
+    """One connection to a Stage, and what may happen to it. `least`: commands that are answered at once in any case; so few that
+    hardly a packet is answered in one turn."""
 
-    def __init__(self, *, starttls: bool, settings: Settings = SETTINGS) -> None:
+    def __init__(self, *, starttls: bool, settings: Settings = SETTINGS, least: int = 2) -> None:
         self.stage = Stage(settings, starttls=starttls)
-        # So small that hardly a packet is answered in one turn.
-        self.stage.factory.turns = Turns(self.stage.clock, budget=7, most=3, least=2)
+        self.stage.factory.turns = Turns(self.stage.clock, budget=3 * least, most=least + 1, least=least)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))
         self.shell = self.stage.factory.buildProtocol(None)
         self.lost = False

@@ -100,7 +100,13 @@ _around = st.sampled_from(
         b"\r\n",
     ]
 )
-_packets = st.lists(_runs | _around | transactions(max_size=1), min_size=1, max_size=12).map(b"".join)
+_rounds = st.builds(
+    lambda sender, run, end: b"MAIL FROM:<" + sender + b">\r\n" + run + end,
+    st.sampled_from([b"me@example.net"] * 4 + [b"you@example.com", b"me@-.example", b"me.@example.net", b""]),
+    _counted | _guesses,
+    st.sampled_from([b"RSET\r\n"] * 4 + [b"RSET \r\n", b"QUIT\r\n"]),
+)
+_packets = st.lists(_rounds | _runs | _around | transactions(max_size=1), min_size=1, max_size=12).map(b"".join)
 
 
 def long_way(play: Play, octets: bytes) -> None:
@@ -115,8 +121,9 @@ def _without_the_cut(event: Event) -> Event:
 
 
 class TestShortWay(SynchronousTestCase):
-    def check(self, packets: list[bytes], settings: Settings) -> None:
-        short, long = Play(starttls=True, settings=settings), Play(starttls=True, settings=settings)
+    def check(self, packets: list[bytes], settings: Settings, least: int = 2) -> None:
+        short = Play(starttls=True, settings=settings, least=least)
+        long = Play(starttls=True, settings=settings)
         for packet in (HELLO, *packets):
             short.act(packet)
             short.act("turn")
@@ -142,6 +149,12 @@ class TestShortWay(SynchronousTestCase):
     def test_far_from_every_limit(self, packets: list[bytes]) -> None:
         """Packets of a hundred guesses: each is answered, told and counted as if it had come alone."""
         self.check(packets, WIDE)
+
+    @EXAMPLES
+    @given(st.lists(_packets, min_size=1, max_size=5), st.sampled_from([NARROW, WIDE]))
+    def test_whole_transactions(self, packets: list[bytes], settings: Settings) -> None:
+        """Where a turn has room for them, MAIL, its guesses and RSET are answered in one."""
+        self.check(packets, settings, least=40)
 
     @EXAMPLES
     @given(st.lists(_packets, min_size=1, max_size=5), st.sampled_from([POLICED, AT_RCPT, ALL_POLICED]))

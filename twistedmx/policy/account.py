@@ -4,7 +4,7 @@ Transactions in which nobody was accepted are told together: one event for each 
 it (benchmarks/facts.py), and one line of the log for each is what an attack should not be able to ask for.
 """
 
-from itertools import cycle, islice, product
+from itertools import chain, cycle, islice, product
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
@@ -20,6 +20,7 @@ from twistedmx.model.event import (
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.conduct import LastWords
+from twistedmx.policy.guesses import Guesses
 from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
@@ -58,7 +59,7 @@ class Account:
     def __init__(self, ports: Ports, peer: Peer) -> None:
         self._ports = ports
         self._since = ports.clock.seconds()
-        self._fruitless: list[Transaction] = []  # nobody was accepted in them, and they are not told yet
+        self._fruitless: list[Transaction | Guesses] = []  # nobody was accepted in them, and they are not told yet
         self._untold = 0  # how many they are, with their recipients
         self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
         self._soon: IDelayedCall | None = None  # when they are told at the latest
@@ -97,11 +98,7 @@ class Account:
             self._flooded_only = False
         if not transaction.accepted:
             self._fruitless.append(transaction)
-            self._untold += 1 + transaction.refusals.count
-            if self._untold >= _TOGETHER:
-                self._tell_fruitless()
-            elif self._soon is None and reason is Reason.ABANDONED:  # else the session ends as well
-                self._soon = self._ports.clock.callLater(_SOON, self._tell_soon)
+            self._gathered(1 + transaction.refusals.count, ends=reason is not Reason.ABANDONED)
             return
         ports = self._ports
         ports.events.tell(
@@ -121,6 +118,27 @@ class Account:
                 detail=decided.detail if decided is not None else "",
             )
         )
+
+    def guessed(self, reverse_path: Path, addresses: list[bytes]) -> None:
+        """A transaction began, all of `addresses` were unknown, and it was abandoned."""
+        self.transactions += 1
+        self.reverse_path = reverse_path
+        self.refused_recipients += len(addresses)
+        self._flooded_only = False
+        fruitless = self._fruitless
+        if fruitless and type(fruitless[-1]) is Guesses:
+            fruitless[-1].add(reverse_path, addresses)
+        else:
+            fruitless.append(Guesses(reverse_path, addresses, self._ports.clock.seconds()))
+        self._gathered(1 + len(addresses), ends=False)
+
+    def _gathered(self, untold: int, *, ends: bool) -> None:
+        """So many more are to be told. `ends`: so does the session, where all is told."""
+        self._untold += untold
+        if self._untold >= _TOGETHER:
+            self._tell_fruitless()
+        elif self._soon is None and not ends:
+            self._soon = self._ports.clock.callLater(_SOON, self._tell_soon)
 
     def tell_shadow(self, last: LastWords) -> None:
         """Conduct would have hung up, were its limit not in shadow."""
@@ -189,7 +207,7 @@ class Account:
         if fruitless:
             self._tell_nobody(fruitless, flooded=False)
 
-    def _tell_nobody(self, transactions: list[Transaction], *, flooded: bool) -> None:
+    def _tell_nobody(self, transactions: list[Transaction | Guesses], *, flooded: bool) -> None:
         ports = self._ports
         ports.events.tell(
             NobodyAccepted(
@@ -198,8 +216,8 @@ class Account:
                 peer=self.peer,
                 helo=self.helo,
                 tls=self.tls,
-                transactions=len(transactions),
-                reverse_paths=tuple(dict.fromkeys(transaction.reverse_path for transaction in transactions)),
+                transactions=sum(transaction.transactions for transaction in transactions),
+                reverse_paths=tuple(dict.fromkeys(chain(*(transaction.reverse_paths for transaction in transactions)))),
                 refused=refused(transaction.refusals for transaction in transactions),
                 flooded=flooded,
             )

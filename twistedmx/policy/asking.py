@@ -206,6 +206,9 @@ class AskingReceiver(Receiver):
     def _asks_at_mail(self) -> bool:
         return self._chain.asks_at(Stage.MAIL) and not _is_certain(self._kept_before(Stage.MAIL))
 
+    def guesses_all(self, reverse_path: Path, addresses: list[bytes], domain: bytes) -> bool:
+        return False  # each of its parts is asked about
+
     def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
         """Of the short way. Nothing has happened where it is to be asked about: that goes the long way."""
         return _ASK_FIRST if self._asks_at_mail() else self._begin(reverse_path, parameters)

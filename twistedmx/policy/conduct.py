@@ -173,6 +173,13 @@ class Conduct:
         self._bad_now = False
         return self._once_more("resets", posture) if abuse else None
 
+    def reset_after_guesses(self) -> None:
+        """As `reset` where `may_reset` allows it and bad recipients went before."""
+        self._in_a_row = 0
+        self._reset_at = self._clock.seconds()
+        self._bad_now = False
+        self._times["resets"] = self._times.get("resets", 0) + 1
+
     def empty_message(self, posture: Posture = _CALM) -> LastWords | None:
         """A message came without an octet."""
         return self._once_more("empty_messages", posture)

@@ -176,22 +176,41 @@ class Receiver(ContentReceiver):
     def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one
         too many. Else None, and nothing has happened."""
-        transaction, conduct, site = self._transaction, self._conduct, self._site
-        if transaction is None or conduct is None or site.conduct.delay:
-            return None
-        if not site.ports.mailboxes.none_of(addresses, domain):
-            return None
-        alertness, posture = site.alertness, _CALM
-        attacks = alertness.attacks
-        if attacks.any_flooded and any(attacks.is_flooded(address.lower()) for address in addresses):
-            return None
-        if alertness.under_load or attacks.any:
-            posture = self._posture_for(domain)
-        if not conduct.refuse(addresses, posture):
+        transaction = self._transaction
+        if transaction is None or not self._are_guesses(addresses, domain):
             return None
         transaction.refusals.add_run(NOBODY, addresses)
         self._account.refused_recipients += len(addresses)
         return NOBODY.reply
+
+    def guesses_all(self, reverse_path: Path, addresses: list[bytes], domain: bytes) -> bool:
+        """As `mail`, `guesses` and `reset`, one after the other, where these answer SENDER_OK, NOBODY's and RESET. Else False, and
+        nothing has happened that does not happen in these as well."""
+        conduct = self._conduct
+        if conduct is None or self._transaction is not None or self._disk_is_full(0):
+            return False
+        conduct.began()
+        if not self._are_guesses(addresses, domain, then_reset=True):
+            return False
+        conduct.reset_after_guesses()
+        self._account.guessed(reverse_path, addresses)
+        return True
+
+    def _are_guesses(self, addresses: list[bytes], domain: bytes, *, then_reset: bool = False) -> bool:
+        """Whether all of `addresses` are unknown and none of them is one too many, nor the RSET behind them; conduct has counted
+        them then."""
+        conduct, site = self._conduct, self._site
+        if conduct is None or site.conduct.delay or not site.ports.mailboxes.none_of(addresses, domain):
+            return False
+        alertness, posture = site.alertness, _CALM
+        attacks = alertness.attacks
+        if attacks.any_flooded and any(attacks.is_flooded(address.lower()) for address in addresses):
+            return False
+        if alertness.under_load or attacks.any:
+            posture = self._posture_for(domain)
+        if then_reset and not conduct.may_reset(self._posture()):
+            return False
+        return conduct.refuse(addresses, posture)
 
     def _rcpt(self, command: Rcpt) -> Reply | Deferred[Reply]:
         path, parameters = command

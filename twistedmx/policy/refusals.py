@@ -48,6 +48,11 @@ class Refusals:
             self._verdict = verdict
             self._runs.append((verdict, addresses))
 
+    def add_another(self, addresses: list[bytes]) -> None:
+        """What was refused as the last run was, in another transaction: that one's limit does not count."""
+        self.count += len(addresses)
+        self._runs[-1][1].extend(addresses)
+
     def add_unheard(self) -> None:
         """One more than the limit of recipients: it was not looked up (RFC 5321 4.5.3.1.10)."""
         self.count += 1

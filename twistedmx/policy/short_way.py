@@ -9,10 +9,11 @@ import re
 from typing import Final
 
 from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.recipient import NOBODY
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import MAIL_FROM, RCPT_TO, VERBS
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS
-from twistedmx.smtp.path import PLAIN_LOCAL, plain_path
+from twistedmx.smtp.path import PLAIN_LOCAL, is_plain_domain, plain, plain_path
 from twistedmx.smtp.phase import Phase
 from twistedmx.smtp.session import Session
 
@@ -20,14 +21,32 @@ from twistedmx.smtp.session import Session
 _recipients = re.compile(
     RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n(?:" + RCPT_TO + PLAIN_LOCAL + rb"@\2>\r\n){0,15}"
 ).match
+# A whole transaction in which nobody is accepted: its reverse-path, that one's domain, the RCPTs, the domain of all of these.
+_round = re.compile(
+    MAIL_FROM
+    + b"("
+    + PLAIN_LOCAL
+    + rb"@([A-Za-z0-9.-]+))>\r\n("
+    + RCPT_TO
+    + PLAIN_LOCAL
+    + rb"@([A-Za-z0-9.-]+)>\r\n(?:"
+    + RCPT_TO
+    + PLAIN_LOCAL
+    + rb"@\4>\r\n){0,15})RSET\r\n"
+).match
 # One, and nothing else: what comes from who waits for each reply.
 _recipient = re.compile(RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n").fullmatch
+_MOST: Final = 16  # in one match
 _BETWEEN: Final = b">\r\n" + RCPT_TO
 _RSET: Final = b"RSET\r\n"
 _TO: Final = len(RCPT_TO)
 _AROUND: Final = len(RCPT_TO + b">\r\n")
 _FROM: Final = len(MAIL_FROM)
 _R: Final = ord("R")
+# What a whole transaction is answered, by the number of its recipients.
+_ROUND: Final = tuple(
+    codes.SENDER_OK.octets + NOBODY.reply.octets * count + codes.RESET.octets for count in range(_MOST + 1)
+)
 _READY: Final = Phase.READY
 _MAIL: Final = Phase.MAIL
 _RCPT: Final = Phase.RCPT
@@ -105,6 +124,29 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
             at += 6
         elif phase is _READY and octets[at : at + _FROM] == MAIL_FROM and session.messages < limits.messages:
             end = octets.find(b">\r\n", at, at + limits.command_line)
+            if 0 <= end < heard - 3 and most > 2 and (found := _round(octets, at)) is not None:
+                sender, sender_domain, run, domain = found.groups()
+                addresses = run[_TO:-3].split(_BETWEEN)
+                count = len(addresses)
+                if (
+                    count + 2 <= most
+                    and len(run) <= limits.command_line
+                    and limits.recipients > 0
+                    and is_plain_domain(sender_domain)
+                    and receiver.guesses_all(plain(sender, sender_domain), addresses, domain)
+                ):
+                    session.pipelined = True
+                    session.errors += count
+                    session.idle_commands += 1
+                    session.commands += count + 2
+                    if is_noting:
+                        session.note("M")
+                        session.note("R")
+                        session.note("S")
+                    replies.append(_ROUND[count])
+                    most -= count + 2
+                    at = found.end()
+                    continue
             path = plain_path(octets[at + _FROM : end]) if end >= 0 else None
             if path is None or receiver.mail(path, NO_MAIL_PARAMETERS) is not codes.SENDER_OK:
                 break

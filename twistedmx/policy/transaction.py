@@ -48,6 +48,8 @@ class Transaction:
         "since",
     )
 
+    transactions = 1
+
     def __init__(self, session: str, number: int, reverse_path: Path, parameters: MailParameters, since: float) -> None:
         self.session = session
         self.number = number
@@ -65,6 +67,10 @@ class Transaction:
     def is_flooded(self) -> bool:
         """Whether flooded addresses were asked for, and nothing else."""
         return 0 < self.flooded == self.refusals.count and not self.accepted
+
+    @property
+    def reverse_paths(self) -> Sequence[Path]:
+        return (self.reverse_path,)
 
     @property
     def queue_id(self) -> str:

@@ -79,9 +79,12 @@ def plain_path(octets: bytes) -> Path | None:
     Without a pattern where that can be: benchmarks/session.py shows what it saves.
     """
     local, _, domain = octets.partition(b"@")
-    if (local.isalnum() or _is_plain_local(local)) and is_plain_domain(domain):
-        return _tuple(Path, (octets, domain))  # as Path(octets, domain), which asks Python first
-    return None
+    return plain(octets, domain) if (local.isalnum() or _is_plain_local(local)) and is_plain_domain(domain) else None
+
+
+def plain(octets: bytes, domain: bytes) -> Path:
+    """The same where it is known that both are plain."""
+    return _tuple(Path, (octets, domain))  # as Path(octets, domain), which asks Python first
 
 
 @lru_cache(maxsize=1024)
