@@ -23,6 +23,8 @@ from twistedmx.net.eager import EagerWriter
 
 # Connections read in a turn: some four milliseconds of commands.
 _TURN: Final = 256
+# Connections accepted in a turn, of each port: some two milliseconds.
+_ACCEPTED: Final = 32
 # Of these, read, answered and sent together.
 _BATCH: Final = 64
 READ: Final = 65_536  # octets, at once
@@ -101,6 +103,15 @@ class Readers:
         port.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
         if hasattr(select, "epoll"):
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
+            port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
+
+    def _accept(self, port: Port) -> None:
+        """As `Port.doRead`, which takes twenty more each time it could take all that it may, without end: who is turned away and
+        comes back at once would have it take a thousand, and everybody else wait for these."""
+        port.numberAccepts = min(port.numberAccepts, _ACCEPTED)
+        self._begin()
+        Port.doRead(port)  # type: ignore[no-untyped-call]
+        self._end()
 
     def add(self, connection: Connection) -> None:
         """Listen to it; harmless twice."""

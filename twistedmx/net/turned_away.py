@@ -3,6 +3,7 @@
 from twisted.internet.protocol import Protocol
 
 from twistedmx.net.eager import EagerWriter
+from twistedmx.net.readers import Connection
 from twistedmx.smtp.reply import Reply
 
 
@@ -17,5 +18,9 @@ class TurnedAway(Protocol):
         if self._words is None:
             self.transport.abortConnection()  # type: ignore[union-attr]  # there is one by now
             return
-        EagerWriter(self.transport).write(self._words.octets)
-        self.transport.loseConnection()  # type: ignore[union-attr]
+        out = EagerWriter(self.transport)
+        out.write(self._words.octets)
+        if out.all_sent and isinstance(self.transport, Connection):
+            self.transport.close()
+        else:
+            self.transport.loseConnection()  # type: ignore[union-attr]
