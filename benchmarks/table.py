@@ -42,6 +42,21 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
             ("new sessions/s", "rate", "{:,.0f}"),
             ("CPU-s per 1000", "cpu", "{:.3f}"),
         ]
+    if case.scenario == "victim":
+        return [
+            ("calm p50 ms", "calm_p50", "{:,.1f}"),
+            ("p99 ms", "calm_p99", "{:,.1f}"),
+            ("max ms", "calm_max", "{:,.1f}"),
+            ("attack p50 ms", "attack_p50", "{:,.1f}"),
+            ("p99 ms", "attack_p99", "{:,.1f}"),
+            ("max ms", "attack_max", "{:,.1f}"),
+            ("p99, attack / calm", "factor", "{:,.1f}"),
+            ("failed in calm", "calm_failed", "{:,.0f}"),
+            ("in attack", "attack_failed", "{:,.0f}"),
+            ("guesses/s", "rate", "{:,.0f}"),
+            ("connections/s", "connections_rate", "{:,.0f}"),
+            ("core busy", "busy", "{:.0%}"),
+        ]
     shown = [
         (case.unit, "rate", "{:,.0f}"),
         (f"CPU-s per {case.per_unit}", "cpu", "{:.4f}" if case.per == 1000 else "{:.2f}"),

@@ -1,0 +1,78 @@
+"""What a legitimate sender waits for in calm, and under attack; both of one start of the server."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from benchmarks.fault import CannotMeasure
+from benchmarks.group import Group
+from benchmarks.load import Load, Sender
+from benchmarks.peers.peer import ADDRESSED, DOMAIN
+
+_PATIENCE: Final = 30  # seconds for a transaction; RFC 5321 4.5.3.2 lets clients wait longer, but nobody likes to
+_START: Final = 30.0  # seconds for a program of ours
+_WARM: Final = 20  # transactions before the calm is measured
+_STEPS: Final = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "quit")
+
+
+def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str, Any]:
+    """One run. `options`: of the attack (load.c), and `rate` and `count` of the sender. Raises CannotMeasure."""
+    attack = dict(options)
+    rate, count = attack.pop("rate"), attack.pop("count")
+    sender = {"port": attack["port"], "domain": DOMAIN, "users": ADDRESSED, "patience": _PATIENCE, "rate": rate}
+    warm = _sent({**sender, "count": _WARM}, core=core)
+    if warm["failed"]:
+        raise CannotMeasure(f"in calm, {warm['failed']} of {_WARM} transactions failed: {warm['failure']}")
+    calm = _sent({**sender, "count": count, "first": _WARM}, core=core)
+    with Load("attack", attack, core=core) as load:
+        load.wait_for("ready", seconds=_START)
+        load.go_on()
+        load.wait_for("begin", seconds=_START)
+        cpu, began = group.cpu(), time.monotonic()
+        attacked = _sent({**sender, "count": count, "first": _WARM + count}, core=core)
+        cpu, wall = group.cpu() - cpu, time.monotonic() - began
+        load.go_on()
+        told = load.wait_for("end", seconds=_START)
+    if not told["refused"] + told["turned_away"] + told["hung_up"]:
+        raise CannotMeasure("no attacker was answered")
+    return figures(calm, attacked, told) | {"busy": cpu / wall}
+
+
+def figures(calm: Mapping[str, Any], attacked: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a run. `told`: by the attackers."""
+    seconds = told["seconds"]
+    times = {
+        f"{phase}{step and '_' + step}_us": sent[f"{step or 'transaction'}_us"]
+        for phase, sent in (("calm", calm), ("attack", attacked))
+        for step in ("", *_STEPS)
+    }
+    return {
+        "factor": attacked["transaction_us"]["p99"] / max(calm["transaction_us"]["p99"], 1),
+        "failed": calm["failed"] + attacked["failed"],
+        "calm_failed": calm["failed"],
+        "attack_failed": attacked["failed"],
+        "sent": calm["count"] + attacked["count"],
+        "rate": told["refused"] / seconds,
+        "connections_rate": told["connections"] / seconds,
+        "turned_away_rate": told["turned_away"] / seconds,
+        "hung_up_rate": told["hung_up"] / seconds,
+        "late_us": max(calm["late_us"], attacked["late_us"]),
+        "fifo": min(calm["fifo"], attacked["fifo"]),
+        "failure": calm["failure"] or attacked["failure"],
+        **times,
+    }
+
+
+def words(values: Mapping[str, Any]) -> str:
+    """Of one run, as it goes on."""
+    calm, attack = values["calm_us"]["p99"] / 1000, values["attack_us"]["p99"] / 1000
+    failed = f"{values['failed']:,} of {values['sent']:,} failed"
+    first = f" ({values['failure']})" if values["failure"] else ""
+    return f"p99 {calm:.1f} ms in calm, {attack:.1f} ms under attack ({values['factor']:.1f} x), {failed}{first}"
+
+
+def _sent(options: Mapping[str, Any], *, core: int) -> dict[str, Any]:
+    with Sender(options, core=core) as sender:
+        sender.wait_for("ready", seconds=_START)
+        sender.go_on()
+        return sender.wait_for("end", seconds=options["count"] / options["rate"] + _PATIENCE + _START)
