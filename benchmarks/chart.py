@@ -71,7 +71,11 @@ def _field(case: Case) -> tuple[str, str, str]:
     if case.scenario in ("reject", "tls"):
         return "cpu", "{:,.3f}", "CPU seconds of the server per 1000; less is better"
     if case.scenario == "victim":
-        return "attack_us_p99", "{:,.0f} ms", "p99 under attack; what has failed counts as 30 s; less is better"
+        return (
+            "attack_us_p99",
+            "{:,.0f} ms",
+            "p99 under attack, its onset apart; what has failed counts as 30 s; less is better",
+        )
     return "rate", "{:,.0f} " + case.unit, "on one core; more is better"
 
 

@@ -58,15 +58,18 @@ the kernel's own memory for sockets and processes is not in it.""",
     "victim": """\
 What an attack takes from those who have mail for us. The legitimate sender has a process of its own (`benchmarks/victim.c`), which
 goes before the load on their core where the system lets it (SCHED_FIFO). Twenty times a second a host that was never seen before
-connects, says EHLO, MAIL and RCPT of a known recipient, sends 4 KiB and quits, one command per round trip: {count} transactions in
-calm, and as many under attack, of the same start of the server. Each begins at its time, whatever became of the one before, and
-counts from that time to the reply to QUIT. One that is not over in 30 seconds, another reply than is expected or a lost connection
-is a failure; in the percentiles it counts as 30 s.
+connects, says EHLO, MAIL and RCPT of a known recipient, sends 4 KiB and quits, one command per round trip. Each begins at its
+time, whatever became of the one before, and counts from that time to the reply to QUIT. One that is not over in 30 seconds,
+another reply than is expected or a lost connection is a failure; in the percentiles it counts as 30 s.
+
+It does so {count} times in calm, {onset} times in the first five seconds of an attack, from the first connection of its hosts on,
+and {count} times more while the attack goes on; all of the same start of the server. The onset is apart, for in it no server can
+know yet who attacks, and how much of it is in a p99 depends on how long one measures.
 
 The attackers are those of "Unknown recipients", lock-step, each from a /24 of its own. Any refusal is a right reply to them: who
 hears 421, is turned away, hung up on or reset comes back at once from the same address, without a pause, which is the worst that
-he can do. What is measured begins with their first connection. `guesses/s`: unknown recipients that were answered, 421 not
-counted, on the average of the whole attack; once a host is blocked it has no more of them.
+he can do. `guesses/s`: unknown recipients that were answered, 421 not counted, on the average of onset and attack; who is blocked
+has no more of them.
 
 The limits of {title} are its defaults here (`[conduct]`, `[limits]`, `[reputation]`, `[attacks]`); loopback is taken for the
 Internet (`[blocklist] loopback`, `[reputation] private`), so that who offends is blocked, and 4096 connections may wait to be
@@ -167,7 +170,7 @@ def _section(scenario: str, result: Result) -> list[str]:
 def _words(case: Case, result: Result) -> str:
     """What the section of its scenario begins with."""
     ours = next(iter(result["peers"].values()))
-    return _WORDS[case.scenario].format(count=case.options.get("count"), title=ours["title"])
+    return _WORDS[case.scenario].format(**case.options, title=ours["title"])
 
 
 def _together(skipped: list[tuple[str, str, str]]) -> str:

@@ -9,7 +9,12 @@ from typing import Any
 from benchmarks.fault import CannotMeasure
 
 VERSION = 1
-_WORST = {"failed", "calm_failed", "attack_failed"}  # of all runs the most: two good ones do not undo a failure
+_WORST = {
+    "failed",
+    "calm_failed",
+    "onset_failed",
+    "attack_failed",
+}  # of all runs the most: two good ones do not undo a failure
 # {"version", "at", "command", "machine": {}, "peers": {name: {}}, "runs": [{case, peer, run, calibration, values: {}}],
 #  "skipped": [{case, peer, why}]}
 Result = dict[str, Any]

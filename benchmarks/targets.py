@@ -82,6 +82,12 @@ TARGETS: Final = (
                 "{:.1f} x calm",
             ),
             _most(
+                "the same in the first 5 s of the attack",
+                _of(f"victim-{attackers}", "onset_factor"),
+                3,
+                "{:.1f} x calm",
+            ),
+            _most(
                 f"legitimate mail that failed under {attackers:,} attackers",
                 _of(f"victim-{attackers}", "failed"),
                 0,
