@@ -9,8 +9,8 @@
  *        tls      connect, handshake (STARTTLS or at once), EHLO, QUIT
  *        blocked  connect, hear 554 instead of a greeting, and a new connection
  *        attack   as reject, and any refusal is a right reply: who hears 421, is turned away with a greeting of 4yz or 5yz, is hung
- *                 up on or reset comes back from the same address, `back_after` seconds later. It begins without a ramp, for a
- *                 server may greet some of them only, and ends at a line on standard input
+ *                 up on or reset comes back from the same address, `back_after` seconds later. It is ready after `ramp` seconds
+ *                 at most, for a server may greet some of them only, and ends at a line on standard input
  *
  * It prints {"event": "ready"} when all connections have heard the reply to EHLO and waits for a line on standard input; then
  * "begin" when it is warm, and "end" with the counts between the two. Times are in microseconds, of CLOCK_MONOTONIC.
@@ -49,11 +49,11 @@
 static struct {
     long port, connections, rounds, recipients, refusal, pipelined, octets, line, per_connection, users, at_once, patience;
     long implicit, total;
-    double warm_seconds, seconds, back_after;
+    double warm_seconds, seconds, back_after, ramp;
     long warm_rounds;
     const char *domain;
 } o = {.port = 2525, .connections = 1, .rounds = 1, .recipients = 5, .refusal = 550, .octets = 4096, .line = 72,
-       .per_connection = 1, .users = 10000, .at_once = 128, .patience = 60, .warm_seconds = 1, .seconds = 3,
+       .per_connection = 1, .users = 10000, .at_once = 128, .patience = 60, .warm_seconds = 1, .seconds = 3, .ramp = 30,
        .domain = "example.org"};
 
 static const struct { const char *key; long *whole; double *real; const char **text; } options[] = {
@@ -74,6 +74,7 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"warm_seconds", 0, &o.warm_seconds, 0},     /* at least so long */
     {"seconds", 0, &o.seconds, 0},
     {"back_after", 0, &o.back_after, 0},         /* seconds until an attacker comes back */
+    {"ramp", 0, &o.ramp, 0},                     /* seconds in which attackers wait for one another, to begin together */
     {"domain", 0, 0, &o.domain},
 };
 
@@ -347,6 +348,8 @@ static long first_coming, coming_count;
 static void come_back(struct client *c) {
     if (c->step == GREETING) turned_away++;
     else hung_up++;
+    if (c->step == WAIT) greeted--, opening++;
+    c->step = GREETING;
     close_connection(c);
     long n = (first_coming + coming_count++) % o.connections;
     coming[n].client = c;
@@ -538,12 +541,12 @@ static void done(struct client *c) {
 /* A line of a reply is whole. */
 static void line_heard(struct client *c) {
     const char *line = c->line;
-    if (c->heard >= c->owed) fail("a reply that nobody asked for: %.*s", (int)c->length, line);
     int code = c->length < 4 ? 0 : (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
     if (mode == ATTACK && code >= 400 && (c->step != RCPT || code == 421)) {
         come_back(c);
         return;
     }
+    if (c->heard >= c->owed) fail("a reply that nobody asked for: %.*s", (int)c->length, line);
     if (code != c->expected[c->heard] && !(mode == ATTACK && c->step == RCPT && code >= 400))
         fail("expected %d, heard %.*s (step %d, connection %d)", c->expected[c->heard], (int)c->length, line, c->step,
              c->number);
@@ -671,33 +674,32 @@ int main(int count, char **words) {
 
     long opened = 0;
     struct epoll_event events[512];
-    if (mode == ATTACK) {
-        struct epoll_event end = {.events = EPOLLIN, .data.ptr = NULL};
-        tell("ready");
-        flush_line();
-        if (getchar() == EOF || epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &end)) return 0;
-        last_news = now();
-        begin_measured();
-        o.at_once = o.connections;
-    }
+    struct epoll_event end = {.events = EPOLLIN, .data.ptr = NULL};
     for (;;) {
         while (opened < o.connections && opening < o.at_once) {
             clients[opened].number = opened;
             opening++;
             open_connection(&clients[opened++]);
         }
-        if (stage == RAMP && greeted == o.connections) {
+        int late = mode == ATTACK && now() - ramp_began > o.ramp * 1e6;
+        if (stage == RAMP && (greeted == o.connections || late)) {
             tell("ready");
             printf(", \"ramp_seconds\": %.6f, \"connections\": %ld", (now() - ramp_began) / 1e6, greeted);
             flush_line();
             if (getchar() == EOF || mode == IDLE) return 0;
             begin_stage(WARM);
             last_news = now();
-            for (long i = 0; i < o.connections; i++) begin_round(&clients[i]);
+            if (mode == ATTACK) {
+                begin_measured();
+                o.at_once = o.connections;
+                if (epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &end)) fail("epoll_ctl: %s", strerror(errno));
+            }
+            for (long i = 0; i < opened; i++)
+                if (clients[i].step == WAIT) begin_round(&clients[i]);
         }
         /* Once it is measured we never sleep: waking a core, of a virtual machine above all, would be paid by the server with
            each of its replies, and no network card asks that of it. */
-        int n = epoll_wait(poller, events, 512, stage == RAMP ? 1000 : 0);
+        int n = epoll_wait(poller, events, 512, stage != RAMP ? 0 : coming_count ? 1 : 1000);
         if (n < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
         for (int i = 0; i < n; i++) {
             if (!events[i].data.ptr) finish(now());

@@ -14,6 +14,7 @@ from benchmarks.peers.peer import ADDRESSED, DOMAIN
 
 _PATIENCE: Final = 30  # seconds for a transaction; RFC 5321 4.5.3.2 lets clients wait longer, but nobody likes to
 _START: Final = 30.0  # seconds for a program of ours
+_RAMP: Final = 30.0  # seconds in which attackers connect, and wait for one another
 _WARM: Final = 20  # transactions before the calm is measured
 _PHASES: Final = ("calm", "onset", "attack")
 _STEPS: Final = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "quit")
@@ -22,7 +23,7 @@ _STEPS: Final = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "quit")
 def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str, Any]:
     """One run. `options`: of the attack (load.c), and of the sender `rate`, `count` and `onset` (transactions of a phase). Raises
     CannotMeasure."""
-    attack = dict(options)
+    attack = {**options, "ramp": _RAMP}
     rate, count, onset = attack.pop("rate"), attack.pop("count"), attack.pop("onset")
     sender = {"port": attack["port"], "domain": DOMAIN, "users": ADDRESSED, "patience": _PATIENCE, "rate": rate}
     warm = _sent({**sender, "count": _WARM}, core=core)
@@ -30,7 +31,7 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str,
         raise CannotMeasure(f"in calm, {warm['failed']} of {_WARM} transactions failed: {warm['failure']}")
     calm = _sent({**sender, "count": count, "first": _WARM}, core=core)
     with Load("attack", attack, core=core) as load:
-        load.wait_for("ready", seconds=_START)
+        load.wait_for("ready", seconds=_RAMP + _START)
         load.go_on()
         load.wait_for("begin", seconds=_START)
         cpu, began = group.cpu(), time.monotonic()

@@ -159,7 +159,7 @@ class TestSender(Loopback):
 class TestAttack(Loopback):
     def attacked(self, server, done, **options):
         """What the attackers tell when `done` is true of the server."""
-        with Load("attack", {"port": server.port, "patience": 5} | options, core=0) as load:
+        with Load("attack", {"port": server.port, "patience": 5, "ramp": 0} | options, core=0) as load:
             load.wait_for("ready", seconds=10)
             load.go_on()
             load.wait_for("begin", seconds=10)
@@ -196,6 +196,16 @@ class TestAttack(Loopback):
         server = self.server(REFUSED, [b"554 no\r\n"] * 100)
         told = self.attacked(server, lambda server: len(server.seen) > 2, back_after=0.1)
         self.assertGreater(told["seconds"], 0.2)
+
+    def test_a_server_that_greets_some_of_them_only_is_attacked_all_the_same(self):
+        """As one with a hundred processes does, when two thousand come."""
+        server = self.server(REFUSED)  # greets the second one when the first is gone
+        with Load("attack", {"port": server.port, "connections": 2, "ramp": 0.1}, core=0) as load:
+            self.assertEqual(load.wait_for("ready", seconds=10)["connections"], 1)
+            load.go_on()
+            load.wait_for("begin", seconds=10)
+            load.go_on()
+            load.wait_for("end", seconds=10)
 
     def test_an_unknown_recipient_that_is_accepted_ends_the_run(self):
         """That is not a refusal."""
