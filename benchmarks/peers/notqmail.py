@@ -50,8 +50,7 @@ class Notqmail(Peer):
         return missing("tcpserver", "apt-get install ucspi-tcp")
 
     def version(self) -> str:
-        files = sorted(self._source().glob("VERSION*"))  # VERSION until 1.08, VERSION.md from then on
-        found = re.search(r"[0-9][0-9.]+", files[0].read_text()) if files else None
+        found = re.search(r"[0-9][0-9.]+", (self._source() / "VERSION.md").read_text())
         return found[0] if found else "?"
 
     def command(self, place: Place) -> Sequence[str]:
