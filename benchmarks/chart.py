@@ -70,12 +70,19 @@ def _field(case: Case) -> tuple[str, str, str]:
         return "kb_per_session", "{:,.1f} KB", "memory of processes per session; less is better"
     if case.scenario in ("reject", "tls"):
         return "cpu", "{:,.3f}", "CPU seconds of the server per 1000; less is better"
+    if case.scenario == "victim":
+        return (
+            "attack_us_p99",
+            "{:,.0f} ms",
+            "p99 under attack, its onset apart; what has failed counts as 30 s; less is better",
+        )
     return "rate", "{:,.0f} " + case.unit, "on one core; more is better"
 
 
 def draw(case: Case, result: Result) -> str:
     """The chart of a case, best first; "" when fewer than two servers have a figure."""
     field, form, note = _field(case)
+    scale = 1e-3 if "_us_" in field else 1
     found = medians(result).get(case.name, {})
     titles = {name: peer["title"] for name, peer in result["peers"].items()}
     names = sorted(found, key=lambda name: found[name][field], reverse=field == "rate")
@@ -84,8 +91,8 @@ def draw(case: Case, result: Result) -> str:
     bars = [
         Bar(
             name=titles[name],
-            value=found[name][field],
-            words=form.format(found[name][field]),
+            value=found[name][field] * scale,
+            words=form.format(found[name][field] * scale),
             ours=name == OURS,
         )
         for name in names

@@ -8,6 +8,9 @@
  *        idle     EHLO, then nothing
  *        tls      connect, handshake (STARTTLS or at once), EHLO, QUIT
  *        blocked  connect, hear 554 instead of a greeting, and a new connection
+ *        attack   as reject, and any refusal is a right reply: who hears 421, is turned away with a greeting of 4yz or 5yz, is hung
+ *                 up on or reset comes back from the same address, `back_after` seconds later. It is ready after `ramp` seconds
+ *                 at most, for a server may greet some of them only, and ends at a line on standard input
  *
  * It prints {"event": "ready"} when all connections have heard the reply to EHLO and waits for a line on standard input; then
  * "begin" when it is warm, and "end" with the counts between the two. Times are in microseconds, of CLOCK_MONOTONIC.
@@ -46,11 +49,11 @@
 static struct {
     long port, connections, rounds, recipients, refusal, pipelined, octets, line, per_connection, users, at_once, patience;
     long implicit, total;
-    double warm_seconds, seconds;
+    double warm_seconds, seconds, back_after, ramp;
     long warm_rounds;
     const char *domain;
 } o = {.port = 2525, .connections = 1, .rounds = 1, .recipients = 5, .refusal = 550, .octets = 4096, .line = 72,
-       .per_connection = 1, .users = 10000, .at_once = 128, .patience = 60, .warm_seconds = 1, .seconds = 3,
+       .per_connection = 1, .users = 10000, .at_once = 128, .patience = 60, .warm_seconds = 1, .seconds = 3, .ramp = 30,
        .domain = "example.org"};
 
 static const struct { const char *key; long *whole; double *real; const char **text; } options[] = {
@@ -70,11 +73,13 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"warm_rounds", &o.warm_rounds, 0, 0},       /* before what is measured, a minute at most, and */
     {"warm_seconds", 0, &o.warm_seconds, 0},     /* at least so long */
     {"seconds", 0, &o.seconds, 0},
+    {"back_after", 0, &o.back_after, 0},         /* seconds until an attacker comes back */
+    {"ramp", 0, &o.ramp, 0},                     /* seconds in which attackers wait for one another, to begin together */
     {"domain", 0, 0, &o.domain},
 };
 
-enum mode { REJECT, CHURN, ACCEPT, IDLE, TLS, BLOCKED };
-static const char *const modes[] = {"reject", "churn", "accept", "idle", "tls", "blocked"};
+enum mode { REJECT, CHURN, ACCEPT, IDLE, TLS, BLOCKED, ATTACK };
+static const char *const modes[] = {"reject", "churn", "accept", "idle", "tls", "blocked", "attack"};
 static enum mode mode;
 
 enum step { GREETING, EHLO, STARTTLS, HANDSHAKE, EHLO_AGAIN, WAIT, MAIL, RCPT, DATA, CONTENT, RSET, ROUND, QUIT };
@@ -166,7 +171,7 @@ static void print_times(const char *name, const struct times *times) {
 
 static enum { RAMP, WARM, MEASURED } stage = RAMP;
 static uint64_t stage_began, ramp_began;
-static long greeted, opening, rounds_done, rounds_at_stage, refused, messages, connections_made, handshakes;
+static long greeted, opening, rounds_done, rounds_at_stage, refused, messages, connections_made, handshakes, turned_away, hung_up;
 
 static void tell(const char *event) {
     printf("{\"event\": \"%s\"", event);
@@ -193,13 +198,28 @@ static void begin_stage(int next) {
 
 static void begin_measured(void) {
     begin_stage(MEASURED);
-    refused = messages = connections_made = handshakes = 0;
+    refused = messages = connections_made = handshakes = turned_away = hung_up = 0;
     memset(&of_replies, 0, sizeof of_replies);
     memset(&of_rounds, 0, sizeof of_rounds);
     memset(&of_connections, 0, sizeof of_connections);
     cpu_at_begin = cpu_of_mine();
     tell("begin");
     flush_line();
+}
+
+static void finish(uint64_t t) {
+    tell("end");
+    printf(", \"seconds\": %.6f, \"rounds\": %ld, \"refused\": %ld, \"messages\": %ld, \"connections\": %ld, "
+           "\"handshakes\": %ld, \"octets\": %.0f, \"own_cpu\": %.3f",
+           (t - stage_began) / 1e6, rounds_done - rounds_at_stage, refused, messages, connections_made, handshakes,
+           messages * (double)o.octets, cpu_of_mine() - cpu_at_begin);
+    if (mode == ATTACK) printf(", \"turned_away\": %ld, \"hung_up\": %ld", turned_away, hung_up);
+    print_times("reply", &of_replies);
+    print_times("round", &of_rounds);
+    print_times("connection", &of_connections);
+    flush_line();
+    getchar(); /* the harness looks at the server while its connections are there */
+    exit(0);
 }
 
 /* Called after each batch of news. */
@@ -211,25 +231,16 @@ static void advance(void) {
         begin_measured();
         return;
     }
-    if (stage != MEASURED) return;
+    if (stage != MEASURED || mode == ATTACK) return;
     if (o.total ? rounds_done - rounds_at_stage < o.total : t - stage_began < o.seconds * 1e6) return;
-    tell("end");
-    printf(", \"seconds\": %.6f, \"rounds\": %ld, \"refused\": %ld, \"messages\": %ld, \"connections\": %ld, "
-           "\"handshakes\": %ld, \"octets\": %.0f, \"own_cpu\": %.3f",
-           (t - stage_began) / 1e6, rounds_done - rounds_at_stage, refused, messages, connections_made, handshakes,
-           messages * (double)o.octets, cpu_of_mine() - cpu_at_begin);
-    print_times("reply", &of_replies);
-    print_times("round", &of_rounds);
-    print_times("connection", &of_connections);
-    flush_line();
-    getchar(); /* the harness looks at the server while its connections are there */
-    exit(0);
+    finish(t);
 }
 
 /* -- one client ----------------------------------------------------------------------------------------------------------- */
 
 static void open_connection(struct client *c);
 static void enter(struct client *c, enum step step);
+static void come_back(struct client *c);
 
 static void watch(struct client *c, int writing, int operation) {
     if (operation == EPOLL_CTL_MOD && c->writing == writing) return;
@@ -242,15 +253,18 @@ static void open_connection(struct client *c) {
     struct sockaddr_in from = {.sin_family = AF_INET};
     int on = 1;
     int n = c->number;
-    from.sin_addr.s_addr = htonl(0x7f000000u | (1u + n / 62500) << 16 | (1u + n / 250 % 250) << 8 | (1u + n % 250));
+    if (mode == ATTACK) /* each in a /24 of its own, far from the next, as those of a botnet; 127.200/16 is the victim's */
+        from.sin_addr.s_addr = htonl(0x7f000000u | (1u + n % 180) << 16 | (n / 180u % 256) << 8 | (1u + n / 46080 % 250));
+    else
+        from.sin_addr.s_addr = htonl(0x7f000000u | (1u + n / 62500) << 16 | (1u + n / 250 % 250) << 8 | (1u + n % 250));
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) fail("socket: %s: raise the limit of descriptors", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(c->fd, (struct sockaddr *)&from, sizeof from)) fail("bind to a loopback address: %s", strerror(errno));
     c->opened = c->began = c->asked = now();
-    if (connect(c->fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS)
-        fail("connect: %s", strerror(errno));
+    int failed = connect(c->fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS;
+    if (failed && !(mode == ATTACK && errno == ECONNREFUSED)) fail("connect: %s", strerror(errno));
     c->connecting = 1;
     c->secured = c->pipelining = c->starttls = c->holding = 0;
     c->left = c->length = 0;
@@ -259,6 +273,7 @@ static void open_connection(struct client *c) {
     watch(c, 1, EPOLL_CTL_ADD);
     c->step = mode == TLS && o.implicit ? HANDSHAKE : GREETING;
     if (c->step == GREETING) c->expected[c->owed++] = mode == BLOCKED ? 554 : 220;
+    if (failed) come_back(c);
 }
 
 static void say(struct client *c, int expected, const char *format, ...) {
@@ -300,6 +315,10 @@ static void flush(struct client *c) {
             sent = send(c->fd, c->out, c->left, MSG_NOSIGNAL);
             if (sent < 0) {
                 if (errno == EAGAIN) break;
+                if (mode == ATTACK) {
+                    come_back(c);
+                    return;
+                }
                 fail("the server closed while we wrote: %s", strerror(errno));
             }
         }
@@ -320,6 +339,31 @@ static void close_connection(struct client *c) {
     close(c->fd);
     connections_made++;
     if (stage == MEASURED) add(&of_connections, now() - c->opened);
+}
+
+/* Attackers who are about to come back, the first one first. */
+static struct { struct client *client; uint64_t due; } *coming;
+static long first_coming, coming_count;
+
+static void come_back(struct client *c) {
+    if (c->step == GREETING) turned_away++;
+    else hung_up++;
+    if (c->step == WAIT) greeted--, opening++;
+    c->step = GREETING;
+    close_connection(c);
+    long n = (first_coming + coming_count++) % o.connections;
+    coming[n].client = c;
+    coming[n].due = now() + o.back_after * 1e6;
+}
+
+static void let_come(void) {
+    uint64_t t = coming_count ? now() : 0;
+    for (long left = coming_count; left && coming[first_coming].due <= t; left--) {
+        struct client *c = coming[first_coming].client;
+        first_coming = (first_coming + 1) % o.connections;
+        coming_count--;
+        open_connection(c);
+    }
 }
 
 static void round_done(struct client *c) {
@@ -497,9 +541,13 @@ static void done(struct client *c) {
 /* A line of a reply is whole. */
 static void line_heard(struct client *c) {
     const char *line = c->line;
-    if (c->heard >= c->owed) fail("a reply that nobody asked for: %.*s", (int)c->length, line);
     int code = c->length < 4 ? 0 : (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
-    if (code != c->expected[c->heard])
+    if (mode == ATTACK && code >= 400 && (c->step != RCPT || code == 421)) {
+        come_back(c);
+        return;
+    }
+    if (c->heard >= c->owed) fail("a reply that nobody asked for: %.*s", (int)c->length, line);
+    if (code != c->expected[c->heard] && !(mode == ATTACK && c->step == RCPT && code >= 400))
         fail("expected %d, heard %.*s (step %d, connection %d)", c->expected[c->heard], (int)c->length, line, c->step,
              c->number);
     if (c->step == EHLO || c->step == EHLO_AGAIN) {
@@ -520,13 +568,14 @@ static void hear(struct client *c, const char *p, size_t n) {
         p += piece;
         n -= piece;
         if (!end) return;
+        long closed = connections_made;
         line_heard(c);
+        if (connections_made != closed) return;
         c->length = 0;
         if (c->heard == c->owed) {
             if (n) fail("a reply that nobody asked for: %.*s", (int)(n < 80 ? n : 80), p);
-            int fd = c->fd;
             done(c);
-            if (c->fd != fd) return;
+            if (connections_made != closed) return;
         }
     }
 }
@@ -536,6 +585,10 @@ static void ready(struct client *c, uint32_t events) {
         int error = 0;
         socklen_t size = sizeof error;
         getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error && mode == ATTACK) {
+            come_back(c);
+            return;
+        }
         if (error) fail("connect: %s", strerror(error));
         if (!(events & EPOLLOUT)) return;
         c->connecting = 0;
@@ -545,8 +598,9 @@ static void ready(struct client *c, uint32_t events) {
         shake_hands(c);
         return;
     }
+    long closed = connections_made;
     if (events & EPOLLOUT) flush(c);
-    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
+    if (connections_made != closed || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
     ssize_t n;
 #ifdef WITH_TLS
     if (c->secured) {
@@ -556,6 +610,7 @@ static void ready(struct client *c, uint32_t events) {
 #endif
         n = recv(c->fd, octets, sizeof octets, 0);
     if (n > 0) hear(c, octets, n);
+    else if (mode == ATTACK && (n == 0 || errno != EAGAIN)) come_back(c);
     else if (n == 0 && mode == BLOCKED && c->step == WAIT) epoll_ctl(poller, EPOLL_CTL_DEL, c->fd, NULL);
     else if (n == 0) fail("the server closed the connection (step %d, connection %d)", c->step, c->number);
     else if (errno != EAGAIN) fail("the server cut the connection: %s", strerror(errno));
@@ -590,7 +645,7 @@ static void read_options(int count, char **words) {
     int known = 0;
     for (unsigned i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(words[1], modes[i])) mode = i, known = 1;
-    if (!known) fail("the first word is the mode: reject, churn, accept, idle, tls or blocked");
+    if (!known) fail("the first word is the mode: reject, churn, accept, idle, tls, blocked or attack");
     for (int i = 2; i < count; i++) {
         char *value = strchr(words[i], '=');
         if (!value) fail("expected key=value, found %s", words[i]);
@@ -614,30 +669,43 @@ int main(int count, char **words) {
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     poller = epoll_create1(0);
     clients = calloc(o.connections, sizeof *clients);
+    coming = calloc(o.connections, sizeof *coming);
     ramp_began = last_news = now();
 
     long opened = 0;
     struct epoll_event events[512];
+    struct epoll_event end = {.events = EPOLLIN, .data.ptr = NULL};
     for (;;) {
         while (opened < o.connections && opening < o.at_once) {
             clients[opened].number = opened;
             opening++;
             open_connection(&clients[opened++]);
         }
-        if (stage == RAMP && greeted == o.connections) {
+        int late = mode == ATTACK && now() - ramp_began > o.ramp * 1e6;
+        if (stage == RAMP && (greeted == o.connections || late)) {
             tell("ready");
             printf(", \"ramp_seconds\": %.6f, \"connections\": %ld", (now() - ramp_began) / 1e6, greeted);
             flush_line();
             if (getchar() == EOF || mode == IDLE) return 0;
             begin_stage(WARM);
             last_news = now();
-            for (long i = 0; i < o.connections; i++) begin_round(&clients[i]);
+            if (mode == ATTACK) {
+                begin_measured();
+                o.at_once = o.connections;
+                if (epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &end)) fail("epoll_ctl: %s", strerror(errno));
+            }
+            for (long i = 0; i < opened; i++)
+                if (clients[i].step == WAIT) begin_round(&clients[i]);
         }
         /* Once it is measured we never sleep: waking a core, of a virtual machine above all, would be paid by the server with
            each of its replies, and no network card asks that of it. */
-        int n = epoll_wait(poller, events, 512, stage == RAMP ? 1000 : 0);
+        int n = epoll_wait(poller, events, 512, stage != RAMP ? 0 : coming_count ? 1 : 1000);
         if (n < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
-        for (int i = 0; i < n; i++) ready(events[i].data.ptr, events[i].events);
+        for (int i = 0; i < n; i++) {
+            if (!events[i].data.ptr) finish(now());
+            ready(events[i].data.ptr, events[i].events);
+        }
+        let_come();
         advance();
     }
 }

@@ -1,5 +1,6 @@
-"""The generator of load: benchmarks/load.c, compiled once and run on a core of its own."""
+"""The generators of load, benchmarks/load.c and benchmarks/victim.c: compiled once, and run on a core of their own."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -8,50 +9,50 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.fault import CannotMeasure
 
-_SOURCE = Path(__file__).with_name("load.c")
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "twistedmx-benchmarks"
 _TLS = ("-DWITH_TLS", "-lssl", "-lcrypto")
 
 
 @functools.cache
-def program(*, tls: bool) -> Path:
-    """The compiled program, made unless it is there. Raises CannotMeasure."""
+def program(name: str = "load", *, tls: bool = False) -> Path:
+    """The compiled program `name`.c, made unless it is there. Raises CannotMeasure."""
     flags = _TLS if tls else ()
-    text = _SOURCE.read_bytes()
-    place = _CACHE / f"load-{hashlib.sha256(text + repr(flags).encode()).hexdigest()[:16]}"
+    source = Path(__file__).with_name(f"{name}.c")
+    text = source.read_bytes()
+    place = _CACHE / f"{name}-{hashlib.sha256(text + repr(flags).encode()).hexdigest()[:16]}"
     if place.exists():
         return place
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         raise CannotMeasure(
-            "no C compiler to build benchmarks/load.c with: install one (apt-get install gcc libc6-dev), or set CC"
+            f"no C compiler to build benchmarks/{name}.c with: install one (apt-get install gcc libc6-dev), or set CC"
         )
     _CACHE.mkdir(parents=True, exist_ok=True)
     unfinished = place.with_name(f"{place.name}.{os.getpid()}")
     done = subprocess.run(
-        [compiler, "-O2", "-o", unfinished, _SOURCE, *flags], capture_output=True, text=True, check=False
+        [compiler, "-O2", "-o", unfinished, source, *flags], capture_output=True, text=True, check=False
     )
     if done.returncode:
         needs = "libssl-dev, for the handshakes" if tls else "libc6-dev"
-        raise CannotMeasure(f"benchmarks/load.c does not compile (Debian's package {needs}?):\n{done.stderr[:2000]}")
+        raise CannotMeasure(f"benchmarks/{name}.c does not compile (Debian's package {needs}?):\n{done.stderr[:2000]}")
     unfinished.rename(place)
     return place
 
 
-class Load:
-    """One run of the generator. Events come in the order that load.c tells."""
+class Generator:
+    """One run of a program that tells events, each a line of JSON, and waits for us in between."""
 
-    def __init__(self, mode: str, options: Mapping[str, Any], *, core: int) -> None:
+    def __init__(self, command: Sequence[str | Path], options: Mapping[str, Any], *, core: int) -> None:
         words = [f"{key}={value}" for key, value in options.items()]
         self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), program(tls=mode == "tls"), mode, *words],
+            ["taskset", "-c", str(core), *command, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -79,12 +80,12 @@ class Load:
         return line
 
     def go_on(self) -> None:
-        """It has waited for us."""
+        """It has waited for us. If it has ended instead, `wait_for` says why."""
         assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), b"\n")
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -92,3 +93,17 @@ class Load:
     ) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+class Load(Generator):
+    """Of load.c. Events come in the order that it tells."""
+
+    def __init__(self, mode: str, options: Mapping[str, Any], *, core: int) -> None:
+        super().__init__([program(tls=mode == "tls"), mode], options, core=core)
+
+
+class Sender(Generator):
+    """Of victim.c: the legitimate sender."""
+
+    def __init__(self, options: Mapping[str, Any], *, core: int) -> None:
+        super().__init__([program("victim")], options, core=core)

@@ -13,13 +13,15 @@ from pathlib import Path
 from benchmarks import chart, results, table
 from benchmarks.fault import CannotMeasure
 from benchmarks.results import Result
-from benchmarks.scenarios import CASES, SCENARIOS
+from benchmarks.scenarios import CASES, SCENARIOS, Case
 
 _CHARTS = (
     "reject-580",
     "reject-580-pipelined",
     "churn",
     "blocked",
+    "victim-580",
+    "victim-2000",
     "accept-4k-1",
     "accept-4k-20",
     "idle",
@@ -31,6 +33,7 @@ _HEADINGS = {
     "reject": "Unknown recipients",
     "churn": "Connections",
     "blocked": "Connections of blocked hosts",
+    "victim": "A legitimate sender under attack",
     "accept": "Messages",
     "idle": "Idle sessions",
     "big": "Large messages",
@@ -52,6 +55,27 @@ the kernel's own memory for sockets and processes is not in it.""",
     "big": "One connection that sends one message after another. The memory is PSS, before and at most.",
     "short-lines": "The same with the worst of texts: lines of 20 octets.",
     "blocked": "Hosts in the blocklist connect, hear one line with 554 instead of a greeting, and connect again.",
+    "victim": """\
+What an attack takes from those who have mail for us. The legitimate sender has a process of its own (`benchmarks/victim.c`), which
+goes before the load on their core where the system lets it (SCHED_FIFO). Twenty times a second a host that was never seen before
+connects, says EHLO, MAIL and RCPT of a known recipient, sends 4 KiB and quits, one command per round trip. Each begins at its
+time, whatever became of the one before, and counts from that time to the reply to QUIT. One that is not over in 30 seconds,
+another reply than is expected or a lost connection is a failure; in the percentiles it counts as 30 s.
+
+It does so {count} times in calm, {onset} times in the first five seconds of an attack, and {count} times more while the attack
+goes on; all of the same start of the server. The onset is apart, for in it no server can know yet who attacks, and how much of it
+is in a p99 depends on how long one measures.
+
+The attackers are those of "Unknown recipients", lock-step, each from a /24 of its own. They have connected and said EHLO when the
+attack begins, as far as the server has let them within 30 seconds. Any refusal is a right reply to them: who hears 421, is turned
+away, hung up on or reset comes back at once from the same address, without a pause, which is the worst that he can do.
+`guesses/s`: unknown recipients that were answered, 421 not counted, on the average of onset and attack; who is blocked has no more
+of them.
+
+The limits of {title} are its defaults here (`[conduct]`, `[limits]`, `[reputation]`, `[attacks]`); loopback is taken for the
+Internet (`[blocklist] loopback`, `[reputation] private`), so that who offends is blocked, and 4096 connections may wait to be
+accepted instead of 1024, for 2,000 attackers come at once. It has no limit of sessions. "Postfix, default limits" has Postfix's
+own, the other servers are as everywhere on this page.""",
     "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
 }
 _TOP = """\
@@ -135,13 +159,19 @@ def _section(scenario: str, result: Result) -> list[str]:
         if len(rows) < 2:
             continue
         if not parts:
-            parts += [f"## {_HEADINGS[scenario]}\n", _WORDS[scenario] + "\n"]
+            parts += [f"## {_HEADINGS[scenario]}\n", _words(case, result) + "\n"]
         title = case.title[0].upper() + case.title[1:]
         parts.append(f"### {title}\n")
         if case.name in _CHARTS and chart.draw(case, result):
             parts.append(f"![{title}](performance/{case.name}.svg)\n")
         parts.append(table.markdown(rows) + "\n")
     return parts
+
+
+def _words(case: Case, result: Result) -> str:
+    """What the section of its scenario begins with."""
+    ours = next(iter(result["peers"].values()))
+    return _WORDS[case.scenario].format(**case.options, title=ours["title"])
 
 
 def _together(skipped: list[tuple[str, str, str]]) -> str:

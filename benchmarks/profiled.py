@@ -22,7 +22,14 @@ class _Profiled(Twistedmx):
 def show(chosen: argparse.Namespace, folder: Path, *, certificate: Path, key: Path, cores: tuple[int, int]) -> int:
     """Run the first of the chosen cases, and print the functions that cost most by themselves. Raises CannotMeasure."""
     case, server = chosen.cases[0], _Profiled()
-    place = Place(folder=folder, port=free_port(), certificate=certificate, key=key, core=cores[0])
+    place = Place(
+        folder=folder,
+        port=free_port(),
+        certificate=certificate,
+        key=key,
+        core=cores[0],
+        default_limits=case.default_limits,
+    )
     running = server.start(place)
     try:
         measure(case, server, running.group, place.port, core=cores[1], quick=chosen.quick)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, machine, recorded, results, table
+from benchmarks import chart, machine, recorded, results, table, victim
 from benchmarks.fault import CannotMeasure
 from benchmarks.load import program as load_program
 from benchmarks.peers import all as peers
 from benchmarks.peers.peer import HOST, Peer, Place, free_port
-from benchmarks.scenarios import CASES, SCENARIOS, Case, measure, why_not
+from benchmarks.scenarios import CASES, SCENARIOS, Case, concerns, measure, why_not
 
 PROGRAMS = "~/.cache/twistedmx-benchmarks/programs"
 
@@ -108,10 +108,11 @@ class Bench:
 
     def run(self) -> None:
         """All cases: run after run, and in each run peer after peer, so that what drifts drifts for all."""
-        ready = [peer for peer in self._peers if self._is_ready(peer)]
+        wanted = [peer for peer in self._peers if any(concerns(case, peer) for case in self._chosen.cases)]
+        ready = [peer for peer in wanted if self._is_ready(peer)]
         for number, case in enumerate(self._chosen.cases, 1):
             runs = 1 if self._chosen.quick or case.once else self._chosen.runs
-            able = [peer for peer in ready if self._can(case, peer)]
+            able = [peer for peer in ready if concerns(case, peer) and self._can(case, peer)]
             for run in range(1, runs + 1):
                 for peer in list(able):
                     heading = f"[{number}/{len(self._chosen.cases)}] {case.name}, {peer.name}, run {run} of {runs}"
@@ -164,7 +165,12 @@ class Bench:
         folder = self._folder / f"{self._count}-{peer.name}"
         folder.mkdir(mode=0o755)
         place = Place(
-            folder=folder, port=free_port(), certificate=self._certificate, key=self._key, core=self._server_core
+            folder=folder,
+            port=free_port(),
+            certificate=self._certificate,
+            key=self._key,
+            core=self._server_core,
+            default_limits=case.default_limits,
         )
         running = peer.start(place)
         try:
@@ -176,6 +182,8 @@ class Bench:
 def _words(case: Case, values: dict[str, Any]) -> str:
     if case.scenario == "idle":
         return f"{values['kb_per_session']:.2f} KB a session, {values['sessions']:,} held"
+    if case.scenario == "victim":
+        return victim.words(values)
     return f"{values['rate']:,.0f} {case.unit}, {values['cpu']:.4f} CPU-s per {case.per_unit}"
 
 
@@ -205,7 +213,7 @@ def show_list(chosen: argparse.Namespace) -> None:
     for kind in peers.ALL:
         peer = kind(programs)
         why = peer.why_not()
-        print(f"{peer.name:12} {peer.title}, " + (f"NOT HERE: {why}" if why else peer.version()))
+        print(f"{peer.name:15} {peer.title}, " + (f"NOT HERE: {why}" if why else peer.version()))
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -224,6 +232,8 @@ def main(words: Sequence[str] | None = None) -> int:
         cores = machine.cores()
         os.sched_setaffinity(0, {cores[1]})
         load_program(tls=any(case.mode == "tls" for case in chosen.cases))
+        if any(case.mode == "victim" for case in chosen.cases):
+            load_program("victim")
         if chosen.profile:
             from benchmarks import profiled
 

@@ -16,7 +16,11 @@ _OURS = "twistedmx"
 def write(result: Result, file: Path = FILE) -> None:
     """What was measured of ours is what later runs are compared with. Cases that were not measured keep their figure."""
     kept = _read(file)
-    kept |= {case: round(peers[_OURS]["ratio"], 6) for case, peers in medians(result).items() if _OURS in peers}
+    kept |= {
+        case: round(peers[_OURS]["ratio"], 6)
+        for case, peers in medians(result).items()
+        if "ratio" in peers.get(_OURS, {})
+    }
     file.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
 
 
@@ -25,8 +29,8 @@ def slower(result: Result, file: Path = FILE) -> list[str]:
     known = _read(file)
     found = []
     for case, peers in medians(result).items():
-        if _OURS not in peers:
-            continue
+        if "ratio" not in peers.get(_OURS, {}):
+            continue  # not measured, or a case whose figure is not CPU
         ratio = peers[_OURS]["ratio"]
         if case not in known:
             found.append(f"{case}: nothing recorded; --record does it")

@@ -9,33 +9,44 @@ from typing import Any
 from benchmarks.fault import CannotMeasure
 
 VERSION = 1
+_WORST = {
+    "failed",
+    "calm_failed",
+    "onset_failed",
+    "attack_failed",
+}  # of all runs the most: two good ones do not undo a failure
 # {"version", "at", "command", "machine": {}, "peers": {name: {}}, "runs": [{case, peer, run, calibration, values: {}}],
 #  "skipped": [{case, peer, why}]}
 Result = dict[str, Any]
 
 
 def medians(result: Result) -> dict[str, dict[str, dict[str, float]]]:
-    """Case -> peer -> field -> median of its runs. `ratio`: CPU beside the calibration of the same run."""
+    """Case -> peer -> field -> median of its runs, of failures the most. `ratio`: CPU beside the calibration of the same run, where
+    a case has a figure of CPU."""
     gathered: dict[str, dict[str, dict[str, list[float]]]] = {}
     for run in result["runs"]:
         fields = gathered.setdefault(run["case"], {}).setdefault(run["peer"], {})
         values = dict(flat(run["values"]))
-        values["ratio"] = values["cpu"] / run["calibration"]
+        if "cpu" in values:
+            values["ratio"] = values["cpu"] / run["calibration"]
         for key, value in values.items():
             fields.setdefault(key, []).append(value)
     return {
-        case: {peer: {key: median(values) for key, values in fields.items()} for peer, fields in peers.items()}
+        case: {
+            peer: {key: max(values) if key in _WORST else median(values) for key, values in fields.items()}
+            for peer, fields in peers.items()
+        }
         for case, peers in gathered.items()
     }
 
 
 def flat(values: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Numbers, those of inner objects as outer_inner."""
+    """Numbers, those of inner objects as outer_inner. Words are left out."""
     found: list[tuple[str, float]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):
             found += [(f"{key}_{inner}", number) for inner, number in value.items()]
-        else:
+        elif not isinstance(value, str):
             found.append((key, value))
     return found
 

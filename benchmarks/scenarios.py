@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from benchmarks import victim
 from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
 from benchmarks.load import Load
@@ -21,7 +22,8 @@ class Case:
     """One row of results.
 
     `mode`, `options`: of load.c. `unit`: what a rate counts, and its plural stands for. `seconds`: of a measured run.
-    `quick`: other options when figures need not be good. `needs`: attributes of a peer that must be true.
+    `quick`: other options when figures need not be good. `needs`: attributes of a peer that must be true. `default_limits`: of the
+    server, where it has any.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Case:
     once: bool = False
     memory: bool = False
     brief: bool = False  # part of --quick and of --check
+    default_limits: bool = False
 
 
 def _rejects() -> list[Case]:
@@ -81,6 +84,22 @@ def _accepts() -> list[Case]:
         )
         for kib in (4, 100)
         for each in (1, 20)
+    ]
+
+
+def _victims() -> list[Case]:
+    return [
+        Case(
+            name=f"victim-{connections}",
+            scenario="victim",
+            title=f"a legitimate sender, in calm and under {connections:,} attackers",
+            mode="victim",
+            options={"connections": connections, "rate": 20, "count": 300, "onset": 100},
+            unit="guesses/s",
+            quick={"count": 60, "onset": 40},
+            default_limits=True,
+        )
+        for connections in (580, 2000)
     ]
 
 
@@ -133,6 +152,7 @@ CASES: Final = (
         needs=("blocks",),
         brief=True,
     ),
+    *_victims(),
     *_accepts(),
     Case(
         name="idle",
@@ -163,6 +183,11 @@ SCENARIOS: Final = tuple(dict.fromkeys(case.scenario for case in CASES))
 
 
 _MISSING: Final = {"blocks": "its blocklist is not driven by this harness"}
+
+
+def concerns(case: Case, peer: Peer) -> bool:
+    """Whether anybody expects a figure of this peer there."""
+    return not peer.scenarios or case.scenario in peer.scenarios
 
 
 def why_not(case: Case, peer: Peer) -> str:
@@ -201,13 +226,15 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
     options["at_once"] = peer.at_once
     options["refusal"] = peer.refusal
     options["port"] = port
-    if case.mode in ("reject", "churn"):
+    if case.mode in ("reject", "churn", "victim"):
         options["domain"] = peer.unknown_domain
     if case.mode == "accept":
         options["pipelined"] = int(peer.pipelining)
     if case.mode == "idle":
         options["connections"] = min(options["connections"], peer.most_sessions)
         return _idle(options, group, core=core)
+    if case.mode == "victim":
+        return victim.measure(options, group, core=core)
     if case.mode == "blocked":
         peer.block_everybody()
     with Load(case.mode, options, core=core) as load:

@@ -42,6 +42,24 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
             ("new sessions/s", "rate", "{:,.0f}"),
             ("CPU-s per 1000", "cpu", "{:.3f}"),
         ]
+    if case.scenario == "victim":
+        return [
+            ("calm: p50 ms", "calm_p50", "{:,.1f}"),
+            ("p99", "calm_p99", "{:,.1f}"),
+            ("max", "calm_max", "{:,.1f}"),
+            ("failed", "calm_failed", "{:,.0f}"),
+            ("onset: p50 ms", "onset_p50", "{:,.1f}"),
+            ("p99", "onset_p99", "{:,.1f}"),
+            ("failed", "onset_failed", "{:,.0f}"),
+            ("attack: p50 ms", "attack_p50", "{:,.1f}"),
+            ("p99", "attack_p99", "{:,.1f}"),
+            ("max", "attack_max", "{:,.1f}"),
+            ("failed", "attack_failed", "{:,.0f}"),
+            ("p99 to calm", "factor", "{:,.1f} x"),
+            ("guesses/s", "rate", "{:,.0f}"),
+            ("connections/s", "connections_rate", "{:,.0f}"),
+            ("core busy", "busy", "{:.0%}"),
+        ]
     shown = [
         (case.unit, "rate", "{:,.0f}"),
         (f"CPU-s per {case.per_unit}", "cpu", "{:.4f}" if case.per == 1000 else "{:.2f}"),

@@ -73,6 +73,30 @@ TARGETS: Final = (
     _least("connections of blocked hosts", _of("blocked", "rate"), 15_000, "{:,.0f}/s"),
     *(
         target
+        for attackers in (580, 2000)
+        for target in (
+            _most(
+                f"legitimate p99 under {attackers:,} attackers",
+                _of(f"victim-{attackers}", "factor"),
+                3,
+                "{:.1f} x calm",
+            ),
+            _most(
+                "the same in the first 5 s of the attack",
+                _of(f"victim-{attackers}", "onset_factor"),
+                3,
+                "{:.1f} x calm",
+            ),
+            _most(
+                f"legitimate mail that failed under {attackers:,} attackers",
+                _of(f"victim-{attackers}", "failed"),
+                0,
+                "{:.0f}",
+            ),
+        )
+    ),
+    *(
+        target
         for each in (1, 20)
         for target in (
             _least(

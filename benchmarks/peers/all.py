@@ -6,9 +6,19 @@ from benchmarks.peers.haraka import Haraka
 from benchmarks.peers.notqmail import Notqmail
 from benchmarks.peers.opensmtpd import OpenSmtpd
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.postfix import Postfix
+from benchmarks.peers.postfix import Postfix, PostfixDefault
 from benchmarks.peers.twisted_mail import TwistedMail
 from benchmarks.peers.twistedmx import Twistedmx
 
-ALL: tuple[type[Peer], ...] = (Twistedmx, TwistedMail, Aiosmtpd, Postfix, OpenSmtpd, Exim, Haraka, Notqmail)
+ALL: tuple[type[Peer], ...] = (
+    Twistedmx,
+    TwistedMail,
+    Aiosmtpd,
+    Postfix,
+    PostfixDefault,
+    OpenSmtpd,
+    Exim,
+    Haraka,
+    Notqmail,
+)
 NAMES = tuple(kind.name for kind in ALL)

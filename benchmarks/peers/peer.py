@@ -24,7 +24,8 @@ _PATIENCE = 30.0  # seconds for the first greeting
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Where one server runs. `certificate`, `key`: PEM files. `core`: that it runs on."""
+    """Where one server runs. `certificate`, `key`: PEM files. `core`: that it runs on. `default_limits`: of what a client may do
+    wrong are the program's own, where the harness raises them otherwise."""
 
     folder: Path
     port: int
@@ -32,6 +33,7 @@ class Place:
     key: Path
     core: int
     programs: Path | None = None  # where benchmarks.peers.install has put them
+    default_limits: bool = False
 
     def write(self, name: str, text: str) -> Path:
         """A file in the folder."""
@@ -79,6 +81,7 @@ class Peer(ABC):
     blocks: ClassVar[bool] = False  # `block_everybody` can be called
     at_once: ClassVar[int] = 128  # connections that may be in the making
     most_sessions: ClassVar[int] = 1_000_000
+    scenarios: ClassVar[tuple[str, ...]] = ()  # that alone it is there for; (): all
     unmeasured: ClassVar[Mapping[str, str]] = {}  # scenarios, and why they say nothing of this server
 
     def __init__(self, programs: Path | None = None) -> None:

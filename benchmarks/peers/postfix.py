@@ -56,13 +56,6 @@ smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_recipient_restrictions =
 smtpd_data_restrictions = check_client_access static:HOLD
 smtpd_peername_lookup = no
-smtpd_error_sleep_time = 0
-smtpd_soft_error_limit = 1000000000
-smtpd_hard_error_limit = 1000000000
-smtpd_junk_command_limit = 1000000000
-smtpd_client_connection_count_limit = 0
-default_process_limit = 10200
-in_flow_delay = 0
 message_size_limit = 67108864
 mailbox_size_limit = 0
 virtual_mailbox_limit = 0
@@ -71,6 +64,15 @@ smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
 smtpd_tls_session_cache_database =
 smtpd_client_port_logging = no
+"""
+_RAISED = """\
+smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000000000
+smtpd_hard_error_limit = 1000000000
+smtpd_junk_command_limit = 1000000000
+smtpd_client_connection_count_limit = 0
+default_process_limit = 10200
+in_flow_delay = 0
 """
 
 
@@ -83,6 +85,7 @@ class Postfix(Peer):
         "limits and sleeps of errors off, 10,200 processes, in_flow_delay 0, HOLD at DATA (no delivery), no look-up of the "
         "peer's name, log by postlogd"
     )
+    limits = _RAISED
 
     def why_not(self) -> str:
         if not shutil.which("postfix", path=_PATH):
@@ -105,7 +108,8 @@ class Postfix(Peer):
                 certificate=place.certificate,
                 key=place.key,
                 pid=os.getpid(),
-            ),
+            )
+            + self.limits,
         )
         place.write("etc/master.cf", _MASTER.format(port=place.port))
         (folder / "queue").mkdir()
@@ -123,3 +127,13 @@ class Postfix(Peer):
     def clean(self, place: Place) -> None:
         """Its log has to be below /var/log."""
         Path(f"/var/log/benchmark-postfix-{os.getpid()}.log").unlink(missing_ok=True)
+
+
+class PostfixDefault(Postfix):
+    """With its own limits: a hundred processes, a sleep behind each error from the tenth on, 421 behind the twentieth."""
+
+    name = "postfix-default"
+    title = "Postfix, default limits"
+    differs = "HOLD at DATA (no delivery), no look-up of the peer's name, log by postlogd"
+    limits = ""
+    scenarios = ("victim",)
