@@ -110,7 +110,7 @@ class Readers:
         comes back at once would have it take a thousand, and everybody else wait for these."""
         port.numberAccepts = min(port.numberAccepts, _ACCEPTED)
         self._begin()
-        Port.doRead(port)  # type: ignore[no-untyped-call]
+        Port.doRead(port)
         self._end()
 
     def add(self, connection: Connection) -> None:
