@@ -10,7 +10,7 @@ from tests.integration.test_life import Life
 class BlocklistTests(Life):
     def setUp(self) -> None:
         super().setUp()
-        self.settings(rest="[blocklist]\nloopback = true\n[reputation]\ncondemned_after = 3\nprivate = true")
+        self.settings(rest="[blocklist]\nloopback = true\nhold = 0\n[reputation]\ncondemned_after = 3\nprivate = true")
 
     def greeting(self) -> str:
         """What who connects hears first."""

@@ -12,6 +12,7 @@ from tests.integration.test_life import Life
 SETTINGS = """\
 [blocklist]
 loopback = true
+hold = 0
 [reputation]
 private = true
 save = 0.1

@@ -11,7 +11,6 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.peers import peer_at
 from twistedmx.net.proxy_header import BadHeader, Header, parse_header
 from twistedmx.net.shell import Shell
-from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
 from twistedmx.smtp.reply import Reply
@@ -85,8 +84,7 @@ class Entrance(Protocol):
         blocklist = self._factory.site.blocklist
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
-            self._factory.turned_away += 1
-            away = transport.protocol = TurnedAway(None if self._secure else blocklist.refusal(block, peer.address))
+            away = transport.protocol = self._factory.turn_away(blocklist, block, peer, secure=self._secure)
             away.makeConnection(transport)  # type: ignore[no-untyped-call]
             return
         shell = transport.protocol = Shell(self._factory, secure=self._secure, peer=peer)

@@ -1,5 +1,6 @@
 """What makes a shell for each connection, and tells all of them when the server stops."""
 
+import resource
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -7,8 +8,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from twistedmx.model.block import Block
 from twistedmx.model.peer import Network, Peer
 from twistedmx.net.connections import Connections
+from twistedmx.net.doorstep import Doorstep
 from twistedmx.net.entrance import Entrance
 from twistedmx.net.peers import peer_at
 from twistedmx.net.shell import Shell
@@ -17,6 +20,7 @@ from twistedmx.net.tls import ServerTls
 from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Deadline, Wheel
+from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
 
@@ -26,7 +30,7 @@ class ServerFactory(Factory):
 
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
-    `turned_away`: connections of blocked hosts.
+    `turned_away`: connections of blocked hosts, of which some wait at the `doorstep`.
     """
 
     noisy = False
@@ -40,6 +44,7 @@ class ServerFactory(Factory):
         self.turns = Turns(site.ports.clock)
         self.connections = Connections()
         self.turned_away = 0
+        self.doorstep = Doorstep(site.ports.clock, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4)
         self._stopping = False
         self._grace = Deadline(self._hurry)
 
@@ -67,10 +72,14 @@ class ServerFactory(Factory):
             peer = peer_at(address)
             block = blocklist.find(peer.address)
             if block is not None:
-                self.turned_away += 1
-                # Where TLS comes first, words in plain text would be none.
-                return TurnedAway(None if secure else blocklist.refusal(block, peer.address))
+                return self.turn_away(blocklist, block, peer, secure=secure)
         return Shell(self, secure=secure, peer=peer if address is not None else None)
+
+    def turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
+        """What meets `peer`, whom `block` is about. Where TLS comes first, words in plain text would be none."""
+        self.turned_away += 1
+        words = None if secure else blocklist.refusal(block, peer.address)
+        return TurnedAway(words, self.doorstep, *blocklist.hold)
 
     def hang_up(self, network: Network | None = None) -> None:
         """Close the sessions of those who are blocked now: of those in `network`, or of all."""
@@ -105,6 +114,7 @@ class ServerFactory(Factory):
         Called again, it takes the new time. Fires when every session has ended."""
         self._stopping = True
         self.site.tarpit.let_all_go()
+        self.doorstep.let_all_go()
         gone = DeferredList([connection.finish() for connection in list(self.connections)])
         if grace > 0:
             self.wheel.set(self._grace, grace)

@@ -103,6 +103,20 @@ class BlocklistSettings:
         precedent="Postfix postscreen_denylist_action drop (521)",
         validator=_is_answer,
     )
+    hold: float = setting(
+        5.0,
+        unit="seconds",
+        why="So long a blocked peer waits before it hears that and is closed: one that comes back at once is a flood. 0: no wait.",
+        precedent="Postfix postscreen_greet_wait 6 seconds; spamd of OpenBSD answers octet by octet",
+        validator=at_least(0),
+    )
+    held: int = setting(
+        2000,
+        unit="connections",
+        why="So many wait at a time, and no more than a fourth of the descriptors; all others hear it at once.",
+        precedent="spamd -B 800",
+        validator=at_least(0),
+    )
     text: str = setting(
         "No SMTP service for {address}: it is blocked; if you think that is wrong, tell our postmaster the id {id}",
         unit="",

@@ -1,0 +1,66 @@
+"""Where blocked clients wait before they are turned away.
+
+One that is refused at once is back at once: two thousand of them are a flood of connections in which everybody else waits to be
+accepted (benchmarks, victim-2000). Who waits costs a descriptor, and what he says is thrown away. All wait for as long, in the
+order in which they came, on one timer, and leave some at a time, so that a crowd that came together does not hold up the others
+when it leaves.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+# So many leave at a time, one to two milliseconds, and so many seconds later the next ones.
+_AT_ONCE: Final = 32
+_PACE: Final = 0.01
+
+
+class Doorstep:
+    """Of one server. `places`: that there are at most, whatever the settings say: descriptors are everybody's."""
+
+    def __init__(self, clock: IReactorTime, places: int) -> None:
+        self._clock = clock
+        self._places = places
+        self._line: OrderedDict[Callable[[], None], float] = OrderedDict()  # until when, in monotonic seconds
+        self._call: IDelayedCall | None = None
+        self._is_over = False
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def wait(self, leave: Callable[[], None], seconds: float, most: int) -> bool:
+        """`leave` is called in `seconds`; no earlier than those of who waits already. False, and it is not, where `most` wait."""
+        if self._is_over or seconds <= 0 or len(self._line) >= min(most, self._places):
+            return False
+        self._line[leave] = self._clock.seconds() + seconds
+        if self._call is None:
+            self._call = self._clock.callLater(seconds, self._turn)
+        return True
+
+    def forget(self, leave: Callable[[], None]) -> None:
+        """He has gone by himself."""
+        self._line.pop(leave, None)
+
+    def let_all_go(self) -> None:
+        """The server stops: all leave now, and nobody waits any more."""
+        self._is_over = True
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        while self._line:
+            self._line.popitem(last=False)[0]()
+
+    def _turn(self) -> None:
+        self._call = None
+        now = self._clock.seconds()
+        for _ in range(min(_AT_ONCE, len(self._line))):
+            leave, until = next(iter(self._line.items()))
+            if until > now:
+                break
+            del self._line[leave]
+            leave()
+        if self._line and self._call is None:
+            until = next(iter(self._line.values()))
+            self._call = self._clock.callLater(max(_PACE, until - now), self._turn)
