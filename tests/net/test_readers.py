@@ -175,7 +175,7 @@ class TestReading(Base):
         """A protocol hears that its connection is gone even then."""
         _, came = self.connect()
         protocol = yield came
-        self.readers.connectionLost(Failure(ConnectionLost()))
+        self.readers.front.connectionLost(Failure(ConnectionLost()))
         reason = yield protocol.ending
         self.assertEqual(reason, ConnectionLost)
 

@@ -15,7 +15,7 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.patience import Patience
-from twistedmx.net.readers import READ, READ_OF_CONTENT
+from twistedmx.net.readers import READ, READ_OF_CONTENT, Connection
 from twistedmx.net.turns import inputs_in
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.short_way import answer_shortly, refuse_shortly
@@ -53,6 +53,9 @@ class Conversation(Protocol):
         self._resting = False  # it is the turn of the others
         self._much = False  # was heard at once
         self._large = False  # and it was content: more is read at once
+        self._connection: Connection | None = None  # where there are lanes to be read in (net.readers)
+        self._behind = False  # it has only failed so far
+        self._succeeded = False
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
@@ -108,6 +111,8 @@ class Conversation(Protocol):
             try:
                 reply = refuse_shortly(session, self._receiver, octets)
                 if reply is not None:
+                    if not self._behind:
+                        self._fall_behind()
                     self._out.write_soon(reply)
                     self._patience.put_off()
                     if self._leaving is not None:
@@ -118,6 +123,8 @@ class Conversation(Protocol):
                 self._out.write(b"".join(replies))
                 self._broken(Failure())
                 return
+            if session.errors and not self._behind:
+                self._fall_behind()
             if taken == len(octets):
                 if len(replies) == 1:
                     self._out.write_soon(replies[0])
@@ -173,8 +180,14 @@ class Conversation(Protocol):
             self._leave_if_over()
         if self._closed:
             return
+        session = self._session
+        if not self._succeeded:
+            if not session.guessing:
+                self._catch_up()
+            elif session.errors and not self._behind:
+                self._fall_behind()
         if not (self._waiting or self._wordless is not None):
-            self._patience.turned(self._session.phase, replied)
+            self._patience.turned(session.phase, replied)
         if self._paused and not self._holds_off():
             self._paused = False
             self.transport.resumeProducing()
@@ -234,6 +247,18 @@ class Conversation(Protocol):
         if share - left >= turns.least:
             turns.spend(share - left)
         return replied
+
+    def _fall_behind(self) -> None:
+        """Nothing but errors so far: it is read after the others, unless its client has a good record."""
+        self._behind = True
+        if self._connection is not None and not self._receiver.proven:
+            self._connection.fall_behind()
+
+    def _catch_up(self) -> None:
+        """A recipient was accepted."""
+        self._succeeded = True
+        if self._behind and self._connection is not None:
+            self._connection.catch_up()
 
     def _read_content(self, large: bool) -> None:
         """So much is read at once, where it is us who say that (net.readers)."""

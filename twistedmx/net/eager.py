@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.tcp import Server as TcpServer
 
 if TYPE_CHECKING:
-    from twistedmx.net.readers import Readers
+    from twistedmx.net.readers import Turn
 
 _MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux alone has it
 
@@ -17,12 +17,12 @@ _MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux alone has it
 class EagerWriter:
     """Writes to a transport, past it while that is a TCP socket in plain text which takes all that it is given."""
 
-    __slots__ = ("_held", "_readers", "_send", "_transport")
+    __slots__ = ("_held", "_send", "_transport", "_turn")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._send = transport.getHandle().send if isinstance(transport, TcpServer) else None
-        self._readers: Readers | None = getattr(transport, "readers", None)
+        self._turn: Turn | None = getattr(transport, "turn", None)
         self._held = b""  # to be written before anything else
 
     def write(self, octets: bytes) -> None:
@@ -32,18 +32,18 @@ class EagerWriter:
 
     def write_soon(self, octets: bytes) -> None:
         """The same, together with what the others are answered who were read in this turn (`Readers`)."""
-        readers = self._readers
-        if readers is None or readers.holding is None:
+        turn = self._turn
+        if turn is None or turn.holding is None:
             self.write(octets)
             return
         if not self._held:
-            readers.holding.append(self)
+            turn.holding.append(self)
         self._held += octets
 
     def write_last(self, octets: bytes) -> None:
         """As `write`, and we close at once: our end goes in the packet of `octets`."""
         self._held += octets
-        self.flush(_MORE if self._readers is not None else 0)
+        self.flush(_MORE if self._turn is not None else 0)
 
     def flush(self, flags: int = 0) -> None:
         """Write what is held. Whoever goes past us to the transport says this first. `flags`: of send(2)."""

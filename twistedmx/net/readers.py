@@ -3,6 +3,9 @@
 The reactor puts a logging context around each event and asks its tables several times; that costs more than a refused recipient
 (benchmarks, reject-580). Here a turn of the reactor reads from all connections that are ready, some hundred at most, so that
 timers, threads and new connections have their turn as before. Writing, and where there is no epoll all of it, stays the reactor's.
+
+There are two lanes. Who has only failed so far is read in the back one, and of these only some in a turn as long as there is
+anybody in front: else a first-time sender would wait, at each of his commands, for all of a botnet (benchmarks, victim-2000).
 """
 
 import select
@@ -21,8 +24,9 @@ from zope.interface import implementer
 
 from twistedmx.net.eager import EagerWriter
 
-# Connections read in a turn: some four milliseconds of commands.
+# Connections read in a turn of a lane: some four milliseconds of commands; and of the back one when somebody is in front.
 _TURN: Final = 256
+_TURN_BEHIND: Final = 64
 # Connections accepted in a turn, of each port: some two milliseconds.
 _ACCEPTED: Final = 32
 # Of these, read, answered and sent together.
@@ -38,8 +42,18 @@ _LOST: Final = Failure(ConnectionLost())
 def _nothing() -> None: ...
 
 
+class Turn:
+    """`holding`: who holds what he writes, while several connections are heard in turn; else None. The kernel's code and ours push
+    each other out of the processor's caches: to send many replies at once is faster by a twentieth (benchmarks, reject-580)."""
+
+    __slots__ = ("holding",)
+
+    def __init__(self) -> None:
+        self.holding: list[EagerWriter] | None = None
+
+
 class Connection(Server):
-    """A connection that was accepted, read by `Readers`. `most`: octets that are read at once."""
+    """A connection that was accepted, read by `Readers`. `most`: octets that are read at once. `lane`: where; `turn`: of both."""
 
     most = READ
     _shouldShutdown = (
@@ -47,14 +61,29 @@ class Connection(Server):
     )
 
     def __init__(self, readers: "Readers", *accepted: Any) -> None:
-        self.readers = readers
+        self._readers = readers
+        self.turn = readers.turn
+        self.lane = readers.front
         super().__init__(*accepted)
 
     def startReading(self) -> None:
-        self.readers.add(self)
+        self.lane.add(self)
 
     def stopReading(self) -> None:
-        self.readers.remove(self)
+        self.lane.remove(self)
+
+    def fall_behind(self) -> None:
+        """From now on it is read in the back lane."""
+        self._change_to(self._readers.back)
+
+    def catch_up(self) -> None:
+        """And now in front again."""
+        self._change_to(self._readers.front)
+
+    def _change_to(self, lane: "Lane") -> None:
+        before, self.lane = self.lane, lane
+        if before is not lane and before.remove(self):
+            lane.add(self)
 
     def abortConnection(self) -> None:
         self.disconnecting = 1  # it hears nothing more in this turn either
@@ -64,36 +93,25 @@ class Connection(Server):
         """loseConnection for who has nothing left to send: it need not wait until it may write."""
         if self.connected and not self.disconnecting:
             self.disconnecting = 1
-            self.readers.close(self)
+            self.lane.close(self)
 
 
-@implementer(IReadDescriptor)
 class Readers:
-    """`reactor`: watches us, from the first connection on: an epoll made before daemonising would be shared with who forks.
-    `begin`, `end`: are called around what several connections hear in turn; `end` after they were answered."""
-
-    _log = Logger()
+    """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
+    shared with who forks. `begin`, `end`: are called around what several connections hear in turn; `end` after the replies."""
 
     def __init__(
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
     ) -> None:
-        self._reactor: Any = reactor
         self._begin, self._end = begin, end
-        self._connections: dict[int, Connection] = {}
-        self._closing: list[Connection] = []
-        self._in_turn = False
-        # Who holds what he writes, while we read: the kernel's code and ours push each other out of the processor's caches, so that
-        # to do the same for many at once is faster by a twentieth (benchmarks, reject-580).
-        self.holding: list[EagerWriter] | None = None
-        self._epoll: select.epoll | None = None
+        self.turn = Turn()
+        self.front = Lane(reactor, self.turn, begin, end, lambda: _TURN)
+        self.back = Lane(reactor, self.turn, begin, end, lambda: _TURN_BEHIND if self.front else _TURN)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
-        self.connectionLost(_LOST)
-        if self._epoll is not None:
-            self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
+        self.front.stop()
+        self.back.stop()
 
     def serve(self, port: IListeningPort) -> None:
         """Read from what `port` accepts. A port that is not TCP's own stays as it is."""
@@ -113,6 +131,41 @@ class Readers:
         Port.doRead(port)
         self._end()
 
+
+@implementer(IReadDescriptor)
+class Lane:
+    """`most`: connections that may be read in this turn. True when there is anybody in it."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        turn: Turn,
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        most: Callable[[], int],
+    ) -> None:
+        self._reactor: Any = reactor
+        self._turn = turn
+        self._begin, self._end = begin, end
+        self._most = most
+        self._connections: dict[int, Connection] = {}
+        self._closing: list[Connection] = []
+        self._in_turn = False
+        self._epoll: select.epoll | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._connections)
+
+    def stop(self) -> None:
+        """End what is left, and read no more."""
+        self.connectionLost(_LOST)
+        if self._epoll is not None:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
     def add(self, connection: Connection) -> None:
         """Listen to it; harmless twice."""
         if self._epoll is None:
@@ -123,13 +176,14 @@ class Readers:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._connections[descriptor] = connection
 
-    def remove(self, connection: Connection) -> None:
-        """Listen to it no more; harmless twice."""
+    def remove(self, connection: Connection) -> bool:
+        """Listen to it no more; harmless twice. Whether it was listened to."""
         descriptor = connection.fileno()
         if self._connections.pop(descriptor, None) is None or self._epoll is None:
-            return
+            return False
         if not connection.disconnected:  # else it is about to be closed, and an epoll forgets what is closed
             self._epoll.unregister(descriptor)
+        return True
 
     def close(self, connection: Connection) -> None:
         """Close it when this turn is over: it may be in the middle of something. Our epoll forgets it then."""
@@ -161,7 +215,7 @@ class Readers:
     def doRead(self) -> None:
         """Read from all that have something."""
         self._in_turn = True
-        ready = self._epoll.poll(0, _TURN) if self._epoll is not None else []
+        ready = self._epoll.poll(0, self._most()) if self._epoll is not None else []
         for at in range(0, len(ready), _BATCH):
             self._serve(ready[at : at + _BATCH])
         self._in_turn = False
@@ -185,10 +239,10 @@ class Readers:
             heard.append((descriptor, connection, octets))
         self._begin()
         holding: list[EagerWriter] = []
-        self.holding = holding
+        self._turn.holding = holding
         for descriptor, connection, octets in heard:
             if connections.get(descriptor) is not connection and (connection.disconnecting or connection.disconnected):
-                continue
+                continue  # it was closed by one of those before; one that waits or changes lanes still hears this
             try:
                 if octets:
                     connection.protocol.dataReceived(octets)
@@ -197,7 +251,7 @@ class Readers:
             except Exception as error:
                 self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
                 self._lose(connection, Failure(error))
-        self.holding = None
+        self._turn.holding = None
         for writer in holding:
             try:
                 writer.flush()

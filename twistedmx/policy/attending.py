@@ -96,6 +96,11 @@ class Attending:
             self._hardest = posture
         return posture
 
+    @property
+    def proven(self) -> bool:
+        """Whether the client has a good record."""
+        return self._is_proven()
+
     def _is_proven(self) -> bool:
         """Whether the client has a good record; as it was when the session asked first."""
         if self._proven is None:

@@ -1,0 +1,162 @@
+"""Who has only failed so far is read behind the others."""
+
+import socket
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from twistedmx.net.readers import Readers
+from twistedmx.settings import Settings
+from twistedmx.testing.stage import Stage
+
+
+class Base(TestCase):
+    """The reactor does not run meanwhile: each turn is taken by hand."""
+
+    def listen(self, factory):
+        self.readers = Readers(reactor)
+        self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(self.port.stopListening)
+        self.addCleanup(self.readers.stop)
+        self.readers.serve(self.port)
+
+    def connect(self):
+        """A peer's socket; it was accepted."""
+        peer = socket.create_connection(("127.0.0.1", self.port.getHost().port), timeout=30)
+        self.addCleanup(peer.close)
+        self.port.doRead()
+        return peer
+
+
+class TestLanes(Base):
+    def setUp(self):
+        self.made, self.heard = [], []
+        factory = Factory()
+        factory.noisy = False
+        factory.buildProtocol = self.build
+        self.listen(factory)
+
+    def build(self, address):
+        protocol = Protocol()
+        protocol.dataReceived = lambda octets: self.heard.append((protocol, octets))
+        self.made.append(protocol)
+        return protocol
+
+    def connected(self):
+        peer = self.connect()
+        return peer, self.made[-1]
+
+    def test_a_turn_reads_some_of_those_behind_when_anybody_is_in_front(self):
+        """A first-time sender waits for a part of the botnet at each of his commands, not for all of it."""
+        front, _ = self.connected()
+        for _ in range(70):
+            peer, protocol = self.connected()
+            protocol.transport.fall_behind()
+            peer.sendall(b"x")
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 64)
+        front.sendall(b"y")
+        self.readers.front.doRead()
+        self.assertEqual(self.heard[-1], (self.made[0], b"y"))
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 71)
+
+    def test_and_all_of_them_when_nobody_is(self):
+        """Then nobody waits for them, and to look what there is costs as much for few as for many."""
+        for _ in range(70):
+            peer, protocol = self.connected()
+            protocol.transport.fall_behind()
+            peer.sendall(b"x")
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 70)
+
+    def test_there_and_back_nothing_is_lost(self):
+        """What was sent before is heard after; also by one who does not listen while it changes lanes."""
+        peer, protocol = self.connected()
+        transport = protocol.transport
+        peer.sendall(b"one")
+        transport.fall_behind()
+        transport.fall_behind()
+        self.readers.front.doRead()
+        self.assertEqual(self.heard, [])
+        self.readers.back.doRead()
+        transport.pauseProducing()
+        transport.catch_up()
+        peer.sendall(b"two")
+        self.readers.front.doRead()
+        self.readers.back.doRead()
+        self.assertEqual(self.heard, [(protocol, b"one")])
+        transport.resumeProducing()
+        self.readers.front.doRead()
+        self.assertEqual(self.heard, [(protocol, b"one"), (protocol, b"two")])
+
+    def test_who_falls_behind_while_he_hears_hears_all(self):
+        """It is what he says that puts him there."""
+        peer, protocol = self.connected()
+        protocol.dataReceived = lambda octets: (self.heard.append(octets), protocol.transport.fall_behind())
+        peer.sendall(b"one")
+        self.readers.front.doRead()
+        peer.sendall(b"two")
+        self.readers.back.doRead()
+        self.assertEqual(self.heard, [b"one", b"two"])
+
+    def test_the_end_is_told_in_either(self):
+        """A stop leaves nobody behind."""
+        ends = []
+        for move in (lambda transport: None, lambda transport: transport.fall_behind()):
+            _, protocol = self.connected()
+            protocol.connectionLost = lambda reason: ends.append(reason)
+            move(protocol.transport)
+        self.readers.stop()
+        self.assertEqual(len(ends), 2)
+
+
+class TestSessions(Base):
+    """Which lane a session is in."""
+
+    def setUp(self):
+        self.stage = Stage(Settings(host="mx.example.org"))
+        self.addCleanup(self.stage.wheel.stop)
+        self.listen(self.stage.factory)
+        self.peer = None
+
+    def say(self, *lines):
+        """In a packet each; the lane that its connection is in then, of whoever is the only one there."""
+        if self.peer is None:
+            self.peer = self.connect()
+        for line in lines:
+            self.peer.sendall(line + b"\r\n")
+            self.readers.front.doRead()
+            self.readers.back.doRead()
+        return "front" if self.readers.front else "back" if self.readers.back else "none"
+
+    def test_who_has_done_nothing_wrong_is_in_front(self):
+        """A first-time sender, up to his first recipient."""
+        self.assertEqual(self.say(b"EHLO a.example", b"NOOP", b"RSET", b"MAIL FROM:<a@b.example>"), "front")
+
+    def test_a_guess_puts_behind_and_a_recipient_in_front_for_good(self):
+        """A newsletter with dead addresses is held up by them until one is alive."""
+        self.say(b"EHLO a.example", b"MAIL FROM:<a@b.example>")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>"), "back")
+        self.assertEqual(self.say(b"RSET", b"MAIL FROM:<a@b.example>"), "back")
+        self.assertEqual(self.say(b"RCPT TO:<demo@example.org>"), "front")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>", b"RSET"), "front")
+
+    def test_any_other_error_puts_behind(self):
+        """Words that are none; also in a packet with what is right."""
+        self.assertEqual(self.say(b"EHLO a.example", b"HELP\r\nXYZZY\r\nNOOP"), "back")
+
+    def test_several_guesses_in_a_packet(self):
+        """The short way of a pipelining guesser."""
+        self.say(b"EHLO a.example")
+        guesses = b"".join(b"RCPT TO:<guess%d@example.org>\r\n" % number for number in range(3))
+        self.assertEqual(self.say(b"MAIL FROM:<a@b.example>\r\n" + guesses + b"RSET"), "back")
+
+    def test_a_host_of_good_record_stays_in_front(self):
+        """It has paid in advance."""
+        alertness = attrs.evolve(self.stage.site.alertness, proven=lambda address: True)
+        self.stage.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+        self.say(b"EHLO a.example", b"MAIL FROM:<a@b.example>")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>"), "front")
