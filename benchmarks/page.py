@@ -74,8 +74,9 @@ of them.
 
 The limits of {title} are its defaults here (`[conduct]`, `[limits]`, `[reputation]`, `[attacks]`); loopback is taken for the
 Internet (`[blocklist] loopback`, `[reputation] private`), so that who offends is blocked, and 4096 connections may wait to be
-accepted instead of 1024, for 2,000 attackers come at once. By default a blocked host waits five seconds for its 554 and cannot come
-back before (`[blocklist] hold`); in "Connections of blocked hosts" that is off. It has no limit of sessions. "Postfix, default limits" has Postfix's
+accepted instead of 1024, for 2,000 attackers come at once. By default a
+blocked host waits five seconds for its 554 and cannot come back before (`[blocklist] hold`); in "Connections of blocked hosts" that
+is off. It has no limit of sessions. "Postfix, default limits" has Postfix's
 own, the other servers are as everywhere on this page.""",
     "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
 }
@@ -111,8 +112,8 @@ _METHOD = """\
 - CPU is that of all processes of the server, kernel included, counted by their control group. `core busy` below 100 % means that
   the disk or the round trips were waited for.
 - Before each run a fixed loop of Python is timed on the server's core. CPU beside that loop is what `--check` compares.
-- Messages are not deleted while it is measured: ext4 passes over inodes that were deleted in the last minutes, one by one, and after
-  many were, most of what a message costs is that.
+- Messages are not deleted while it is measured: ext4 passes over inodes that were deleted in the last minutes, one by one, and
+  after many were, most of what a message costs is that.
 
 What this does not say: there is no network and no DNS, no content filter, no delivery behind the queue, and hardly any think time.
 Loopback makes a packet cheap for both ends. On a virtual machine the neighbours are part of every figure, and its disk may say

@@ -74,6 +74,22 @@ class TestDoorstep(SynchronousTestCase):
         self.clock.advance(0.01)
         self.assertEqual(self.left, list(range(80)))
 
+    def test_the_fault_of_one_keeps_nobody_there(self):
+        """One traceback; the others are told in their time."""
+
+        def fail():
+            raise ZeroDivisionError
+
+        self.doorstep.wait(fail, 5, 100)
+        self.wait("one")
+        self.clock.advance(1)
+        self.wait("two")
+        self.clock.advance(4)
+        self.assertEqual(self.left, ["one"])
+        self.clock.advance(1)
+        self.assertEqual(self.left, ["one", "two"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_when_the_server_stops_all_leave(self):
         """And nobody waits any more; one who leaves may make another one go."""
         one = self.wait("one")
@@ -120,6 +136,14 @@ class TestTurnedAway(SynchronousTestCase):
         _, transport = self.connect()
         self.stage.clock.advance(5)
         self.assertTrue(transport.value().startswith(b"554 "))
+
+    def test_one_that_ends_its_side_hears_it_at_once(self):
+        """`printf 'QUIT\\r\\n' | nc -N`: it listens still, and waits for our end."""
+        protocol, transport = self.connect()
+        protocol.readConnectionLost()
+        self.assertTrue(transport.value().startswith(b"554 "))
+        self.stage.clock.advance(5)
+        self.assertEqual((transport.value().count(b"\n"), len(self.factory.doorstep)), (1, 0))
 
     def test_where_no_place_is_left_it_hears_it_at_once(self):
         """The wait costs a descriptor, the line costs nothing."""

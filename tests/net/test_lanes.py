@@ -8,6 +8,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
 from twistedmx.net.readers import Readers
+from twistedmx.policy.networks import network_of
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
@@ -142,7 +143,26 @@ class TestSessions(Base):
         self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>"), "back")
         self.assertEqual(self.say(b"RSET", b"MAIL FROM:<a@b.example>"), "back")
         self.assertEqual(self.say(b"RCPT TO:<demo@example.org>"), "front")
-        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>", b"RSET"), "front")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>", b"RCPT TO:<another@example.org>", b"RSET"), "front")
+
+    def test_who_begins_with_a_recipient_stays_in_front(self):
+        """A newsletter whose dead addresses come last, and its next message."""
+        self.say(b"EHLO a.example", b"MAIL FROM:<a@b.example>", b"RCPT TO:<demo@example.org>")
+        self.say(b"RCPT TO:<nobody@example.org>", b"RCPT TO:<another@example.org>")
+        self.say(b"RSET", b"MAIL FROM:<a@b.example>")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>"), "front")
+
+    def test_a_recipient_among_dead_ones_in_a_packet(self):
+        """Whichever stands last."""
+        self.say(b"EHLO a.example", b"MAIL FROM:<a@b.example>")
+        packet = b"RCPT TO:<x@example.org>\r\nRCPT TO:<demo@example.org>\r\nRCPT TO:<y@example.org>"
+        self.assertEqual(self.say(packet), "front")
+
+    def test_who_speaks_for_others_is_none_of_them(self):
+        """A filter that says XCLIENT: the next client on its connection has done nothing yet."""
+        self.stage.factory.site = attrs.evolve(self.stage.site, xclient_from=(network_of("127.0.0.0/8"),))
+        self.say(b"EHLO a.example", b"MAIL FROM:<a@b.example>")
+        self.assertEqual(self.say(b"RCPT TO:<nobody@example.org>"), "front")
 
     def test_any_other_error_puts_behind(self):
         """Words that are none; also in a packet with what is right."""

@@ -15,7 +15,7 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.patience import Patience
-from twistedmx.net.readers import READ, READ_OF_CONTENT, Connection
+from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.net.turns import inputs_in
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.short_way import answer_shortly, refuse_shortly
@@ -53,9 +53,7 @@ class Conversation(Protocol):
         self._resting = False  # it is the turn of the others
         self._much = False  # was heard at once
         self._large = False  # and it was content: more is read at once
-        self._connection: Connection | None = None  # where there are lanes to be read in (net.readers)
-        self._behind = False  # it has only failed so far
-        self._succeeded = False
+        self._behind = False  # it was judged to belong into the back lane (net.readers)
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
@@ -181,11 +179,11 @@ class Conversation(Protocol):
         if self._closed:
             return
         session = self._session
-        if not self._succeeded:
-            if not session.guessing:
+        if self._behind:
+            if session.served:
                 self._catch_up()
-            elif session.errors and not self._behind:
-                self._fall_behind()
+        elif session.errors:
+            self._fall_behind()
         if not (self._waiting or self._wordless is not None):
             self._patience.turned(session.phase, replied)
         if self._paused and not self._holds_off():
@@ -218,7 +216,7 @@ class Conversation(Protocol):
                 break
             if type(input_) is Block:
                 left -= inputs_in(len(input_.octets))
-                if self._much and not self._large:
+                if self._much and not (self._large or turns.spent):
                     self._read_content(True)
                 taking = receiver.take(input_)
                 if taking is not None:
@@ -249,16 +247,18 @@ class Conversation(Protocol):
         return replied
 
     def _fall_behind(self) -> None:
-        """Nothing but errors so far: it is read after the others, unless its client has a good record."""
+        """Nothing but errors so far: it is read after the others, unless its client has a good record, or speaks for many."""
+        session = self._session
+        if session.served or session.xclient:
+            return
         self._behind = True
-        if self._connection is not None and not self._receiver.proven:
-            self._connection.fall_behind()
+        if not self._receiver.proven:
+            self._out.fall_behind()
 
     def _catch_up(self) -> None:
-        """A recipient was accepted."""
-        self._succeeded = True
-        if self._behind and self._connection is not None:
-            self._connection.catch_up()
+        """A recipient was accepted: it belongs in front for good."""
+        self._behind = False
+        self._out.catch_up()
 
     def _read_content(self, large: bool) -> None:
         """So much is read at once, where it is us who say that (net.readers)."""

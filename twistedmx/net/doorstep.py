@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 # So many leave at a time, one to two milliseconds, and so many seconds later the next ones.
 _AT_ONCE: Final = 32
@@ -19,6 +20,8 @@ _PACE: Final = 0.01
 
 class Doorstep:
     """Of one server. `places`: that there are at most, whatever the settings say: descriptors are everybody's."""
+
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime, places: int) -> None:
         self._clock = clock
@@ -50,17 +53,22 @@ class Doorstep:
             self._call.cancel()
             self._call = None
         while self._line:
-            self._line.popitem(last=False)[0]()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """The first of the line. A fault of his must not keep the others there for ever."""
+        leave, _ = self._line.popitem(last=False)
+        try:
+            leave()
+        except Exception:
+            self._log.failure("a blocked client could not be told so")
 
     def _turn(self) -> None:
-        self._call = None
         now = self._clock.seconds()
-        for _ in range(min(_AT_ONCE, len(self._line))):
-            leave, until = next(iter(self._line.items()))
-            if until > now:
+        for _ in range(_AT_ONCE):
+            if not self._line or next(iter(self._line.values())) > now:
                 break
-            del self._line[leave]
-            leave()
-        if self._line and self._call is None:
-            until = next(iter(self._line.values()))
-            self._call = self._clock.callLater(max(_PACE, until - now), self._turn)
+            self._let_go()
+        self._call = None
+        if self._line:
+            self._call = self._clock.callLater(max(_PACE, next(iter(self._line.values())) - now), self._turn)

@@ -22,7 +22,8 @@ class EagerWriter:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._send = transport.getHandle().send if isinstance(transport, TcpServer) else None
-        self._turn: Turn | None = getattr(transport, "turn", None)
+        lane = getattr(transport, "lane", None)
+        self._turn: Turn | None = lane.readers.turn if lane is not None else None
         self._held = b""  # to be written before anything else
 
     def write(self, octets: bytes) -> None:
@@ -62,6 +63,21 @@ class EagerWriter:
             self._send = None
             octets = octets[sent:]
         self._transport.write(octets)
+
+    def fall_behind(self) -> None:
+        """What comes is read after what others say, where there are lanes (`Readers`)."""
+        if self._turn is not None:
+            self._transport.fall_behind()
+
+    def catch_up(self) -> None:
+        """And now not any more."""
+        if self._turn is not None:
+            self._transport.catch_up()
+
+    def give_up(self) -> None:
+        """A reply was lost: those behind it would be taken for it."""
+        self._send = None
+        self._transport.abortConnection()
 
     @property
     def all_sent(self) -> bool:

@@ -27,13 +27,13 @@ from twistedmx.net.eager import EagerWriter
 # Connections read in a turn of a lane: some four milliseconds of commands; and of the back one when somebody is in front.
 _TURN: Final = 256
 _TURN_BEHIND: Final = 64
+# Of these so many are read, then heard, then sent their replies.
+_BATCH: Final = 64
 # Connections accepted in a turn, of each port: some two milliseconds.
 _ACCEPTED: Final = 32
-# Of these, read, answered and sent together.
-_BATCH: Final = 64
 READ: Final = 65_536  # octets, at once
 # The same of a large message: what a read costs beside its octets was a fourth of all (benchmarks, big). Of commands as many would
-# be held by each of those that wait for their turn.
+# be held by each of those that wait for their turn; content is read so while turns are not short (net.turns).
 READ_OF_CONTENT: Final = 262_144
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
@@ -53,16 +53,13 @@ class Turn:
 
 
 class Connection(Server):
-    """A connection that was accepted, read by `Readers`. `most`: octets that are read at once. `lane`: where; `turn`: of both."""
+    """A connection that was accepted, read by `Readers`. `most`: octets that are read at once. `lane`: in which of the two."""
 
     most = READ
-    _shouldShutdown = (
-        False  # closing is enough: nobody else holds the descriptor, and a system call is a fortieth of a connection
-    )
+    # Twisted's own: to close is enough, for nobody else holds the descriptor (benchmarks, churn).
+    _shouldShutdown = False
 
     def __init__(self, readers: "Readers", *accepted: Any) -> None:
-        self._readers = readers
-        self.turn = readers.turn
         self.lane = readers.front
         super().__init__(*accepted)
 
@@ -74,11 +71,11 @@ class Connection(Server):
 
     def fall_behind(self) -> None:
         """From now on it is read in the back lane."""
-        self._change_to(self._readers.back)
+        self._change_to(self.lane.readers.back)
 
     def catch_up(self) -> None:
         """And now in front again."""
-        self._change_to(self._readers.front)
+        self._change_to(self.lane.readers.front)
 
     def _change_to(self, lane: "Lane") -> None:
         before, self.lane = self.lane, lane
@@ -103,10 +100,10 @@ class Readers:
     def __init__(
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
     ) -> None:
-        self._begin, self._end = begin, end
+        self.begin, self.end = begin, end
         self.turn = Turn()
-        self.front = Lane(reactor, self.turn, begin, end, lambda: _TURN)
-        self.back = Lane(reactor, self.turn, begin, end, lambda: _TURN_BEHIND if self.front else _TURN)
+        self.front = Lane(reactor, self, lambda: _TURN)
+        self.back = Lane(reactor, self, lambda: _TURN_BEHIND if self.front else _TURN)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
@@ -127,28 +124,22 @@ class Readers:
         """As `Port.doRead`, which takes twenty more each time it could take all that it may, without end: who is turned away and
         comes back at once would have it take a thousand, and everybody else wait for these."""
         port.numberAccepts = min(port.numberAccepts, _ACCEPTED)
-        self._begin()
-        Port.doRead(port)
-        self._end()
+        self.begin()
+        try:
+            Port.doRead(port)
+        finally:
+            self.end()
 
 
 @implementer(IReadDescriptor)
 class Lane:
-    """`most`: connections that may be read in this turn. True when there is anybody in it."""
+    """One of the two of `readers`. `most`: connections that may be read in this turn. True when there is anybody in it."""
 
     _log = Logger()
 
-    def __init__(
-        self,
-        reactor: IReactorFDSet,
-        turn: Turn,
-        begin: Callable[[], None],
-        end: Callable[[], None],
-        most: Callable[[], int],
-    ) -> None:
+    def __init__(self, reactor: IReactorFDSet, readers: Readers, most: Callable[[], int]) -> None:
+        self.readers = readers
         self._reactor: Any = reactor
-        self._turn = turn
-        self._begin, self._end = begin, end
         self._most = most
         self._connections: dict[int, Connection] = {}
         self._closing: list[Connection] = []
@@ -215,10 +206,12 @@ class Lane:
     def doRead(self) -> None:
         """Read from all that have something."""
         self._in_turn = True
-        ready = self._epoll.poll(0, self._most()) if self._epoll is not None else []
-        for at in range(0, len(ready), _BATCH):
-            self._serve(ready[at : at + _BATCH])
-        self._in_turn = False
+        try:
+            ready = self._epoll.poll(0, self._most()) if self._epoll is not None else []
+            for at in range(0, len(ready), _BATCH):
+                self._serve(ready[at : at + _BATCH])
+        finally:
+            self._in_turn = False
         if self._closing:
             self._close()
 
@@ -229,7 +222,7 @@ class Lane:
         for descriptor, _ in ready:
             connection = connections.get(descriptor)
             if connection is None:
-                continue  # one of those before has closed it, or has it wait
+                continue  # one of those before has closed it, has it wait, or has it change lanes
             try:
                 octets = connection.socket.recv(connection.most)
             except BlockingIOError:
@@ -237,27 +230,39 @@ class Lane:
             except OSError:
                 octets = None
             heard.append((descriptor, connection, octets))
-        self._begin()
+        self.readers.begin()
+        try:
+            self._hear(heard)
+        finally:
+            self.readers.end()
+
+    def _hear(self, heard: list[tuple[int, Connection, bytes | None]]) -> None:
+        connections = self._connections
         holding: list[EagerWriter] = []
-        self._turn.holding = holding
-        for descriptor, connection, octets in heard:
-            if connections.get(descriptor) is not connection and (connection.disconnecting or connection.disconnected):
-                continue  # it was closed by one of those before; one that waits or changes lanes still hears this
-            try:
-                if octets:
-                    connection.protocol.dataReceived(octets)
-                else:
-                    self._read_all(connection, CONNECTION_LOST if octets is None else CONNECTION_DONE)
-            except Exception as error:
-                self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
-                self._lose(connection, Failure(error))
-        self._turn.holding = None
+        turn = self.readers.turn
+        turn.holding = holding
+        try:
+            for descriptor, connection, octets in heard:
+                if connections.get(descriptor) is not connection and (
+                    connection.disconnecting or connection.disconnected
+                ):
+                    continue  # it was closed by one of those before; one that waits or changes lanes still hears this
+                try:
+                    if octets:
+                        connection.protocol.dataReceived(octets)
+                    else:
+                        self._read_all(connection, CONNECTION_LOST if octets is None else CONNECTION_DONE)
+                except Exception as error:
+                    self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
+                    self._lose(connection, Failure(error))
+        finally:
+            turn.holding = None
         for writer in holding:
             try:
                 writer.flush()
             except Exception:
                 self._log.failure("a reply could not be sent")
-        self._end()
+                writer.give_up()
 
     def _read_all(self, connection: Connection, why: Exception) -> None:
         """There is no more to be read. After the end of its side, a peer may still be written to."""

@@ -1,6 +1,5 @@
 """What makes a shell for each connection, and tells all of them when the server stops."""
 
-import resource
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -30,13 +29,16 @@ class ServerFactory(Factory):
 
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
-    `turned_away`: connections of blocked hosts, of which some wait at the `doorstep`.
+    `turned_away`: connections of blocked hosts, of which some wait at the `doorstep`, in a fourth of the
+    `descriptors` at most.
     """
 
     noisy = False
     _log = Logger()
 
-    def __init__(self, *, site: Site, timeouts: Timeouts, wheel: Wheel, tls: ServerTls | None = None) -> None:
+    def __init__(
+        self, *, site: Site, timeouts: Timeouts, wheel: Wheel, tls: ServerTls | None = None, descriptors: int = 1024
+    ) -> None:
         self.site = site
         self.timeouts = timeouts
         self.wheel = wheel
@@ -44,7 +46,7 @@ class ServerFactory(Factory):
         self.turns = Turns(site.ports.clock)
         self.connections = Connections()
         self.turned_away = 0
-        self.doorstep = Doorstep(site.ports.clock, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 4)
+        self.doorstep = Doorstep(site.ports.clock, descriptors // 4)
         self._stopping = False
         self._grace = Deadline(self._hurry)
 

@@ -22,7 +22,6 @@ from twistedmx.net.conversation import Conversation
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
-from twistedmx.net.readers import Connection
 from twistedmx.net.tls import agreed
 from twistedmx.policy.asking import receiver_of
 from twistedmx.smtp import codes
@@ -56,8 +55,6 @@ class Shell(Conversation):
         self._session = factory.session(self._peer, secure=self._secure)
         self._receiver = receiver_of(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
-        if isinstance(transport, Connection):
-            self._connection = transport
         transport.registerProducer(self, True)
         if not self._secure:
             self._greet()

@@ -207,7 +207,7 @@ class AskingReceiver(Receiver):
         return self._chain.asks_at(Stage.MAIL) and not _is_certain(self._kept_before(Stage.MAIL))
 
     def guesses_all(self, reverse_path: Path, addresses: list[bytes], domain: bytes) -> bool:
-        return False  # each of its parts is asked about
+        return False  # MAIL may be asked about; the rest goes the short way all the same
 
     def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
         """Of the short way. Nothing has happened where it is to be asked about: that goes the long way."""

@@ -7,7 +7,7 @@
 This notices and tells, and answers what is asked of it; what follows for a session is decided elsewhere (`policy.conduct`). It
 condemns nobody: counts by recipient are no ground for that.
 
-An event carries up to some hundred refused names and is told up to a second late, so that an attack is noticed some two seconds
+An event carries up to some hundred refused names and is told up to three seconds late: an attack is noticed up to four seconds
 after its mark was passed. Beyond 50,000 names a second one event of eight is looked at, and stands for eight: tries are then
 estimates, and fewer different names are seen than there are. benchmarks/attacks.py has what a name costs.
 

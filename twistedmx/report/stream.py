@@ -32,10 +32,12 @@ class Stream:
 
     def release(self) -> None:
         """Tell what was held, and what subscribers tell thereupon."""
-        while self._held:
-            events, self._held = self._held, []
-            self._tell(events)
-        self._held = None
+        try:
+            while self._held:
+                events, self._held = self._held, []
+                self._tell(events)
+        finally:
+            self._held = None
 
     def replace(self, subscribers: Iterable[Subscriber]) -> None:
         """From now on these are told, and no others. One that stays goes on where it is: a log changes, counters count on."""

@@ -76,6 +76,7 @@ class Server(MultiService):
             timeouts=parts.settings.timeouts,
             wheel=lasting.wheel,
             tls=parts.tls,
+            descriptors=lasting.world.descriptors(),
         )
         self._implicit_tls = ImplicitTls(self.factory)
         self._readers = Readers(lasting.world.reactor, begin=lasting.events.hold, end=lasting.events.release)
@@ -346,5 +347,4 @@ def _port_of(listening: "defer.Deferred[IListeningPort]", text: str, key: str = 
     (result,) = results or [Failure(CannotListenError(None, None, "this kind of endpoint takes its time"))]
     if isinstance(result, Failure):
         raise Faults([f"{key}cannot listen on {text}: {result.getErrorMessage()}"])
-    port: IListeningPort = result
-    return port
+    return result  # type: ignore[no-any-return]

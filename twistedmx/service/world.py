@@ -12,7 +12,7 @@ import attrs
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
-from twistedmx.settings.machine import is_ours
+from twistedmx.settings.machine import descriptors, is_ours
 
 
 def _load() -> float:
@@ -35,7 +35,8 @@ class World:
     """What the program has of the machine: given, so that a test can give another.
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
-    has one of our interfaces this address? `load`: average of a minute for each CPU. `environment`: of the process.
+    has one of our interfaces this address? `load`: average of a minute for each CPU. `descriptors`: that
+    the process may have. `environment`: its own.
     """
 
     reactor: Any
@@ -47,6 +48,7 @@ class World:
     resident_octets: Callable[[], int | None] = resident_octets
     is_ours: Callable[[str], bool] = is_ours
     load: Callable[[], float] = _load
+    descriptors: Callable[[], int] = descriptors
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
 

@@ -14,15 +14,20 @@ _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 _FIRST_FREE_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
+def descriptors() -> int:
+    """That a process may have: the hard limit."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
+
+
 def this_machine() -> Machine:
     """As it is now."""
-    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return Machine(
         resolve=addresses_of,
         is_ours=is_ours,
         stat=os.stat,
         account=account,
-        descriptors=sys.maxsize if descriptors == resource.RLIM_INFINITY else descriptors,
+        descriptors=descriptors(),
         somaxconn=_number(_SOMAXCONN, 4096),
         first_free_port=_number(_FIRST_FREE_PORT, 1024),
         uid=os.geteuid(),

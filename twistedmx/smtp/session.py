@@ -85,7 +85,7 @@ class Session:
     bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
     `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands,
     runs of one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was
-    none.
+    none. `served`: some recipient was accepted.
     """
 
     __slots__ = (
@@ -103,6 +103,7 @@ class Session:
         "owed",
         "phase",
         "pipelined",
+        "served",
         "tolerant",
         "transfer",
         "verbs",
@@ -126,6 +127,7 @@ class Session:
         self._esmtp = False
         self.idle_commands = 0
         self.guessing = True
+        self.served = False
         self.commands = 0
         self.messages = 0
         self.errors = 0
@@ -232,6 +234,7 @@ class Session:
     def _addressed(self, rcpt: Rcpt) -> None:
         self.transfer.room -= 1
         self.guessing = False
+        self.served = True
 
     def _accepted(self, end: EndOfData) -> None:
         self.messages += 1
