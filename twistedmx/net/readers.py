@@ -62,6 +62,7 @@ class Connection(Server):
     def __init__(self, readers: "Readers", *accepted: Any) -> None:
         self.lane = readers.front
         super().__init__(*accepted)
+        self.repstr = self.logstr  # each has its own else, a thirtieth of an idle session (benchmarks, idle)
 
     def startReading(self) -> None:
         self.lane.add(self)
