@@ -290,7 +290,7 @@ class TestTogether(Base):
 
     @inlineCallbacks
     def test_a_reply_that_cannot_be_sent_is_the_fault_of_one(self):
-        """The others are answered still."""
+        """The others are answered still; its connection is cut."""
         (_, first), (second_peer, _) = yield self.both()
 
         class Failing(EagerWriter):
@@ -301,6 +301,7 @@ class TestTogether(Base):
         yield self.over
         self.assertEqual(second_peer.recv(100), b"you said two")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        yield first.ending  # else its next reply would be taken for the lost one
 
 
 class TestHalfClose(Base):

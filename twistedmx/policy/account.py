@@ -29,8 +29,8 @@ from twistedmx.smtp.session import Session
 
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
 _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
-# They are told when they and the recipients that were refused in them are so many, or after so many seconds: to tell some hundred
-# sessions of what they guessed is work for a tenth of a second, and once a second it was a tenth of all (benchmarks, reject-580).
+# They are told when they and the recipients that were refused in them are so many, or after so many seconds: to tell each session's
+# guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580).
 _TOGETHER: Final = 250
 _SOON: Final = 3.0
 CONDUCT: Final = "conduct"  # among the policies that are in shadow
