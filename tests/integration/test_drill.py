@@ -116,7 +116,8 @@ class DrillTests(SynchronousTestCase):
         self.assertIn("start the server, or name its port with --target", nobody.stderr)
         unknown = command(*self.words(1, "--recipient", "nobody@localhost"))
         self.assertEqual(unknown.returncode, 2)
-        self.assertIn("RCPT TO:<nobody@localhost>: 550 5.1.1 No such mailbox here; name recipients", unknown.stderr)
+        refusal = r"RCPT TO:<nobody@localhost>: 550 5\.1\.1 No such mailbox here \(id [0-9A-Z]{10}\); name recipients"
+        self.assertRegex(unknown.stderr, refusal)
         many = command(*self.words(1, "--sessions", "1000000"))
         self.assertEqual(many.returncode, 2)
         self.assertIn("each takes a descriptor", many.stderr)

@@ -15,7 +15,7 @@ from twistedmx.policy.receiver import Receiver
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Rset, parse_command
-from twistedmx.smtp.reply import reply
+from twistedmx.smtp.reply import reply, with_id
 from twistedmx.smtp.session import Block, EndOfData, Session
 from twistedmx.testing.policies import FakePolicy
 from twistedmx.testing.stage import Stage as Server
@@ -61,7 +61,7 @@ class TestDelay(Base):
             if leaves:
                 self.assertNoResult(held)
             else:
-                self.assertIs(self.successResultOf(held), NO.reply)
+                self.assertEqual(self.successResultOf(held), with_id(NO.reply, receiver.id))
 
 
 class TestWhatItIsTold(Base):
@@ -128,13 +128,14 @@ class TestWhoAsks(Base):
         receiver.greeting()
         receiver.answer(Ehlo(domain="client.example"))
         self.server.acceptance.free = 0
-        self.assertIs(receiver.answer(parse_command(b"MAIL FROM:<>")), codes.NO_SPACE)
+        self.assertEqual(receiver.answer(parse_command(b"MAIL FROM:<>")).code, 452)
         self.server.acceptance.free = None
         receiver.answer(parse_command(b"MAIL FROM:<>"))
         receiver.answer(parse_command(b"RCPT TO:<nobody@example.org>"))
         receiver.answer(parse_command(b"RCPT TO:<ann@example.org>"))
         receiver.answer(Data())
-        self.assertIs(receiver.answer(EndOfData(size=9, fault=codes.BARE_NEWLINE)), codes.BARE_NEWLINE)
+        fault = receiver.answer(EndOfData(size=9, fault=codes.BARE_NEWLINE))
+        self.assertEqual(fault, with_id(codes.BARE_NEWLINE, receiver.id))
         self.assertEqual([context.stage for context in self.policy.asked], [Stage.MAIL, Stage.RCPT])
 
     def test_who_is_refused_already_is_asked_about_no_more_before_rcpt(self):
@@ -144,7 +145,8 @@ class TestWhoAsks(Base):
         receiver.greeting()
         receiver.answer(Ehlo(domain="client.example"))
         receiver.answer(parse_command(b"MAIL FROM:<>"))
-        self.assertEqual(receiver.answer(parse_command(b"RCPT TO:<ann@example.org>")), NO.reply)
+        words = receiver.answer(parse_command(b"RCPT TO:<ann@example.org>"))
+        self.assertEqual(words, with_id(NO.reply, receiver.id))
         self.assertEqual([context.stage for context in self.policy.asked], [Stage.CONNECT])
 
 

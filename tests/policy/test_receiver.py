@@ -14,6 +14,7 @@ from twistedmx.policy.receiver import Receiver
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy, parse_command
+from twistedmx.smtp.reply import with_id
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Session
 from twistedmx.testing.stage import Stage
 
@@ -262,11 +263,12 @@ class TestTransaction(Base):
     def test_a_full_disk_is_said_at_mail_where_size_tells_and_at_data(self):
         """RFC 1870 6.1: 452 before the content costs nobody anything."""
         self.stage.acceptance.free = 5000
-        self.assertEqual(self.receiver.answer(mail("<a@b> SIZE=4500")), codes.NO_SPACE)
+        no_space = with_id(codes.NO_SPACE, self.receiver.id)
+        self.assertEqual(self.receiver.answer(mail("<a@b> SIZE=4500")), no_space)
         self.assertEqual(self.receiver.answer(mail("<a@b> SIZE=3500")), codes.SENDER_OK)
         self.receiver.answer(rcpt())
         self.stage.acceptance.free = 900
-        self.assertEqual(self.receiver.answer(Data()), codes.NO_SPACE)
+        self.assertEqual(self.receiver.answer(Data()), no_space)
         self.assertEqual(self.stage.acceptance.messages, [])
 
     def test_a_disk_that_cannot_be_measured_refuses_nobody(self):
@@ -429,7 +431,7 @@ class TestContent(Base):
         ):
             self.stage.acceptance.refusal = refusal
             self.begin()
-            self.assertEqual(self.successResultOf(self.send(b"x\n")), words)
+            self.assertEqual(self.successResultOf(self.send(b"x\n")), with_id(words, self.receiver.id))
             told = self.ended()[-1]
             self.assertEqual((told.reason, told.detail), (reason, refusal.detail))
 
@@ -444,7 +446,7 @@ class TestContent(Base):
             for end in (EndOfData(size=9, fault=fault), EndOfChunk(octets=9, size=9, fault=fault)):
                 self.begin()
                 self.receiver.take(Block(b"x\n"))
-                self.assertEqual(self.receiver.answer(end), fault)
+                self.assertEqual(self.receiver.answer(end), with_id(fault, self.receiver.id))
                 self.assertEqual(self.message.ending, "abort")
                 self.assertEqual((self.ended()[-1].reason, self.ended()[-1].octets), (reason, 9))
 
@@ -461,7 +463,7 @@ class TestContent(Base):
             if words is None:
                 self.assertEqual(self.successResultOf(answer).code, 250, header[:40])
             else:
-                self.assertEqual(answer, words)
+                self.assertEqual(answer, with_id(words, self.receiver.id))
                 self.assertIs(self.ended()[-1].reason, Reason.LOOP)
                 self.assertEqual(self.message.ending, "abort")
 

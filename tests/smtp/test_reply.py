@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.smtp.reply import Reply, reply
+from twistedmx.smtp.reply import Reply, reply, with_id
 
 
 class TestRendering(SynchronousTestCase):
@@ -33,6 +33,22 @@ class TestRendering(SynchronousTestCase):
         """Reasons are looked up by reply."""
         self.assertEqual(reply(250, "2.0.0", "Ok"), reply(250, "2.0.0", "Ok"))
         self.assertNotEqual(reply(250, "2.0.0", "Ok"), reply(250, "2.0.0", "Ok", closes=True))
+
+
+class TestWithId(SynchronousTestCase):
+    def test_the_first_line_names_the_session(self):
+        """A bounce often quotes one line."""
+        words = with_id(reply(550, "5.7.1", "No", "Never", closes=True), "QJ7RK3TWN1")
+        self.assertEqual(words, reply(550, "5.7.1", "No (id QJ7RK3TWN1)", "Never", closes=True))
+
+    def test_who_says_it_already_says_it_once(self):
+        words = reply(550, "5.7.1", "Ask us about QJ7RK3TWN1")
+        self.assertIs(with_id(words, "QJ7RK3TWN1"), words)
+
+    def test_where_it_finds_no_room_the_words_stay(self):
+        """RFC 5321 4.5.3.1.5: 512 octets."""
+        longest = reply(550, "5.7.1", "x" * (512 - len("550-5.123.123 \r\n")))
+        self.assertIs(with_id(longest, "QJ7RK3TWN1"), longest)
 
 
 class TestWhatMayNotBeSent(SynchronousTestCase):

@@ -312,7 +312,7 @@ class Conversation(Protocol):
                 self._turn()
 
     def _answered(self, answer: Reply) -> None:
-        self._out.write(self._session.reply(answer))
+        self._out.write_soon(self._session.reply(answer))
         self._patience.replied(self._session.phase)
         self._patience.wait(self._patience.timeouts.command)
         if answer.closes:

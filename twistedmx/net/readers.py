@@ -4,8 +4,8 @@ The reactor puts a logging context around each event and asks its tables several
 (benchmarks, reject-580). Here a turn of the reactor reads from all connections that are ready, some hundred at most, so that
 timers, threads and new connections have their turn as before. Writing, and where there is no epoll all of it, stays the reactor's.
 
-There are two lanes. Who has only failed so far is read in the back one, and of these only some in a turn as long as there is
-anybody in front: else a first-time sender would wait, at each of his commands, for all of a botnet (benchmarks, victim-2000).
+There are two lanes. Who has only failed so far is read in the back one, and of these only some in a turn: else a first-time sender
+would wait, at each of his commands, for all of a botnet (benchmarks, victim-2000).
 """
 
 import select
@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from twistedmx.net.eager import EagerWriter
 
-# Connections read in a turn of a lane: some four milliseconds of commands; and of the back one when somebody is in front.
+# Connections read in a turn: of the front lane, some four milliseconds of commands, and of the back one.
 _TURN: Final = 256
 _TURN_BEHIND: Final = 64
 # Of these so many are read, then heard, then sent their replies.
@@ -37,13 +37,14 @@ READ: Final = 65_536  # octets, at once
 READ_OF_CONTENT: Final = 262_144
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
+_log = Logger()
 
 
 def _nothing() -> None: ...
 
 
 class Turn:
-    """`holding`: who holds what he writes, while several connections are heard in turn; else None. The kernel's code and ours push
+    """`holding`: who holds what he writes, while several sessions go on in turn; else None. The kernel's code and ours push
     each other out of the processor's caches: to send many replies at once is faster by a twentieth (benchmarks, reject-580)."""
 
     __slots__ = ("holding",)
@@ -96,20 +97,39 @@ class Connection(Server):
 
 class Readers:
     """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
-    shared with who forks. `begin`, `end`: are called around what several connections hear in turn; `end` after the replies."""
+    shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies."""
 
     def __init__(
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
     ) -> None:
         self.begin, self.end = begin, end
         self.turn = Turn()
-        self.front = Lane(reactor, self, lambda: _TURN)
-        self.back = Lane(reactor, self, lambda: _TURN_BEHIND if self.front else _TURN)
+        self.front = Lane(reactor, self, _TURN)
+        self.back = Lane(reactor, self, _TURN_BEHIND)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
         self.front.stop()
         self.back.stop()
+
+    def together(self, hear: Callable[..., object], *arguments: Any) -> None:
+        """Call `hear`, in which several sessions go on: what they answer is sent when all have heard."""
+        turn = self.turn
+        if turn.holding is not None:
+            hear(*arguments)
+            return
+        holding: list[EagerWriter] = []
+        turn.holding = holding
+        self.begin()
+        try:
+            hear(*arguments)
+        finally:
+            turn.holding = None
+            try:
+                for writer in holding:
+                    _send(writer)
+            finally:
+                self.end()
 
     def serve(self, port: IListeningPort) -> None:
         """Read from what `port` accepts. A port that is not TCP's own stays as it is."""
@@ -125,20 +145,22 @@ class Readers:
         """As `Port.doRead`, which takes twenty more each time it could take all that it may, without end: who is turned away and
         comes back at once would have it take a thousand, and everybody else wait for these."""
         port.numberAccepts = min(port.numberAccepts, _ACCEPTED)
-        self.begin()
-        try:
-            Port.doRead(port)
-        finally:
-            self.end()
+        self.together(Port.doRead, port)
+
+
+def _send(writer: EagerWriter) -> None:
+    try:
+        writer.flush()
+    except Exception:
+        _log.failure("a reply could not be sent")
+        writer.give_up()
 
 
 @implementer(IReadDescriptor)
 class Lane:
-    """One of the two of `readers`. `most`: connections that may be read in this turn. True when there is anybody in it."""
+    """One of the two of `readers`. `most`: connections that may be read in a turn."""
 
-    _log = Logger()
-
-    def __init__(self, reactor: IReactorFDSet, readers: Readers, most: Callable[[], int]) -> None:
+    def __init__(self, reactor: IReactorFDSet, readers: Readers, most: int) -> None:
         self.readers = readers
         self._reactor: Any = reactor
         self._most = most
@@ -146,9 +168,6 @@ class Lane:
         self._closing: list[Connection] = []
         self._in_turn = False
         self._epoll: select.epoll | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._connections)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
@@ -194,7 +213,7 @@ class Lane:
         try:
             connection.connectionLost(reason)
         except Exception:
-            self._log.failure("a session failed at its end: {connection}", connection=connection.logstr)
+            _log.failure("a session failed at its end: {connection}", connection=connection.logstr)
 
     # -- what the reactor calls --------------------------------------------------------------------------------------
 
@@ -208,7 +227,7 @@ class Lane:
         """Read from all that have something."""
         self._in_turn = True
         try:
-            ready = self._epoll.poll(0, self._most()) if self._epoll is not None else []
+            ready = self._epoll.poll(0, self._most) if self._epoll is not None else []
             for at in range(0, len(ready), _BATCH):
                 self._serve(ready[at : at + _BATCH])
         finally:
@@ -231,39 +250,21 @@ class Lane:
             except OSError:
                 octets = None
             heard.append((descriptor, connection, octets))
-        self.readers.begin()
-        try:
-            self._hear(heard)
-        finally:
-            self.readers.end()
+        self.readers.together(self._hear, heard)
 
     def _hear(self, heard: list[tuple[int, Connection, bytes | None]]) -> None:
         connections = self._connections
-        holding: list[EagerWriter] = []
-        turn = self.readers.turn
-        turn.holding = holding
-        try:
-            for descriptor, connection, octets in heard:
-                if connections.get(descriptor) is not connection and (
-                    connection.disconnecting or connection.disconnected
-                ):
-                    continue  # it was closed by one of those before; one that waits or changes lanes still hears this
-                try:
-                    if octets:
-                        connection.protocol.dataReceived(octets)
-                    else:
-                        self._read_all(connection, CONNECTION_LOST if octets is None else CONNECTION_DONE)
-                except Exception as error:
-                    self._log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
-                    self._lose(connection, Failure(error))
-        finally:
-            turn.holding = None
-        for writer in holding:
+        for descriptor, connection, octets in heard:
+            if connections.get(descriptor) is not connection and (connection.disconnecting or connection.disconnected):
+                continue  # it was closed by one of those before; one that waits or changes lanes still hears this
             try:
-                writer.flush()
-            except Exception:
-                self._log.failure("a reply could not be sent")
-                writer.give_up()
+                if octets:
+                    connection.protocol.dataReceived(octets)
+                else:
+                    self._read_all(connection, CONNECTION_LOST if octets is None else CONNECTION_DONE)
+            except Exception as error:
+                _log.failure("a session failed at what it heard: {connection}", connection=connection.logstr)
+                self._lose(connection, Failure(error))
 
     def _read_all(self, connection: Connection, why: Exception) -> None:
         """There is no more to be read. After the end of its side, a peer may still be written to."""

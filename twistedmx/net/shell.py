@@ -101,7 +101,7 @@ class Shell(Conversation):
         if type(words) is not Reply:
             self._wait(words, self._answered)  # type: ignore[arg-type]  # what is no Reply is a Deferred of one
             return
-        self._out.write(self._session.reply(words))
+        self._out.write_soon(self._session.reply(words))
         if words.closes:
             self._hang_up(words)
             return

@@ -129,8 +129,12 @@ class AskingReceiver(Receiver):
     def _refuse_by(self, ruling: Ruling, context: Context, refused: _Refuse) -> Answer:
         self._rulings.refused(ruling, context)
         words = refused(ruling.verdict)
-        said = words if isinstance(words, Reply) else ruling.verdict.reply  # or it is held back, and is that one
-        of_conduct = self._ending is not None and said is self._ending.reply
+        of_conduct = self._ending is not None and words is self._ending.reply
+        if isinstance(words, Reply) and not of_conduct:
+            words = self._with_id(words)
+        said = (
+            words if isinstance(words, Reply) else self._with_id(ruling.verdict.reply)
+        )  # it is held back, and is that one
         if said.closes and not of_conduct:
             self._last = said, ruling.verdict.reason
         delay = ruling.verdict.delay

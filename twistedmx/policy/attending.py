@@ -10,7 +10,7 @@ from twistedmx.policy.account import Account
 from twistedmx.policy.conduct import Conduct, LastWords
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.site import Site
-from twistedmx.smtp.reply import Reply
+from twistedmx.smtp.reply import Reply, with_id
 from twistedmx.smtp.session import Session
 
 _CALM: Final = Posture.CALM
@@ -19,7 +19,7 @@ _CALM: Final = Posture.CALM
 class Attending:
     """`session`: whose counts are told."""
 
-    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_proven", "_session", "_site")
+    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_proven", "_session", "_signed", "_site")
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
@@ -30,6 +30,9 @@ class Attending:
         self._hardest = _CALM  # posture towards this client
         self._proven: bool | None = None  # once it was asked
         self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
+        self._signed: tuple[Reply, Reply] | None = (
+            None  # the refusal that was said last, without the session's id and with it
+        )
 
     @property
     def id(self) -> str:
@@ -45,6 +48,13 @@ class Attending:
     def transactions(self) -> int:
         """MAILs that were accepted."""
         return self._account.transactions
+
+    def _with_id(self, words: Reply) -> Reply:
+        """A refusal as the peer hears it: who reads it there can ask here, `twistedmx why ID`."""
+        signed = self._signed
+        if signed is None or signed[0] is not words:
+            self._signed = signed = words, with_id(words, self._account.id)
+        return signed[1]
 
     def _error(self, words: Reply, last: LastWords | None) -> Reply | Deferred[Reply]:
         """`words`, as late as conduct has it; or its last ones."""

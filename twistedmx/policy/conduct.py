@@ -26,7 +26,7 @@ from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.policy.conduct_settings import REASONS, ConductSettings
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.transaction import Transaction
-from twistedmx.smtp.reply import Reply, reply
+from twistedmx.smtp.reply import Reply, reply, with_id
 
 BAD: Final = (Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS)
 _REMEMBERED: Final = 1000  # mailboxes that make up for bad recipients
@@ -52,11 +52,8 @@ class LastWords:
 
 
 def signed(words: Reply, reason: Reason, session: str) -> LastWords:
-    """Those of a limit that knows no sessions, with the id of this one, which `twistedmx why` takes."""
-    first, *rest = words.lines
-    return LastWords(
-        reply=reply(words.code, words.enhanced, f"{first} (id {session})", *rest, closes=True), reason=reason
-    )
+    """Those of a limit that knows no sessions, with the id of this one."""
+    return LastWords(reply=with_id(words, session), reason=reason)
 
 
 class Conduct:

@@ -11,6 +11,7 @@ from twistedmx.model.peer import Peer
 from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.attending import Attending
+from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.reasons import FAULTS
 from twistedmx.policy.received import received
 from twistedmx.policy.site import Site
@@ -67,7 +68,7 @@ class ContentReceiver(Attending):
         transaction = self._open_transaction()
         if self._begun(transaction) is None:
             transaction.no_room = False  # the next DATA asks anew
-            return codes.NO_SPACE
+            return self._with_id(codes.NO_SPACE)
         return codes.START_CONTENT
 
     def _begun(self, transaction: Transaction) -> Incoming | None:
@@ -131,7 +132,12 @@ class ContentReceiver(Attending):
 
     def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
         self._over(transaction, decided, decided.reason, octets)
-        return decided.reply
+        if not decided.refuses:
+            return decided.reply
+        words = self._with_id(decided.reply)
+        if words.closes:
+            self._hang_up(LastWords(reply=words, reason=decided.reason))
+        return words
 
     def _abandon(self, reason: Reason) -> None:
         """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""

@@ -66,13 +66,16 @@ def sender_pattern(sender: Path, recipient: bytes, helo: str) -> str:
     else:
         name = helo.lower().encode("utf-8", "replace")
         whose = "helo" if domain and (name == domain or name.endswith(b"." + domain)) else "other"
-    return f"{_pattern(sender.address.rpartition(b'@')[0])[:_LONGEST].decode('ascii')}@{whose}"
+    return f"{_kind(sender.address.rpartition(b'@')[0])}@{whose}"
 
 
 def recipients_pattern(recipients: Iterable[bytes]) -> str:
     """The patterns of their local parts, each once, in order; "*" for more than three. `recipients`: addresses, as in Path."""
+    local_parts = [address.rpartition(b"@")[0] for address in recipients]
+    if len(local_parts) == 1:
+        return _kind(local_parts[0])
     # As one text: a pattern for each by itself takes three times as long (benchmarks/reputation.py).
-    kinds = set(_pattern(b"\n".join([address.rpartition(b"@")[0] for address in recipients])).split(b"\n"))
+    kinds = set(_pattern(b"\n".join(local_parts)).split(b"\n"))
     if len(kinds) > _KINDS:
         return "*"
     return ",".join(sorted([kind[:_LONGEST].decode("ascii") for kind in kinds]))
@@ -94,6 +97,12 @@ def fingerprint(helo: str, verbs: str, pipelined: bool, sketch: Sketch) -> str:
     """`helo`: its shape."""
     habit = "pipelined" if pipelined else "lock-step"
     return f"{helo} {verbs_pattern(verbs) or '-'} {habit} {sketch.sender or '-'} {sketch.recipients or '-'}"
+
+
+@lru_cache(maxsize=4096)
+def _kind(local_part: bytes) -> str:
+    """The pattern of one: who has mail has more of it soon."""
+    return _pattern(local_part)[:_LONGEST].decode("ascii")
 
 
 def _pattern(text: bytes) -> bytes:

@@ -32,7 +32,7 @@ MALFORMED: Final = frozenset(
     )
 )
 # Last words of limits that the session itself keeps.
-LIMITS: Final = frozenset((codes.TOO_MANY_ERRORS, codes.TOO_MANY_IDLE_COMMANDS, codes.TOO_MANY_MESSAGES))
+LIMITS: Final = frozenset((codes.TOO_MANY_ERRORS, codes.TOO_MANY_IDLE_COMMANDS, codes.TOO_MANY_MESSAGES, codes.ENDLESS))
 # Why a session ends, by the last words in it; any other means that the peer left.
 ENDINGS: Final[dict[Reply, Reason]] = {
     codes.CLOSING: Reason.QUIT,

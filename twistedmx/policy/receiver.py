@@ -110,6 +110,8 @@ class Receiver(ContentReceiver):
             return self._error(words, self._behaviour().unknown_command(self._posture()))
         elif words in MALFORMED:
             return self._error(words, self._behaviour().syntax_error(self._posture()))
+        elif words is codes.TOO_LARGE:
+            return self._with_id(words)
         elif words.closes and words in LIMITS:
             return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
         return words
@@ -160,7 +162,7 @@ class Receiver(ContentReceiver):
     def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
         """As `answer` to a Mail."""
         if self._disk_is_full(parameters.size):
-            return codes.NO_SPACE
+            return self._with_id(codes.NO_SPACE)
         self._behaviour().began()
         account = self._account
         account.transactions += 1
@@ -181,7 +183,12 @@ class Receiver(ContentReceiver):
             return None
         transaction.refusals.add_run(NOBODY, addresses)
         self._account.refused_recipients += len(addresses)
-        return NOBODY.reply
+        return self._with_id(NOBODY.reply)
+
+    @property
+    def nobody(self) -> Reply:
+        """What each of `guesses_all` is answered."""
+        return self._with_id(NOBODY.reply)
 
     def guesses_all(self, reverse_path: Path, addresses: list[bytes], domain: bytes) -> bool:
         """As `mail`, `guesses` and `reset`, one after the other, where these answer SENDER_OK, NOBODY's and RESET. Else False, and
@@ -232,8 +239,9 @@ class Receiver(ContentReceiver):
         transaction, conduct, alertness = self._open_transaction(), self._behaviour(), self._site.alertness
         transaction.refusals.add(verdict, path.address)
         self._account.refused_recipients += 1
+        words = self._with_id(verdict.reply)
         if verdict.reason not in BAD:
-            return self._error(verdict.reply, None)
+            return self._error(words, None)
         posture = self._posture_for(_NOT_OURS if verdict.reason is Reason.NOT_OURS else path.domain)
         last = conduct.refused(verdict, path.address, posture)
         if alertness.attacks.any_flooded and alertness.attacks.is_flooded(path.key):
@@ -241,7 +249,7 @@ class Receiver(ContentReceiver):
             # Not behind a recipient that was accepted: his mail would be lost with it.
             if not (last or transaction.accepted or self._is_proven()):
                 last = conduct.flooded(verdict)
-        return self._error(verdict.reply, last)
+        return self._error(words, last)
 
     def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Reply | Deferred[Reply]:
         """The recipient has a mailbox."""

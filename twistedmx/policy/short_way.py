@@ -9,7 +9,6 @@ import re
 from typing import Final
 
 from twistedmx.policy.receiver import Receiver
-from twistedmx.policy.recipient import NOBODY
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import MAIL_FROM, RCPT_TO, VERBS
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS
@@ -17,9 +16,10 @@ from twistedmx.smtp.path import PLAIN_LOCAL, is_plain_domain, plain, plain_path
 from twistedmx.smtp.phase import Phase
 from twistedmx.smtp.session import Session
 
+_MORE: Final = b"{0,15}"  # RCPTs in one match, beside the first
 # Some RCPTs as `plain_path` takes them, all of one domain, which need be none: the first address, and its domain.
 _recipients = re.compile(
-    RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n(?:" + RCPT_TO + PLAIN_LOCAL + rb"@\2>\r\n){0,15}"
+    RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n(?:" + RCPT_TO + PLAIN_LOCAL + rb"@\2>\r\n)" + _MORE
 ).match
 # A whole transaction in which nobody is accepted: its reverse-path, that one's domain, the RCPTs, the domain of all of these.
 _round = re.compile(
@@ -32,21 +32,18 @@ _round = re.compile(
     + rb"@([A-Za-z0-9.-]+)>\r\n(?:"
     + RCPT_TO
     + PLAIN_LOCAL
-    + rb"@\4>\r\n){0,15})RSET\r\n"
+    + rb"@\4>\r\n)"
+    + _MORE
+    + rb")RSET\r\n"
 ).match
 # One, and nothing else: what comes from who waits for each reply.
 _recipient = re.compile(RCPT_TO + b"(" + PLAIN_LOCAL + rb"@([A-Za-z0-9.-]+))>\r\n").fullmatch
-_MOST: Final = 16  # in one match
 _BETWEEN: Final = b">\r\n" + RCPT_TO
 _RSET: Final = b"RSET\r\n"
 _TO: Final = len(RCPT_TO)
 _AROUND: Final = len(RCPT_TO + b">\r\n")
 _FROM: Final = len(MAIL_FROM)
 _R: Final = ord("R")
-# What a whole transaction is answered, by the number of its recipients.
-_ROUND: Final = tuple(
-    codes.SENDER_OK.octets + NOBODY.reply.octets * count + codes.RESET.octets for count in range(_MOST + 1)
-)
 _READY: Final = Phase.READY
 _MAIL: Final = Phase.MAIL
 _RCPT: Final = Phase.RCPT
@@ -143,7 +140,7 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
                         session.note("M")
                         session.note("R")
                         session.note("S")
-                    replies.append(_ROUND[count])
+                    replies.append(codes.SENDER_OK.octets + receiver.nobody.octets * count + codes.RESET.octets)
                     most -= count + 2
                     at = found.end()
                     continue

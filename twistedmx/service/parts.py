@@ -6,6 +6,7 @@ place of the old ones. Making parts binds no port and starts nothing, so that it
 """
 
 from collections.abc import Sequence
+from functools import partial
 from socket import getfqdn
 from typing import Final
 
@@ -19,6 +20,7 @@ from twistedmx.delivery.owner_disks import OwnerDisks
 from twistedmx.mailbox.by_domain import MailboxesByDomain
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.peer import Network
+from twistedmx.net.readers import Readers
 from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
@@ -65,6 +67,7 @@ class Lasting:
 
     world: World
     wheel: Wheel
+    readers: Readers
     events: Stream
     counters: Counters
     losses: Losses
@@ -124,9 +127,11 @@ def lasting(settings: Settings, world: World) -> Lasting:
     events = Stream([])
     blocking = Blocking(settings, world, events)
     proven = blocking.reputation.proven
+    readers = Readers(world.reactor, begin=events.hold, end=events.release)
     return Lasting(
         world=world,
         wheel=Wheel(world.reactor),
+        readers=readers,
         events=events,
         blocking=blocking,
         watching=Watching(settings, world, events, proven),
@@ -148,7 +153,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
             host=host_of(settings),
             pid=world.pid,
             directory=settings.data,
-            call_in_reactor=world.reactor.callFromThread,
+            # A batch of outcomes has as many sessions go on.
+            call_in_reactor=partial(world.reactor.callFromThread, readers.together),
         ),
     )
 

@@ -22,7 +22,6 @@ from twistedmx.model.event import Event, SettingsKept, SettingsReloaded
 from twistedmx.net.control import AnotherServer, Control
 from twistedmx.net.control import listen as listen_control
 from twistedmx.net.metrics import listen as listen_metrics
-from twistedmx.net.readers import Readers
 from twistedmx.net.server import ImplicitTls, ServerFactory
 from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
@@ -79,7 +78,6 @@ class Server(MultiService):
             descriptors=lasting.world.descriptors(),
         )
         self._implicit_tls = ImplicitTls(self.factory)
-        self._readers = Readers(lasting.world.reactor, begin=lasting.events.hold, end=lasting.events.release)
         lasting.blocking.hang_up = self.factory.hang_up
         lasting.watching.setServiceParent(self)
         self._adopt(parts)
@@ -114,7 +112,7 @@ class Server(MultiService):
             try:
                 opening = endpoint.listen(self._implicit_tls if place.secure else self.factory)
                 bound[place] = _port_of(opening, place.text)
-                self._readers.serve(bound[place])
+                self.lasting.readers.serve(bound[place])
             except Faults:
                 for port in bound.values():
                     port.stopListening()
@@ -327,7 +325,7 @@ class Server(MultiService):
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self._listening.clear()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
-        self._readers.stop()
+        self.lasting.readers.stop()
         yield self.lasting.acceptance.stop()
         yield self.lasting.blocking.stop()
         self.lasting.owners.stop()

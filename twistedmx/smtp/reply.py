@@ -68,6 +68,16 @@ class Reply:
         return self.octets[:-2].decode("ascii").replace("\r\n", " / ")
 
 
+def with_id(words: Reply, session: str) -> Reply:
+    """`words`, and behind their first line the name of a session, which `twistedmx why` takes; as they are where it stands there
+    already, or finds no room."""
+    first, *rest = words.lines
+    named = f"{first} (id {session})"
+    if session in first or len(named) > _TEXT_OCTETS:
+        return words
+    return Reply(code=words.code, enhanced=words.enhanced, lines=(named, *rest), closes=words.closes)
+
+
 def reply(code: int, enhanced: str, *lines: str, closes: bool = False) -> Reply:
     """A Reply in the order in which it is read aloud: `reply(550, "5.1.1", "No such mailbox here")`."""
     return Reply(code=code, enhanced=enhanced, lines=lines, closes=closes or code in (221, 421))
