@@ -70,10 +70,9 @@ class Seconds(Protocol):
 
 
 class Arrival:
-    """One message on its way: a `ports.Incoming`. `beginning`: as in `MaildirAcceptance.open`."""
+    """One message on its way: a `ports.Incoming`. `beginning`: as in `Acceptance.open`."""
 
     __slots__ = (
-        "_beginning",
         "_blocks",
         "_draft",
         "_ended",
@@ -84,12 +83,13 @@ class Arrival:
         "_queued",
         "_spilt",
         "_stopped",
+        "_wanted",
         "_writer",
         "_writing",
     )
 
     def __init__(self, *, copies: Sequence[Copy], writer: Writer, writing: Writing, beginning: int = 0) -> None:
-        self._beginning = beginning
+        self._wanted = beginning
         self._first = b""  # so many octets of what has spilt
         self._draft = Draft(copies)
         self._writer = writer
@@ -123,7 +123,7 @@ class Arrival:
             self._failure = SHUTTING_DOWN
             return None
         if not self._spilt:
-            self._first = _first(blocks, self._beginning)
+            self._first = _beginning_of(blocks, self._wanted)
         self._spilt = True
         self._octets += octets
         self._queued.append(octets)
@@ -159,7 +159,7 @@ class Arrival:
         return told
 
     def beginning(self) -> bytes:
-        return self._first if self._spilt else _first(self._blocks, self._beginning)
+        return self._first if self._spilt else _beginning_of(self._blocks, self._wanted)
 
     def abort(self) -> None:
         self._draft.aborted = True  # stops what is queued; what is in a batch goes on
@@ -171,7 +171,7 @@ class Arrival:
             self._writer.put(Discard(draft=self._draft))
 
 
-def _first(blocks: Sequence[bytes], octets: int) -> bytes:
+def _beginning_of(blocks: Sequence[bytes], octets: int) -> bytes:
     """So many at most. Of one short block it is the block."""
     first: list[bytes] = []
     for block in blocks:
