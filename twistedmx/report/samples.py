@@ -3,8 +3,9 @@
 Of each reason the latest are kept, so that a flood of one pushes out none of another; of what comes without end one a second. Of
 a message that was refused there is the envelope and the beginning of its content, of anything else what was said before it.
 
-BUGS: a restart forgets them. Of what a policy refused at DATA the recipients are missing. A message that was hung up on
-(`[conduct] empty_messages`) is none that was refused: see `report.trail`.
+BUGS: a restart forgets them. Of what a policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk
+has come by then, there are two samples. A message that was hung up on (`[conduct] empty_messages`) is none that was refused: see
+`report.trail`.
 """
 
 from collections import deque
@@ -18,18 +19,20 @@ from twistedmx.model.event import Event, NobodyAccepted, PolicyRefused, Transact
 from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
-from twistedmx.setting import at_least, setting
+from twistedmx.setting import setting
 from twistedmx.smtp.path import Path
 
 _NAMED: Final = 20  # recipients, and reverse-paths, of a sample
 _ADDRESS: Final = 320  # octets of each: a local part and a domain (RFC 5321 4.5.3.1)
 _HELO: Final = 255
-_MOST_OCTETS: Final = 65_536
 
 
-def _octets(instance: Any, attribute: "attrs.Attribute[int]", value: int) -> None:
-    if not 0 <= value <= _MOST_OCTETS:
-        raise ValueError(f"must be 0 to {_MOST_OCTETS}, is {value}")
+def _up_to(most: int) -> Callable[[Any, "attrs.Attribute[int]", int], None]:
+    def check(instance: Any, attribute: "attrs.Attribute[int]", value: int) -> None:
+        if not 0 <= value <= most:
+            raise ValueError(f"must be 0 to {most}, is {value}")
+
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -41,14 +44,14 @@ class SampleSettings:
         unit="samples of each reason",
         why="The last refusals of each reason, whole, for `twistedmx samples`; in memory alone. 0: none.",
         precedent="Exim rejectlog, which has headers",
-        validator=at_least(0),
+        validator=_up_to(10_000),
     )
     octets: int = setting(
         16_384,
         unit="octets",
         why="Of content that was refused, the beginning, up to 65536; 0: envelopes alone.",
         precedent="Postfix bounce_size_limit 50000",
-        validator=_octets,
+        validator=_up_to(65_536),
     )
 
 
