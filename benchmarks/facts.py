@@ -18,11 +18,13 @@ from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TransactionEnded
 from twistedmx.model.peer import Peer
 from twistedmx.model.verdict import Reason, verdict
+from twistedmx.policy.ration import sample_ration
 from twistedmx.policy.recipient import ACCEPTED
 from twistedmx.report.counters import Counters
 from twistedmx.report.lines import Lines
 from twistedmx.report.log import Log, LogSettings
 from twistedmx.report.prometheus import Gauges, registry_of
+from twistedmx.report.samples import Samples, SampleSettings
 from twistedmx.report.stream import Stream, Subscriber
 from twistedmx.report.trail import Trail, TrailSettings
 from twistedmx.smtp import codes
@@ -120,6 +122,7 @@ def measure(seconds: float) -> dict[str, float]:
         "counters": (counters,),
         "a log of text into nowhere, and counters": (_log("text", _nowhere), counters),
         "the trail": (Trail(TrailSettings(), lambda address: False, AT),),
+        "the samples": (Samples(SampleSettings(), AT, sample_ration),),
     }
     rows = {CALIBRATION: cpu_of(rejected_rcpt(), seconds)}
     for refused, name in ((None, "a session with a message"), (GUESSES, "a session with 41 refused in 9 transactions")):

@@ -63,6 +63,10 @@ class Incoming(Protocol):
     def commit(self) -> Awaitable[Outcome]:
         """All is written. Fires when every copy would survive a power cut, or none is there. Never fails."""
 
+    def beginning(self) -> bytes:
+        """The first octets of content, as many as `open` was told; fewer where it goes to disk in smaller pieces. Before abort,
+        and after the outcome of commit as well. Never waits, never raises."""
+
     def abort(self) -> None:
         """Leave nothing behind. Never waits, never raises; harmless after commit and after abort."""
 
@@ -73,8 +77,9 @@ class Acceptance(Protocol):
     def free_octets(self) -> int | None:
         """Room left where messages are written, as last measured; None when it could not be measured."""
 
-    def open(self, copies: Sequence[Copy]) -> Incoming:
-        """Begin a message with at least one copy. Touches no disk, never raises."""
+    def open(self, copies: Sequence[Copy], beginning: int = 0) -> Incoming:
+        """Begin a message with at least one copy. `beginning`: octets that may be asked for again, `Incoming.beginning`. Touches
+        no disk, never raises."""
 
 
 @attrs.frozen(kw_only=True)

@@ -32,13 +32,26 @@ def no_drill(plan, thresholds, **more):
     raise AssertionError(f"{plan} was begun")
 
 
+class Standard(io.TextIOWrapper):
+    """An output that takes octets as well. `is_terminal`: what it says of itself."""
+
+    def __init__(self, *, is_terminal):
+        self.written = io.BytesIO()
+        self._is_terminal = is_terminal
+        super().__init__(self.written, encoding="utf-8", newline="")
+
+    def isatty(self):
+        return self._is_terminal
+
+
 @attrs.frozen
 class Said:
-    """How a command ended, and what it wrote."""
+    """How a command ended, and what it wrote. `octets`: in place of `out`, as they are."""
 
     status: int
     out: str
     beside: str
+    octets: bytes
 
     @property
     def json(self):
@@ -104,10 +117,15 @@ class Calling(SynchronousTestCase):
     def serve_octets(self, answer):
         self.addCleanup(FakeServer(self.socket, answer).close)
 
-    def call(self, *words, environment=None, findings=no_findings, look_up=no_look_up, drill=no_drill):
-        out, beside = io.StringIO(), io.StringIO()
+    def call(
+        self, *words, environment=None, findings=no_findings, look_up=no_look_up, drill=no_drill, at_terminal=False
+    ):
+        out, beside = Standard(is_terminal=at_terminal), io.StringIO()
         world = World(environment=environment or {}, findings=findings, look_up=look_up, drill=drill)
-        return Said(main(words, out, beside, world), out.getvalue(), beside.getvalue())
+        status = main(words, out, beside, world)
+        out.flush()
+        octets = out.written.getvalue()
+        return Said(status, octets.decode(errors="backslashreplace"), beside.getvalue(), octets)
 
     def ask(self, *words, **more):
         """With the socket named."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.cli.calling import Calling
 from tests.cli.test_attacks import TOLD
 from tests.cli.test_drill import drilled
+from tests.cli.test_samples import SAMPLES
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
@@ -167,6 +168,7 @@ class TestExamples(Calling):
             unban=GUESSER,
             allow=[PARTNER],
             why=HUNG_UP,
+            samples=SAMPLES,
             list={"blocks": [FOR_EVER], "next": None},
             attacks=TOLD,
             reputation=CLIENT,

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import smtplib
 import subprocess
 import sys
 import tempfile
@@ -54,3 +55,25 @@ class TestRunningServer(SynchronousTestCase):
 
         done = self.command("reload")
         self.assertEqual((done.returncode, done.stdout), (0, "reloaded; no setting has changed\n"), done.stderr)
+
+    def test_what_was_refused_can_be_looked_at(self):
+        """A message that loops, over a real connection: in the list, whole, octet by octet, and in no log."""
+        content = "Received: x\n" * 100 + "Subject: \x1b[2J\n\nsecret\n"
+        with smtplib.SMTP("127.0.0.1", self.server.port) as client:
+            with self.assertRaises(smtplib.SMTPDataError) as refused:
+                client.sendmail("a@example.net", ["demo@localhost"], content)
+            self.assertEqual(refused.exception.smtp_code, 554)
+        done = self.command("samples", "--reason", "loop")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        _, _, id_, line = done.stdout.strip().replace(" UTC", "").replace("  ", " ").split(" ", 3)
+        size = len(content) + content.count("\n")
+        self.assertEqual(line, f"loop at message: 127.0.0.1, <a@example.net> to demo@localhost, {size} octets")
+        done = self.command("samples", id_.lower())
+        self.assertIn("  | Subject: \\x1b[2J\n  | \n  | secret\n", done.stdout)
+        done = self.command("samples", id_, "--raw")
+        self.assertEqual((done.returncode, done.stdout), (0, content), done.stderr)
+        self.assertIn(f"sample: twistedmx samples {id_.partition('.')[0]}", self.command("why", id_).stdout)
+        self.assertEqual(self.command("samples", "0123456789").returncode, 1)
+        _, lines = self.server.stop()
+        self.assertEqual(len([line for line in lines if " reason=loop " in line]), 1)
+        self.assertEqual([line for line in lines if "secret" in line], [])

@@ -31,6 +31,11 @@ class TestWhy(Calling):
         self.assertIn("undo: twistedmx unban 7KW3PQ2N", said.out)
         self.assertEqual([each["found"] for each in self.ask("why", "x", "y", "--json").json], [False, True])
 
+    def test_where_there_is_a_sample_the_command_for_it_is_told(self):
+        """Whoever asks why may want to see what."""
+        session = {"session": "QJ7RK3TWN1", "sample": "twistedmx samples QJ7RK3TWN1"}
+        self.assertIn("  sample: twistedmx samples QJ7RK3TWN1", lines_of({"found": True, "sessions": [session]}))
+
     def test_the_most_is_asked(self):
         """Of a flooded address there are thousands."""
         asked = []

@@ -235,6 +235,17 @@ class ThreadTests(Hosted, TestCase):
         self.assertIsInstance(await incoming.commit(), NoSpace)
         self.assertEqual(len(self.disk.calls), calls)
 
+    async def test_how_a_message_began_is_known_when_the_disk_has_refused_it(self) -> None:
+        """Whether it was short, or had gone to disk in part."""
+        self.disk.fail_from(0, errno.ENOSPC)
+        self.acceptance.start()
+        for blocks in ([b"short"], [b"x" * 60, b"y" * 60, b"z" * 60]):
+            incoming = self.acceptance.open(A, 70)
+            for block in blocks:
+                incoming.write(block)
+            self.assertIsInstance(await incoming.commit(), NoSpace)
+            self.assertEqual(incoming.beginning(), b"".join(blocks)[:70])
+
     async def test_a_message_aborted_while_its_spill_is_queued_leaves_nothing(self) -> None:
         """The peer hangs up when it likes; whoever waits for the disk is told."""
         incoming = self.acceptance.open(A)

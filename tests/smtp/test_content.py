@@ -44,6 +44,20 @@ class TestData(SynchronousTestCase):
         self.assertEqual(data.feed_data(b"good\r\n.\r\n"), (b"", b""))
         self.assertIs(data.fault, codes.BARE_NEWLINE)
 
+    def test_the_block_that_had_the_fault_is_kept_apart(self):
+        """Whoever wants to see what was refused sees the bare newline itself; and no more than one block is held."""
+        data = content()
+        data.feed_data(b"good\r\nx")
+        self.assertEqual(data.spoilt, b"")
+        data.feed_data(b"a\nb\r\nx")
+        data.feed_data(b"more\r\n")
+        self.assertEqual(data.spoilt, b"a\nb\r\nx")
+        for limits in ({"limit": 5}, {"text_line": 5}):
+            data = content(**limits)
+            data.feed_data(b"too long\r\nx")
+            data.feed_data(b"bare\n")
+            self.assertEqual(data.spoilt, b"too long\nx")
+
     def test_a_line_as_long_as_allowed_passes_and_one_octet_more_does_not(self):
         """RFC 5321 4.5.3.1.6 counts CRLF."""
         for text, fault in ((b"x" * 8, None), (b"x" * 9, codes.TEXT_LINE_TOO_LONG)):

@@ -12,6 +12,7 @@ from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
 from twistedmx.cli.reputation import REPUTATION
+from twistedmx.cli.samples import SAMPLES
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 from twistedmx.cli.why import WHY
@@ -26,6 +27,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     UNBAN,
     ALLOW,
     WHY,
+    SAMPLES,
     LIST,
     ATTACKS,
     REPUTATION,

@@ -28,6 +28,13 @@ class Terminal:
         """One line beside the answer."""
         print(plain(line), file=self.stderr)
 
+    def octets(self, octets: bytes) -> None:
+        """As they are. Raises ValueError where they would go to a terminal, which obeys them."""
+        if self.stdout.isatty():
+            raise ValueError("a terminal would obey what is in it; send it to a file or through a pipe")
+        self.stdout.flush()
+        self.stdout.buffer.write(octets)
+
     def document(self, value: Any) -> None:
         """The answer for machines: one JSON document, all of ASCII."""
         print(json.dumps(value, indent=2), file=self.stdout)

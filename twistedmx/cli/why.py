@@ -84,6 +84,8 @@ def _session(session: Mapping[str, Any]) -> Iterator[str]:
     beyond = session.get("beyond") or {}
     if beyond:
         yield f"  and more that are not named: {_counts(beyond)}"
+    if session.get("sample"):
+        yield f"  sample: {session['sample']}"
     if not session.get("ended"):
         yield "  (it has not ended)"
     elif session.get("change") or session.get("heard"):

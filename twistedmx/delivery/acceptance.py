@@ -70,23 +70,27 @@ class Seconds(Protocol):
 
 
 class Arrival:
-    """One message on its way: a `ports.Incoming`."""
+    """One message on its way: a `ports.Incoming`. `beginning`: as in `Acceptance.open`."""
 
     __slots__ = (
         "_blocks",
         "_draft",
         "_ended",
         "_failure",
+        "_first",
         "_held",
         "_octets",
         "_queued",
         "_spilt",
         "_stopped",
+        "_wanted",
         "_writer",
         "_writing",
     )
 
-    def __init__(self, *, copies: Sequence[Copy], writer: Writer, writing: Writing) -> None:
+    def __init__(self, *, copies: Sequence[Copy], writer: Writer, writing: Writing, beginning: int = 0) -> None:
+        self._wanted = beginning
+        self._first = b""  # so many octets of what has spilt
         self._draft = Draft(copies)
         self._writer = writer
         self._writing = writing
@@ -118,6 +122,8 @@ class Arrival:
         if not self._writer.put(Spill(draft=self._draft, blocks=blocks, octets=octets, told=self._spilled)):
             self._failure = SHUTTING_DOWN
             return None
+        if not self._spilt:
+            self._first = _beginning_of(blocks, self._wanted)
         self._spilt = True
         self._octets += octets
         self._queued.append(octets)
@@ -141,7 +147,7 @@ class Arrival:
         if self._ended:
             return succeed(_ABORTED)
         self._ended = True
-        blocks, self._blocks = self._blocks, []
+        blocks = self._blocks  # kept for `beginning`, should the disk refuse them
         octets, self._held = self._held, 0
         if self._failure is not None:
             return succeed(self._failure)
@@ -152,14 +158,28 @@ class Arrival:
             return succeed(SHUTTING_DOWN)
         return told
 
+    def beginning(self) -> bytes:
+        return self._first if self._spilt else _beginning_of(self._blocks, self._wanted)
+
     def abort(self) -> None:
         self._draft.aborted = True  # stops what is queued; what is in a batch goes on
+        self._blocks, self._held = [], 0
         if self._ended:
             return
         self._ended = True
-        self._blocks, self._held = [], 0
         if self._spilt:
             self._writer.put(Discard(draft=self._draft))
+
+
+def _beginning_of(blocks: Sequence[bytes], octets: int) -> bytes:
+    """So many at most. Of one short block it is the block."""
+    first: list[bytes] = []
+    for block in blocks:
+        if octets <= 0:
+            break
+        first.append(block[:octets])
+        octets -= len(block)
+    return b"".join(first)
 
 
 class MaildirAcceptance:
@@ -214,5 +234,5 @@ class MaildirAcceptance:
             self._writer.put(Measure())
         return self._writer.free
 
-    def open(self, copies: Sequence[Copy]) -> Incoming:
-        return Arrival(copies=copies, writer=self._writer, writing=self._writing)
+    def open(self, copies: Sequence[Copy], beginning: int = 0) -> Incoming:
+        return Arrival(copies=copies, writer=self._writer, writing=self._writing, beginning=beginning)

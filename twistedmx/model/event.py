@@ -40,7 +40,9 @@ class TransactionEnded:
     """A transaction in which somebody was accepted came to its end, whatever that was.
 
     `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `octets`: the content as
-    received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong.
+    received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong. `beginning`: of
+    content that was refused, `[samples] octets` at most, with LF ends; for the samples alone, and in no log. Where there was a
+    fault in it, how much that is depends on how the octets were cut (`smtp.content`): it makes no difference between two events.
     """
 
     at: float
@@ -56,6 +58,7 @@ class TransactionEnded:
     octets: int
     seconds: float
     detail: str
+    beginning: bytes = attrs.field(default=b"", eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)

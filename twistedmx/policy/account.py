@@ -93,8 +93,11 @@ class Account:
         self.tls = tls
         self._ports.events.tell(TlsEstablished(at=self._ports.now(), session=self.id, peer=self.peer, tls=tls))
 
-    def over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
-        """A transaction is. `decided`: of its content, or None when it never came to that. `octets`: of content."""
+    def over(
+        self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int, beginning: bytes = b""
+    ) -> None:
+        """A transaction is. `decided`: of its content, or None when it never came to that. `octets`: of content; `beginning`: of
+        one that was refused."""
         if self._flooded_only and not transaction.is_flooded:
             self._flooded_only = False
         if not transaction.accepted:
@@ -117,6 +120,7 @@ class Account:
                 octets=octets,
                 seconds=ports.clock.seconds() - transaction.since,
                 detail=decided.detail if decided is not None else "",
+                beginning=beginning,
             )
         )
 

@@ -82,13 +82,13 @@ class ContentReceiver(Attending):
                     self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
                 )
                 copies = transaction.copies(field)
-                transaction.incoming = self._site.ports.acceptance.open(copies)
+                transaction.incoming = self._site.ports.acceptance.open(copies, self._site.sampled)
         return transaction.incoming
 
     def _end_of_chunk(self, end: EndOfChunk) -> Reply:
         transaction = self._open_transaction()
         if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size, end.spoilt)
         if self._begun(transaction) is None:
             return self._finish(transaction, _NO_ROOM, end.size)
         return codes.CHUNK_RECEIVED
@@ -96,7 +96,7 @@ class ContentReceiver(Attending):
     def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
         transaction = self._open_transaction()
         if end.fault is not None:
-            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size)
+            return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size, end.spoilt)
         incoming = self._begun(transaction)
         if incoming is None:
             return self._finish(transaction, _NO_ROOM, end.size)
@@ -130,10 +130,14 @@ class ContentReceiver(Attending):
 
     # -- how a transaction ends --------------------------------------------------------------------------------------
 
-    def _finish(self, transaction: Transaction, decided: Verdict, octets: int) -> Reply:
-        self._over(transaction, decided, decided.reason, octets)
+    def _finish(self, transaction: Transaction, decided: Verdict, octets: int, spoilt: bytes = b"") -> Reply:
+        """`spoilt`: content that did not get to `incoming`."""
         if not decided.refuses:
+            self._over(transaction, decided, decided.reason, octets)
             return decided.reply
+        incoming = transaction.incoming
+        beginning = ((incoming.beginning() if incoming is not None else b"") + spoilt)[: self._site.sampled]
+        self._over(transaction, decided, decided.reason, octets, beginning)
         words = self._with_id(decided.reply)
         if words.closes:
             self._hang_up(LastWords(reply=words, reason=decided.reason))
@@ -144,8 +148,10 @@ class ContentReceiver(Attending):
         if self._transaction is not None:
             self._over(self._transaction, None, reason, 0)
 
-    def _over(self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int) -> None:
+    def _over(
+        self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int, beginning: bytes = b""
+    ) -> None:
         self._transaction = None
         if transaction.incoming is not None:
             transaction.incoming.abort()  # harmless after commit
-        self._account.over(transaction, decided, reason, octets)
+        self._account.over(transaction, decided, reason, octets, beginning)

@@ -27,6 +27,11 @@ class Ration:
         return True
 
 
+def sample_ration() -> Callable[[float], bool]:
+    """How many refusals of one reason become samples: all in calm, one a second in a flood."""
+    return Ration(a_second=1.0, at_once=10.0).take
+
+
 def flood_ration() -> Callable[[float], bool]:
     """How many sessions of strangers are looked at one by one: some hundredths of a core (benchmarks, churn)."""
     return Ration(a_second=500.0, at_once=2000.0).take

@@ -23,8 +23,9 @@ class Site:
     """`host`: our name in greeting, EHLO and Received. `starttls`: it is offered.
 
     `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
-    from which bare CR and LF are taken in content. `proxy_from`: balancers whose connections begin with a PROXY header.
-    `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or None where none is.
+    from which bare CR and LF are taken in content. `sampled`: octets of refused content that are told. `proxy_from`: balancers
+    whose connections begin with a PROXY header. `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or
+    None where none is.
     """
 
     host: str
@@ -40,6 +41,7 @@ class Site:
     handshakes: Handshakes | None = None
     chain: Chain | None = None
     tolerant: tuple[Network, ...] = ()
+    sampled: int = 0
     proxy_from: tuple[Network, ...] = ()
     xclient_from: tuple[Network, ...] = ()
     greeting: Reply = attrs.field(init=False)

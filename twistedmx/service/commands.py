@@ -11,6 +11,7 @@ from twistedmx.service.block_commands import allow, ban, list_, unban
 from twistedmx.service.faults import Faults
 from twistedmx.service.look_up import BadAddress, look_up
 from twistedmx.service.opinion import campaigns, opinion
+from twistedmx.service.samples import samples
 from twistedmx.service.state import state
 from twistedmx.service.why import why
 
@@ -31,6 +32,7 @@ def commands(server: "Server") -> dict[str, Command]:
         "reputation": partial(_reputation, server),
         "rcpt": partial(_rcpt, server),
         "reload": partial(_reload, server),
+        "samples": partial(samples, server),
         "status": partial(_status, server),
     }
 

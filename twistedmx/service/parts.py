@@ -24,7 +24,7 @@ from twistedmx.net.readers import Readers
 from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
-from twistedmx.policy.ration import flood_ration
+from twistedmx.policy.ration import flood_ration, sample_ration
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.policy.tarpit import Tarpit
@@ -32,6 +32,7 @@ from twistedmx.ports import Ports
 from twistedmx.report.counters import Counters
 from twistedmx.report.destination import Destination, log_of
 from twistedmx.report.losses import Losses
+from twistedmx.report.samples import Samples
 from twistedmx.report.stream import Stream, Subscriber
 from twistedmx.report.trail import Trail
 from twistedmx.service.backends import Backends, backends_of
@@ -78,13 +79,15 @@ class Lasting:
     blocking: Blocking
     watching: Watching
     trail: Trail
+    samples: Samples
     policies: Policies
     tarpit: Tarpit
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
         """Of events, beside the log."""
-        return self.counters, self.trail, self.blocking.reputation, self.watching.attacks, self.policies.shadow
+        blocking, watching = self.blocking, self.watching
+        return self.counters, self.trail, self.samples, blocking.reputation, watching.attacks, self.policies.shadow
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
@@ -92,6 +95,7 @@ class Lasting:
         self.blocking.configure(settings)
         self.watching.configure(settings)
         self.trail.configure(settings.trail)
+        self.samples.configure(settings.samples)
 
 
 @attrs.frozen(kw_only=True)
@@ -136,6 +140,7 @@ def lasting(settings: Settings, world: World) -> Lasting:
         blocking=blocking,
         watching=Watching(settings, world, events, proven),
         trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
+        samples=Samples(settings.samples, since=world.now(), ration=sample_ration),
         policies=Policies(world, proven),
         tarpit=Tarpit(world.reactor),
         counters=Counters(),
@@ -208,6 +213,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         handshakes=lasting.handshakes,
         chain=chain,
         tolerant=tolerant,
+        sampled=settings.samples.octets if settings.samples.keep else 0,
         proxy_from=proxies,
         xclient_from=filters,
         ports=ports,

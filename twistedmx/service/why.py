@@ -133,7 +133,14 @@ def _tell_sessions(
     recipient: bytes | None = None,
 ) -> None:
     """`recipient`: only what was refused to it is told."""
-    answer["sessions"] = [_session_told(server, session, recipient) for session in sessions[-most:]] if most else []
+    sampled = {sample.session for sample in server.lasting.samples}
+    answer["sessions"] = [
+        {
+            **_session_told(server, session, recipient),
+            "sample": f"twistedmx samples {session.id}" if session.id in sampled else "",
+        }
+        for session in (sessions[-most:] if most else ())
+    ]
     answer["older"] = len(sessions) - len(answer["sessions"])
 
 

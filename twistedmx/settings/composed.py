@@ -24,6 +24,7 @@ from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.report.log import LogSettings
+from twistedmx.report.samples import SampleSettings
 from twistedmx.report.trail import TrailSettings
 from twistedmx.setting import at_least, setting
 from twistedmx.smtp.limits import Limits
@@ -153,3 +154,4 @@ class Settings:
     control: ControlSettings = attrs.Factory(ControlSettings)
     log: LogSettings = attrs.Factory(LogSettings)
     trail: TrailSettings = attrs.Factory(TrailSettings)
+    samples: SampleSettings = attrs.Factory(SampleSettings)

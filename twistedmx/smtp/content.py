@@ -75,7 +75,8 @@ def _without_many_dots(buffer: bytes, cut: int) -> tuple[bytes, int]:
 class Content:
     """One message's content. Feed it DATA or chunks of BDAT, not both.
 
-    `octets`: the size so far by RFC 1870 (CRLF counts two, stuffed dots do not count). `limit`, `text_line`: octets
+    `octets`: the size so far by RFC 1870 (CRLF counts two, stuffed dots do not count). `spoilt`: the block in which the first
+    fault was found, which is not given out; with a bare newline as it came, else with LF ends. `limit`, `text_line`: octets
     (text_line 0 = any). `tolerant`: bare LF ends a line and bare CR is kept (for listed peers; CRLF.CRLF alone still
     ends content).
     """
@@ -91,6 +92,7 @@ class Content:
         "_text_line",
         "_tolerant",
         "octets",
+        "spoilt",
     )
 
     def __init__(self, *, limit: int, text_line: int, tolerant: bool) -> None:
@@ -98,6 +100,7 @@ class Content:
         self._text_line = text_line
         self._tolerant = tolerant
         self.octets = 0
+        self.spoilt = b""
         self._bare = False
         self._line_too_long = False
         # An end of data may stand at the very beginning: content starts as if a CRLF had come before it.
@@ -161,12 +164,16 @@ class Content:
             judged = with_lf(block, short_lines=self._short_lines)
             if judged is None:
                 self._bare = True
+                self.spoilt = self.spoilt or block
                 return b""
             body = judged
             self._short_lines = has_short_lines(block, body)
         if self._text_line and not self._line_too_long:
             self._line_too_long = self._too_long(body)
-        return body if self.fault is None else b""
+        if self.fault is None:
+            return body
+        self.spoilt = self.spoilt or body
+        return b""
 
     def _too_long(self, body: bytes) -> bool:
         """Whether a line of `body` (LF ends), CRLF counted, passes `text_line`. Leaps from line end to line end."""

@@ -43,19 +43,22 @@ class EndOfData:
     """The message is over: CRLF.CRLF, or the last octet of BDAT LAST.
 
     `size`: its octets by RFC 1870. `fault`: the reply that the content has earned, or None; with a fault, blocks are missing.
+    `spoilt`: the first of these, as in `Content`. How long it is depends on how the octets were cut: it makes no difference.
     """
 
     size: int
     fault: Reply | None
+    spoilt: bytes = attrs.field(default=b"", eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
 class EndOfChunk:
-    """A BDAT chunk that is not the last is over. `octets`: of this chunk. `size`, `fault`: as in EndOfData, so far."""
+    """A BDAT chunk that is not the last is over. `octets`: of this chunk. `size`, `fault`, `spoilt`: as in EndOfData, so far."""
 
     octets: int
     size: int
     fault: Reply | None
+    spoilt: bytes = attrs.field(default=b"", eq=False, repr=False)
 
 
 Input = Connection | Command | Refusal | Block | EndOfData | EndOfChunk

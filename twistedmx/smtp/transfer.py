@@ -45,12 +45,12 @@ class Transfer:
                 heard.add(rest)
             if content.endless:
                 # The size is that of the first octet too many, however many came with it.
-                return EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS)
+                return EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS, spoilt=content.spoilt)
             if block:
                 return Block(block)
             if rest is None:
                 return None
-        return EndOfData(size=content.octets, fault=content.fault)
+        return EndOfData(size=content.octets, fault=content.fault, spoilt=content.spoilt)
 
     def fits(self, bdat: Bdat) -> bool:
         """Whether it makes sense to listen to so much more."""
@@ -85,5 +85,5 @@ class Chunk:
         if self._left:
             return None
         if last:
-            return EndOfData(size=content.octets, fault=content.fault)
-        return EndOfChunk(octets=self._bdat.octets, size=content.octets, fault=content.fault)
+            return EndOfData(size=content.octets, fault=content.fault, spoilt=content.spoilt)
+        return EndOfChunk(octets=self._bdat.octets, size=content.octets, fault=content.fault, spoilt=content.spoilt)

@@ -20,7 +20,8 @@ else:
 class FakeIncoming:
     """One message. `content`: what was written. `ending`: "", "commit" or "abort", whichever came first."""
 
-    def __init__(self, acceptance: "FakeAcceptance", copies: Sequence[Copy]) -> None:
+    def __init__(self, acceptance: "FakeAcceptance", copies: Sequence[Copy], beginning: int = 0) -> None:
+        self._beginning = beginning
         self.copies = tuple(copies)
         self.content = b""
         self.ending = ""
@@ -37,6 +38,9 @@ class FakeIncoming:
             return succeed(Failed(detail="given up by the session"))
         self.ending = "commit"
         return self._acceptance._committed(self)
+
+    def beginning(self) -> bytes:
+        return self.content[: self._beginning]
 
     def abort(self) -> None:
         if not self.ending:
@@ -63,8 +67,8 @@ class FakeAcceptance:
     def free_octets(self) -> int | None:
         return self.free
 
-    def open(self, copies: Sequence[Copy]) -> Incoming:
-        message = FakeIncoming(self, copies)
+    def open(self, copies: Sequence[Copy], beginning: int = 0) -> Incoming:
+        message = FakeIncoming(self, copies, beginning)
         self.messages.append(message)
         return message
 
@@ -179,6 +183,20 @@ class AcceptanceSuite(_Test):
         self.assertNotIsInstance(await incoming.commit(), Stored)
         await self.accept([self.copy("a")], b"another")
         self.assertEqual(self.delivered(self.maildir("a")), 1)
+
+    async def test_as_much_of_the_beginning_as_was_asked_for_is_there_again(self) -> None:
+        """Whoever refuses a message may show how it began: a short one, one that is on its way to the disk, one that is there."""
+        blocks = [b"Subject: x\n", b"\n", b"Hello\n", *[b"x" * 50_000] * 10]
+        for octets in (0, 5, 14, 60_000):
+            for count in (0, 1, 3, len(blocks)):
+                whole = b"".join(blocks[:count])
+                incoming = self.acceptance.open([self.copy("a")], octets)
+                for block in blocks[:count]:
+                    incoming.write(block)
+                self.assertEqual(incoming.beginning(), whole[:octets])
+                _stored(await incoming.commit())
+                self.assertEqual(incoming.beginning(), whole[:octets])
+                incoming.abort()
 
     async def test_abort_after_the_outcome_takes_nothing_back(self) -> None:
         """250 was said."""
