@@ -10,6 +10,7 @@ from socket import getfqdn
 from typing import Final
 
 import attrs
+from twisted.application.service import IServiceCollection
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
@@ -19,6 +20,7 @@ from twistedmx.delivery.owner_disks import OwnerDisks
 from twistedmx.mailbox.by_domain import MailboxesByDomain
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.peer import Network
+from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
@@ -37,6 +39,7 @@ from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
 from twistedmx.service.policies import Policies
+from twistedmx.service.recording import Recording
 from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -77,6 +80,7 @@ class Lasting:
     trail: Trail
     policies: Policies
     tarpit: Tarpit
+    recording: Recording
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
@@ -89,6 +93,14 @@ class Lasting:
         self.blocking.configure(settings)
         self.watching.configure(settings)
         self.trail.configure(settings.trail)
+
+    def serve_beside(self, factory: ServerFactory, server: IServiceCollection) -> None:
+        """What runs in `server` while it does, and knows who is connected."""
+        self.blocking.hang_up = factory.hang_up
+        self.recording.most_open = factory.connections.take_highest
+        self.recording.turned_away = lambda: factory.turned_away
+        for service in (self.watching, self.recording):
+            service.setServiceParent(server)
 
 
 @attrs.frozen(kw_only=True)
@@ -121,6 +133,7 @@ def host_of(settings: Settings) -> str:
 def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
+    counters = Counters()
     events = Stream([])
     blocking = Blocking(settings, world, events)
     proven = blocking.reputation.proven
@@ -133,7 +146,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
         trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
         policies=Policies(world, proven),
         tarpit=Tarpit(world.reactor),
-        counters=Counters(),
+        counters=counters,
+        recording=Recording(world, counters),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
         handshakes=Handshakes(settings.handshakes, world.reactor.seconds),

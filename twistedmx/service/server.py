@@ -80,8 +80,7 @@ class Server(MultiService):
         )
         self._implicit_tls = ImplicitTls(self.factory)
         self._readers = Readers(lasting.world.reactor, begin=lasting.events.hold, end=lasting.events.release)
-        lasting.blocking.hang_up = self.factory.hang_up
-        lasting.watching.setServiceParent(self)
+        lasting.serve_beside(self.factory, self)
         self._adopt(parts)
 
     @property
