@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.cli.calling import Calling
 from tests.cli.test_attacks import TOLD
 from tests.cli.test_drill import drilled
+from tests.cli.test_history import RECORDED
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
 from twistedmx.cli.status import page
@@ -169,6 +170,7 @@ class TestExamples(Calling):
             why=HUNG_UP,
             list={"blocks": [FOR_EVER], "next": None},
             attacks=TOLD,
+            history=RECORDED,
             reputation=CLIENT,
         )
         path = self.write('host = "mx.example.org"\ndata = "."\n')
