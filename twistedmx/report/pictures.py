@@ -26,13 +26,7 @@ def top_reasons(spans: Sequence[Span], most: int) -> list[str]:
 def rejections(minutes: Sequence[Span]) -> str:
     """Recipients that were refused, by reason, and connections that were turned away: an SVG. `minutes`: one at least."""
     length, spans = gathered(minutes, _STEPS)
-    reasons = top_reasons(spans, _REASONS)
-    layers = [(reason, tone, [span.refused[reason] for span in spans]) for tone, reason in enumerate(reasons)]
-    others = [span.refused.total() - sum(span.refused[reason] for reason in reasons) for span in spans]
-    if any(others):
-        layers.append(("others", _OTHERS, others))
-    if any(span.turned_away for span in spans):
-        layers.append((TURNED_AWAY, _TURNED_AWAY, [span.turned_away for span in spans]))
+    layers = _layers(spans)
     highest = max(_a_minute(span, span.refused.total() + span.turned_away) or 0.0 for span in spans)
     chart = Chart(
         "Rejections by reason",
@@ -70,6 +64,15 @@ def sessions(minutes: Sequence[Span], cpus: int) -> str:
     chart.line("load average of a minute (right)", 1, [span.load if span.minutes else None for span in spans], right)
     chart.words([_words(span, length, f"{span.most_open:,} sessions, load {span.load:.2f}") for span in spans])
     return chart.svg()
+
+
+def _layers(spans: Sequence[Span]) -> list[tuple[str, int, list[int]]]:
+    """From the ground up: name, tone, and how many in each span; without those of nothing."""
+    reasons = top_reasons(spans, _REASONS)
+    layers = [(reason, tone, [span.refused[reason] for span in spans]) for tone, reason in enumerate(reasons)]
+    others = [span.refused.total() - sum(span.refused[reason] for reason in reasons) for span in spans]
+    layers += [("others", _OTHERS, others), (TURNED_AWAY, _TURNED_AWAY, [span.turned_away for span in spans])]
+    return [layer for layer in layers if any(layer[2])]
 
 
 def _a_minute(span: Span, count: float) -> float | None:
