@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.cli.calling import Calling
 from tests.cli.test_attacks import TOLD
 from tests.cli.test_drill import drilled
+from tests.cli.test_history import RECORDED
 from tests.cli.test_samples import SAMPLES
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
@@ -171,6 +172,7 @@ class TestExamples(Calling):
             samples=SAMPLES,
             list={"blocks": [FOR_EVER], "next": None},
             attacks=TOLD,
+            history=RECORDED,
             reputation=CLIENT,
         )
         path = self.write('host = "mx.example.org"\ndata = "."\n')

@@ -36,7 +36,7 @@ class TestRunningServer(SynchronousTestCase):
         )
 
     def test_it_can_be_asked_and_told(self):
-        """status, rcpt and reload speak the language of the server that is there."""
+        """status, rcpt, history and reload speak the language of the server that is there."""
         done = self.command("status", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         status = json.loads(done.stdout)
@@ -52,6 +52,15 @@ class TestRunningServer(SynchronousTestCase):
         self.assertTrue(good.endswith(f" -> {self.server.maildir('demo')}"), good)
         self.assertTrue(bad.startswith("nobody@localhost: 550 5.1.1 "), bad)
         self.assertIn("'demo' is no address", done.stderr)
+
+        done = self.command("history", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        history = json.loads(done.stdout)
+        self.assertGreater(history["cpus"], 0)
+        self.assertLessEqual(history["minutes"][-1]["start"], history["now"])
+        pictures = os.path.join(os.path.dirname(self.socket), "pictures")
+        done = self.command("history", "--svg", pictures)
+        self.assertEqual(done.stdout, f"{pictures}/rejections.svg\n{pictures}/sessions.svg\n", done.stderr)
 
         done = self.command("reload")
         self.assertEqual((done.returncode, done.stdout), (0, "reloaded; no setting has changed\n"), done.stderr)

@@ -114,6 +114,15 @@ class TestConnections(SynchronousTestCase):
         self.assertEqual(set(connections.in_network(network)), wanted)
         self.assertEqual(len(connections.in_network(network)), len(wanted))
 
+    def test_a_crowd_that_came_and_went_between_two_looks_was_there(self):
+        """A flood of short sessions is seen by who looks once a second."""
+        connections, crowd = Connections(), [Connection("192.0.2.1") for _ in range(140)]
+        for one in crowd:
+            connections.add(one, one.address)
+        for one in crowd[1:]:
+            connections.discard(one, one.address)
+        self.assertEqual([connections.take_highest(), connections.take_highest()], [140, 1])
+
     def test_one_that_was_added_without_its_address_is_found_when_it_goes(self):
         """A filter that says XCLIENT stands apart; a reload may have changed who is one."""
         connections, one = Connections(), Connection("192.0.2.1")

@@ -8,6 +8,7 @@ from twistedmx.cli.ban import BAN, UNBAN
 from twistedmx.cli.check_config import CHECK_CONFIG
 from twistedmx.cli.command import Command
 from twistedmx.cli.drill import DRILL
+from twistedmx.cli.history import HISTORY
 from twistedmx.cli.list import LIST
 from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
@@ -30,6 +31,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     SAMPLES,
     LIST,
     ATTACKS,
+    HISTORY,
     REPUTATION,
     DRILL,
 )

@@ -20,6 +20,7 @@ class Connections(Set[Any]):
     def __init__(self) -> None:
         self._by_host: dict[bytes, Any] = {}  # a connection, or a set of several
         self._length = 0
+        self._highest = 0
 
     def add(self, connection: Any, address: str = "") -> None:
         """It is there, once. `address`: of its client, if that stays who it is."""
@@ -32,6 +33,13 @@ class Connections(Set[Any]):
         else:
             self._by_host[host] = {there, connection}
         self._length += 1
+        if self._length > self._highest:
+            self._highest = self._length
+
+    def take_highest(self) -> int:
+        """The most that were there at once since this was asked last."""
+        highest, self._highest = self._highest, self._length
+        return highest
 
     def discard(self, connection: Any, address: str = "") -> None:
         """It is gone, if it was there. `address`: as it was added; or of one that may have been added without."""

@@ -52,6 +52,11 @@ _POLICIES: Final = 256
 _ACCEPTED: Final = (Action.ACCEPT, Reason.ACCEPTED)
 
 
+def word_of(reason: Reason | None) -> str:
+    """Why a recipient was refused, as a label. None: beyond the limit of recipients, without being looked up."""
+    return reason.value if reason is not None else "too-many-recipients"
+
+
 class Histogram:
     """`counts`: one for each bound in `bounds`, of values up to it and above the one before; the last one is for the rest."""
 

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from twisted.logger import Logger
 
 from twistedmx import __version__
-from twistedmx.report.counters import Counters, Decided, Histogram
+from twistedmx.report.counters import Counters, Decided, Histogram, word_of
 
 _log: Final = Logger()
 
@@ -173,10 +173,7 @@ class CountersCollector(Collector):
 
 
 def _decided(counts: Mapping[Decided, int]) -> dict[tuple[str, ...], int]:
-    return {
-        (action.value, reason.value if reason is not None else "too-many-recipients"): count
-        for (action, reason), count in counts.items()
-    }
+    return {(action.value, word_of(reason)): count for (action, reason), count in counts.items()}
 
 
 def _total(name: str, about: str, value: float) -> Metric:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -18,11 +18,14 @@ from twistedmx.service.why import why
 if TYPE_CHECKING:
     from twistedmx.service.server import Server
 
+_DAY: Final = 24  # hours
+
 
 def commands(server: "Server") -> dict[str, Command]:
     """By name."""
     return {
         "attacks": partial(_attacks, server),
+        "history": partial(_history, server),
         "ban": partial(ban, server),
         "unban": partial(unban, server),
         "allow": partial(allow, server),
@@ -62,6 +65,14 @@ def _attacks(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     rows = server.lasting.policies.shadow.told()
     shadow = [{**attrs.asdict(row), "action": row.action.value, "reason": row.reason.value} for row in rows]
     return {**server.lasting.watching.told(), "campaigns": _campaigns(server, arguments), "shadow": shadow}
+
+
+def _history(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`Recording.told` of {"hours": more than none}; without, of the day."""
+    hours = arguments.get("hours", _DAY)
+    if type(hours) not in (int, float) or not hours > 0:
+        raise Refused(f"hours: {hours!r} is no number above 0")
+    return server.lasting.recording.told(min(hours, _DAY) * 3600)
 
 
 def _reputation(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:

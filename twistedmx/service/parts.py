@@ -11,6 +11,7 @@ from socket import getfqdn
 from typing import Final
 
 import attrs
+from twisted.application.service import IServiceCollection
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
@@ -21,6 +22,7 @@ from twistedmx.mailbox.by_domain import MailboxesByDomain
 from twistedmx.mailbox.template import MaildirTemplate
 from twistedmx.model.peer import Network
 from twistedmx.net.readers import Readers
+from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import BadTls, ServerTls, read_tls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.handshakes import Handshakes
@@ -40,6 +42,7 @@ from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
 from twistedmx.service.policies import Policies
+from twistedmx.service.recording import Recording
 from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -82,6 +85,7 @@ class Lasting:
     samples: Samples
     policies: Policies
     tarpit: Tarpit
+    recording: Recording
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
@@ -96,6 +100,14 @@ class Lasting:
         self.watching.configure(settings)
         self.trail.configure(settings.trail)
         self.samples.configure(settings.samples)
+
+    def serve_beside(self, factory: ServerFactory, server: IServiceCollection) -> None:
+        """What runs in `server` while it does, and knows who is connected."""
+        self.blocking.hang_up = factory.hang_up
+        self.recording.most_open = factory.connections.take_highest
+        self.recording.turned_away = lambda: factory.turned_away
+        for service in (self.watching, self.recording):
+            service.setServiceParent(server)
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +140,7 @@ def host_of(settings: Settings) -> str:
 def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
+    counters = Counters()
     events = Stream([])
     blocking = Blocking(settings, world, events)
     proven = blocking.reputation.proven
@@ -143,7 +156,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
         samples=Samples(settings.samples, since=world.now(), ration=sample_ration),
         policies=Policies(world, proven),
         tarpit=Tarpit(world.reactor),
-        counters=Counters(),
+        counters=counters,
+        recording=Recording(world, counters),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
         handshakes=Handshakes(settings.handshakes, world.reactor.seconds),

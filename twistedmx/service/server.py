@@ -78,8 +78,7 @@ class Server(MultiService):
             descriptors=lasting.world.descriptors(),
         )
         self._implicit_tls = ImplicitTls(self.factory)
-        lasting.blocking.hang_up = self.factory.hang_up
-        lasting.watching.setServiceParent(self)
+        lasting.serve_beside(self.factory, self)
         self._adopt(parts)
 
     @property

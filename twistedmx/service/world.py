@@ -15,8 +15,12 @@ from twistedmx.ports import Disk
 from twistedmx.settings.machine import descriptors, is_ours
 
 
+def _cpus() -> int:
+    return os.cpu_count() or 1
+
+
 def _load() -> float:
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+    return os.getloadavg()[0] / _cpus()
 
 
 _STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
@@ -35,8 +39,8 @@ class World:
     """What the program has of the machine: given, so that a test can give another.
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
-    has one of our interfaces this address? `load`: average of a minute for each CPU. `descriptors`: that
-    the process may have. `environment`: its own.
+    has one of our interfaces this address? `load`: average of a minute for each CPU, of which there are `cpus`.
+    `descriptors`: that the process may have. `environment`: its own.
     """
 
     reactor: Any
@@ -48,6 +52,7 @@ class World:
     resident_octets: Callable[[], int | None] = resident_octets
     is_ours: Callable[[str], bool] = is_ours
     load: Callable[[], float] = _load
+    cpus: Callable[[], int] = _cpus
     descriptors: Callable[[], int] = descriptors
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 

@@ -1,0 +1,58 @@
+"""The history of a running server: looked at every second, told to whoever asks."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twistedmx.report.counters import Counters
+from twistedmx.report.history import History
+from twistedmx.service.world import World
+
+_SECONDS: Final = 1.0  # between two looks
+
+
+class Recording(Service):
+    """`most_open`: connections at once since it was asked last, at the most; `turned_away`: those of blocked hosts, since the
+    start. Given by who knows them."""
+
+    _log = Logger()
+
+    def __init__(self, world: World, counters: Counters) -> None:
+        self.most_open: Callable[[], int] = int  # none
+        self.turned_away: Callable[[], int] = int
+        self._world = world
+        self._history = History(counters)
+        self._looking: LoopingCall = LoopingCall(self._look)
+        self._looking.clock = world.reactor
+
+    def startService(self) -> None:
+        """Look, now and every second."""
+        super().startService()
+        self._looking.start(_SECONDS).addErrback(self._failed)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        if self._looking.running:
+            self._looking.stop()
+
+    def told(self, seconds: float) -> dict[str, Any]:
+        """The last so many seconds, a day at most, up to this moment; as JSON can say it: docs/history.md has the fields."""
+        if self._looking.running:
+            self._look()
+        now = self._world.now()
+        return {"now": now, "cpus": self._world.cpus(), "minutes": self._history.told(now, seconds)}
+
+    def _look(self) -> None:
+        world = self._world
+        self._history.record(
+            world.now(), most_open=self.most_open(), turned_away=self.turned_away(), load=world.load() * world.cpus()
+        )
+
+    def _failed(self, failure: Failure) -> None:
+        """By a fault of ours; what was recorded is told on."""
+        self._log.failure("history is recorded no more, until a restart", failure=failure)
