@@ -134,6 +134,9 @@ class Verdict:
         return self.action in _REFUSALS
 
 
+_ACTIONS: Final = {2: Action.ACCEPT, 4: Action.DEFER, 5: Action.REJECT}
+
+
 def verdict(
     reply: Reply,
     reason: Reason,
@@ -145,7 +148,7 @@ def verdict(
 ) -> Verdict:
     """The Verdict that a reply of its class makes: 2yz accepts, 4yz defers, 5yz rejects."""
     return Verdict(
-        action={2: Action.ACCEPT, 4: Action.DEFER, 5: Action.REJECT}[reply.code // 100],
+        action=_ACTIONS[reply.code // 100],
         reason=reason,
         reply=reply,
         detail=detail,
