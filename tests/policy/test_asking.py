@@ -1,5 +1,7 @@
 """What a policy is told at each stage, and what a session does with its answers beside what dialogues show."""
 
+import gc
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,6 +64,22 @@ class TestDelay(Base):
                 self.assertNoResult(held)
             else:
                 self.assertEqual(self.successResultOf(held), with_id(NO.reply, receiver.id))
+
+    def test_words_that_a_policy_took_the_place_of_are_not_cancelled_once_more_at_the_end(self):
+        """A traceback in the log for each session of a guesser, were it so."""
+        delaying = ConductSettings(delay=1.0, delay_from=(1, 1, 1))
+        self.server.site = attrs.evolve(self.server.site, conduct=delaying)
+        self.policy.says = NO
+        receiver = self.receiver(Stage.REFUSED)
+        receiver.greeting()
+        receiver.answer(Ehlo(domain="client.example"))
+        receiver.answer(parse_command(b"MAIL FROM:<>"))
+        words = receiver.answer(parse_command(b"RCPT TO:<nobody@example.org>"))
+        self.assertEqual(words, with_id(NO.reply, receiver.id))
+        receiver.ended(None)
+        del receiver
+        gc.collect()  # a Deferred tells of its failure when it goes
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class TestWhatItIsTold(Base):

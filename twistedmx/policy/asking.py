@@ -132,9 +132,9 @@ class AskingReceiver(Receiver):
         of_conduct = self._ending is not None and words is self._ending.reply
         if isinstance(words, Reply) and not of_conduct:
             words = self._with_id(words)
-        said = (
-            words if isinstance(words, Reply) else self._with_id(ruling.verdict.reply)
-        )  # it is held back, and is that one
+        # Where the words are held back, they are these: of what was said last `_with_id` gives the identical object, by which
+        # `ended` knows it again.
+        said = words if isinstance(words, Reply) else self._with_id(ruling.verdict.reply)
         if said.closes and not of_conduct:
             self._last = said, ruling.verdict.reason
         delay = ruling.verdict.delay

@@ -30,9 +30,8 @@ class Attending:
         self._hardest = _CALM  # posture towards this client
         self._proven: bool | None = None  # once it was asked
         self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
-        self._signed: tuple[Reply, Reply] | None = (
-            None  # the refusal that was said last, without the session's id and with it
-        )
+        # The refusal that was said last, without the session's id and with it.
+        self._signed: tuple[Reply, Reply] | None = None
 
     @property
     def id(self) -> str:
@@ -50,7 +49,8 @@ class Attending:
         return self._account.transactions
 
     def _with_id(self, words: Reply) -> Reply:
-        """A refusal as the peer hears it: who reads it there can ask here, `twistedmx why ID`."""
+        """A refusal as the peer hears it: who reads it there can ask here, `twistedmx why ID`. Of the words that were said last it
+        is the same object again."""
         signed = self._signed
         if signed is None or signed[0] is not words:
             self._signed = signed = words, with_id(words, self._account.id)
@@ -118,6 +118,8 @@ class Attending:
         return self._proven
 
     def _cancelled(self, failure: Failure) -> Deferred[Reply]:
-        """The session ended meanwhile: nobody is to hear of it."""
+        """The session ended meanwhile, or other words came in the place of these: nobody is to hear of it, and `ended` is not to
+        cancel it once more."""
         failure.trap(CancelledError)
+        self._asking = None
         return Deferred()
