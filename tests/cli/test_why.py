@@ -105,6 +105,20 @@ class TestWhy(Calling):
             ],
         )
 
+    def test_a_command_that_was_refused_is_told_with_where_and_how_often(self):
+        """It was about nobody yet."""
+        refusal = {
+            "what": "mail",
+            "from": "a@example.net",
+            "recipients": [],
+            "count": 3,
+            "reason": "disk-full",
+            "meaning": "full",
+        }
+        for change, said in (({}, "at mail from <a@example.net>, 3 times"), ({"count": 1, "from": ""}, "at mail")):
+            lines = list(lines_of({"found": True, "sessions": [{"refusals": [refusal | change]}]}))
+            self.assertEqual(lines[1], f"  1970-01-01 00:00:00 UTC  {said}: disk-full: full")
+
     @EXAMPLES
     @given(some.fixed_dictionaries({}, optional={"what": some.text(), "look": some.text(), "found": some.booleans()}))
     def test_a_server_of_another_version_may_leave_anything_out(self, answer):

@@ -6,7 +6,14 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TlsEstablished, TransactionEnded
+from twistedmx.model.event import (
+    CommandRefused,
+    NobodyAccepted,
+    SessionEnded,
+    SessionOpened,
+    TlsEstablished,
+    TransactionEnded,
+)
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.model.verdict import Action, Reason
@@ -270,6 +277,25 @@ class TestTransaction(Base):
         self.stage.acceptance.free = 900
         self.assertEqual(self.receiver.answer(Data()), no_space)
         self.assertEqual(self.stage.acceptance.messages, [])
+
+    def test_commands_that_find_no_room_are_told_at_once_and_from_then_on_together(self):
+        """Who says MAIL again and again while the disk is full writes no log; another client's are his own. The short way, which
+        asks first and then goes the long way, tells nothing."""
+        self.stage.acceptance.free = 0
+        command = mail("<a@b>")
+        for _ in range(3):
+            self.receiver.mail(command.reverse_path, command.parameters)
+            self.receiver.answer(command)
+        self.receiver.answer(parse_command(b"XCLIENT ADDR=198.51.100.9"))
+        self.receiver.answer(command)
+        self.receiver.ended(codes.CLOSING)
+        told = [event for event in self.stage.events if isinstance(event, CommandRefused)]
+        self.assertEqual(
+            [(event.count, event.peer.address) for event in told],
+            [(1, PEER.address), (2, PEER.address), (1, "198.51.100.9")],
+        )
+        self.assertEqual({event.verdict.reply for event in told}, {codes.NO_SPACE})
+        self.assertEqual(str(told[0].reverse_path), "a@b")
 
     def test_a_disk_that_cannot_be_measured_refuses_nobody(self):
         """Not knowing is not full."""

@@ -13,6 +13,7 @@ from twistedmx.model.event import (
     AttackEnded,
     BackendFailed,
     BackendRecovered,
+    CommandRefused,
     FloodBegan,
     FloodEnded,
     FloodGoesOn,
@@ -115,6 +116,16 @@ SESSION = SessionEnded(
     refused_recipients=1,
     errors=1,
 )
+COMMAND_REFUSED = CommandRefused(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="client.example",
+    stage=Stage.MAIL,
+    verdict=verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left"),
+    reverse_path=parse_path(b"a@client.example"),
+    count=2,
+)
 POLICY_REFUSED = PolicyRefused(
     at=AT,
     session="0123456789",
@@ -185,6 +196,7 @@ EVENTS = (
     ALLOWED,
     NO_LONGER_ALLOWED,
     SESSION,
+    COMMAND_REFUSED,
     POLICY_REFUSED,
     IN_SHADOW,
     POLICY_FAILED,

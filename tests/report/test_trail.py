@@ -8,9 +8,10 @@ from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
-from tests.report.facts import AT, EVENTS, NOBODY, SESSION, TLS, TRANSACTION, UNKNOWN
+from tests.report.facts import AT, COMMAND_REFUSED, EVENTS, NOBODY, POLICY_REFUSED, SESSION, TLS, TRANSACTION, UNKNOWN
 from twistedmx.model.envelope import Refused
 from twistedmx.model.peer import Peer
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Action, Reason, verdict
 from twistedmx.report.trail import Trail, TrailSettings
 from twistedmx.smtp import codes
@@ -80,17 +81,42 @@ class TestSession(Trails):
         self.tell(attrs.evolve(too_large("0123456789"), tls=TLS))
         (session,) = self.trail.session("0123456789")
         (refusal,) = session.refusals
-        self.assertTrue(refusal.is_content)
+        self.assertIs(refusal.stage, Stage.MESSAGE)
         self.assertEqual((refusal.queue_id, refusal.verdict), ("0123456789.1", LARGE))
         self.assertEqual(refusal.recipients, (b"demo@example.org", b"ann@example.org"))
         self.assertEqual((session.helo, session.tls), ("client.example", "TLSv1.3"))
 
+    def test_a_command_that_was_refused_is_told_with_how_often(self):
+        """Its words have the id, and no transaction tells it."""
+        self.tell(attrs.evolve(COMMAND_REFUSED, tls=TLS))
+        (session,) = self.trail.session("0123456789")
+        (refusal,) = session.refusals
+        self.assertEqual((refusal.stage, refusal.count, refusal.recipients), (Stage.MAIL, 2, ()))
+        self.assertEqual((refusal.sender, session.tls), (b"a@client.example", "TLSv1.3"))
+        (host,) = self.trail.of_hosts(ip_network("192.0.2.7"))[0]
+        self.assertEqual(host.reasons, {Reason.DISK_FULL: 2})
+
+    def test_of_a_policy_that_is_told_which_no_transaction_tells(self):
+        """A recipient or a message would be told twice."""
+        told = {
+            (stage, of_recipient)
+            for stage in Stage
+            for of_recipient in (False, True)
+            if self._is_remembered(stage, POLICY_REFUSED.recipient if of_recipient else None)
+        }
+        commands = {(stage, False) for stage in (Stage.CONNECT, Stage.HELO, Stage.MAIL, Stage.DATA)}
+        self.assertEqual({*told} - {(Stage.RCPT, False), (Stage.REFUSED, False)}, commands | {(Stage.REFUSED, True)})
+
+    def _is_remembered(self, stage, recipient):
+        self.build(TrailSettings())
+        self.tell(attrs.evolve(POLICY_REFUSED, stage=stage, recipient=recipient))
+        return bool(self.trail.session(POLICY_REFUSED.session))
+
     def test_where_nothing_was_refused_nothing_is_remembered(self):
         """Ten thousand sessions with mail push out nobody."""
         accepted = attrs.evolve(TRANSACTION, refused=Refused())
-        self.tell(
-            *(event for event in EVENTS if event not in (TRANSACTION, NOBODY) and type(event) is not type(TRANSACTION))
-        )
+        refused = (TRANSACTION, NOBODY, COMMAND_REFUSED)
+        self.tell(*(event for event in EVENTS if event not in refused and type(event) is not type(TRANSACTION)))
         nothing = Refused(count=3)  # beyond the limit of recipients: none of them was looked up
         self.tell(
             accepted, attrs.evolve(NOBODY, refused=nothing), end("0123456789"), end("1123456789", reason=Reason.LOST)

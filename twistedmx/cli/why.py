@@ -101,6 +101,9 @@ def _refused(refusal: Mapping[str, Any]) -> str:
     to = ", ".join(named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
     if refusal.get("what") == "content":
         to = f"message {refusal.get('queue_id')} from <{refusal.get('from')}> to {to}"
+    elif not named:
+        sender = f" from <{refusal['from']}>" if refusal.get("from") else ""
+        to = f"at {refusal.get('what')}{sender}{f', {count} times' if count > 1 else ''}"
     detail = f" ({refusal['detail']})" if refusal.get("detail") else ""
     return f"{to}: {refusal.get('reason')}: {refusal.get('meaning')}{detail}"
 

@@ -108,40 +108,47 @@ class SessionEnded:
 
 
 @attrs.frozen(kw_only=True)
-class PolicyRefused:
-    """A policy has refused something, and the peer heard it.
-
-    The first refusal of a kind (by policy, stage, action and reason) in a session is told at once; those that follow are told
-    together when it ends, with what the last of them was about. `stage`: where the policy was asked. `policy`: its name in the
-    settings. `reverse_path`, `recipient`: None where there was none yet. `count`: refusals.
+class _Refusals:
+    """The first refusal of a kind (by stage, verdict, reason and policy) in a session is told at once; those that follow are told
+    together when it ends, with what the last of them was about. `stage`: where. `reverse_path`: None where none was known.
+    `count`: refusals.
     """
 
     at: float
     session: str
     peer: Peer
     helo: str
+    tls: Tls | None = None
     stage: Stage
-    policy: str
     verdict: Verdict
     reverse_path: Path | None
-    recipient: Path | None
     count: int
 
 
 @attrs.frozen(kw_only=True)
-class VerdictInShadow:
+class CommandRefused(_Refusals):
+    """MAIL or DATA was refused by a fixed step: the message is too large, or there is no room for it now."""
+
+
+@attrs.frozen(kw_only=True)
+class PolicyRefused(_Refusals):
+    """A policy has refused something, and the peer heard it. `policy`: its name in the settings. `recipient`: None without one."""
+
+    policy: str
+    recipient: Path | None
+
+    @property
+    def is_told_by_transaction(self) -> bool:
+        """Whether a transaction's end tells it as well: a recipient that has a mailbox, or a message."""
+        return self.stage is Stage.MESSAGE or (self.recipient is not None and self.stage is not Stage.REFUSED)
+
+
+@attrs.frozen(kw_only=True)
+class VerdictInShadow(_Refusals):
     """A policy in shadow would have refused something, and the session went on. Fields and times as of PolicyRefused."""
 
-    at: float
-    session: str
-    peer: Peer
-    helo: str
-    stage: Stage
     policy: str
-    verdict: Verdict
-    reverse_path: Path | None
     recipient: Path | None
-    count: int
 
 
 @attrs.frozen(kw_only=True)
@@ -317,6 +324,7 @@ Event = (
     | TransactionEnded
     | NobodyAccepted
     | SessionEnded
+    | CommandRefused
     | PolicyRefused
     | VerdictInShadow
     | PolicyFailed

@@ -10,6 +10,7 @@ from typing import Final
 from twisted.internet.interfaces import IDelayedCall
 
 from twistedmx.model.event import (
+    CommandRefused,
     NobodyAccepted,
     SessionEnded,
     SessionOpened,
@@ -18,6 +19,7 @@ from twistedmx.model.event import (
     VerdictInShadow,
 )
 from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.guesses import Guesses
@@ -45,6 +47,7 @@ class Account:
         "_flooded_only",
         "_fruitless",
         "_ports",
+        "_refused",
         "_since",
         "_soon",
         "_untold",
@@ -64,6 +67,8 @@ class Account:
         self._untold = 0  # how many they are, with their recipients
         self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
         self._soon: IDelayedCall | None = None  # when they are told at the latest
+        # Commands that fixed steps refused, by kind: how many are untold, and what the last of them was. Made when there is one.
+        self._refused: dict[tuple[Stage, Reason], tuple[int, Verdict, Path | None]] | None = None
         chance, pairs = ports.chance.getrandbits(50), _PAIRS
         self.id = (
             f"{pairs[chance & 1023]}{pairs[chance >> 10 & 1023]}{pairs[chance >> 20 & 1023]}"
@@ -84,6 +89,8 @@ class Account:
         """The client says its name; a proxy says who the client is."""
         if helo != self.helo or peer is not None:
             self._tell_fruitless()  # they were another's
+        if peer is not None:
+            self._tell_refused()
         self.helo = helo
         self.peer = peer or self.peer
 
@@ -123,6 +130,18 @@ class Account:
                 beginning=beginning,
             )
         )
+
+    def refused(self, stage: Stage, decided: Verdict, reverse_path: Path | None = None) -> None:
+        """MAIL or DATA was, by a fixed step; the peer hears it. `reverse_path`: where it is known."""
+        if self._refused is None:
+            self._refused = {}
+        kind = stage, decided.reason
+        untold = self._refused.get(kind)
+        if untold is None:
+            self._refused[kind] = 0, decided, reverse_path
+            self._tell_command(stage, decided, reverse_path, 1)
+        else:
+            self._refused[kind] = untold[0] + 1, decided, reverse_path
 
     def guessed(self, reverse_path: Path, addresses: list[bytes]) -> None:
         """A transaction began, all of `addresses` were unknown, and it was abandoned."""
@@ -166,6 +185,7 @@ class Account:
     def ended(self, session: Session, reason: Reason) -> None:
         """The connection is gone. `session`: whose counts are told."""
         self._tell_fruitless()
+        self._tell_refused()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
@@ -187,6 +207,30 @@ class Account:
                 flooded=self._flooded_only and self.transactions > 0,
                 verbs=session.verbs,
                 pipelined=session.pipelined,
+            )
+        )
+
+    def _tell_refused(self) -> None:
+        """What is untold of refused commands; from then on it is as if nothing had been told yet."""
+        if self._refused is None:
+            return
+        untold, self._refused = self._refused, None
+        for (stage, _), (count, decided, reverse_path) in untold.items():
+            if count:
+                self._tell_command(stage, decided, reverse_path, count)
+
+    def _tell_command(self, stage: Stage, decided: Verdict, reverse_path: Path | None, count: int) -> None:
+        self._ports.events.tell(
+            CommandRefused(
+                at=self._ports.now(),
+                session=self.id,
+                peer=self.peer,
+                helo=self.helo,
+                tls=self.tls,
+                stage=stage,
+                verdict=decided,
+                reverse_path=reverse_path,
+                count=count,
             )
         )
 

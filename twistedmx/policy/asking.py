@@ -201,7 +201,10 @@ class AskingReceiver(Receiver):
 
     def _at_mail(self, command: Mail, go_on: _GoOn) -> Answer:
         path, parameters = command
-        begin = partial(self._begin, path, parameters)
+
+        def begin() -> Reply:
+            return self._began(self._begin(path, parameters), path)
+
         if not self._asks_at_mail() or self._disk_is_full(parameters.size):
             return begin()
         context = self._context(Stage.MAIL, envelope=envelope_of(path, parameters), size=parameters.size)

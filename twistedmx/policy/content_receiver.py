@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.model.peer import Peer
+from twistedmx.model.stage import Stage
 from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.attending import Attending
@@ -20,12 +21,13 @@ from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data
+from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Session
 
 _BLANK: Final = (b" ", b"\t")
 _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
-_NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
+NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
 
 class ContentReceiver(Attending):
@@ -68,8 +70,13 @@ class ContentReceiver(Attending):
         transaction = self._open_transaction()
         if self._begun(transaction) is None:
             transaction.no_room = False  # the next DATA asks anew
-            return self._with_id(codes.NO_SPACE)
+            return self._refused_at(Stage.DATA, NO_ROOM, transaction.reverse_path)
         return codes.START_CONTENT
+
+    def _refused_at(self, stage: Stage, decided: Verdict, reverse_path: Path | None = None) -> Reply:
+        """A command is, by a step that no setting takes away. As `Account.refused`."""
+        self._account.refused(stage, decided, reverse_path)
+        return self._with_id(decided.reply)
 
     def _begun(self, transaction: Transaction) -> Incoming | None:
         """The message on its way to the disk, begun by DATA or by the first chunk of BDAT; None where there is no room."""
@@ -90,7 +97,7 @@ class ContentReceiver(Attending):
         if end.fault is not None:
             return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size, end.spoilt)
         if self._begun(transaction) is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
+            return self._finish(transaction, NO_ROOM, end.size)
         return codes.CHUNK_RECEIVED
 
     def _end_of_data(self, end: EndOfData) -> Reply | Deferred[Reply]:
@@ -99,7 +106,7 @@ class ContentReceiver(Attending):
             return self._finish(transaction, verdict(end.fault, FAULTS[end.fault]), end.size, end.spoilt)
         incoming = self._begun(transaction)
         if incoming is None:
-            return self._finish(transaction, _NO_ROOM, end.size)
+            return self._finish(transaction, NO_ROOM, end.size)
         last = self._behaviour().empty_message(self._posture()) if not end.size else None
         if last is not None:
             return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)

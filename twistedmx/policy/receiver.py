@@ -17,10 +17,11 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 from twistedmx.model.peer import Peer, Tls
-from twistedmx.model.verdict import Reason
+from twistedmx.model.stage import Stage
+from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.client import client_of
 from twistedmx.policy.conduct import BAD, signed
-from twistedmx.policy.content_receiver import ContentReceiver
+from twistedmx.policy.content_receiver import NO_ROOM, ContentReceiver
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
 from twistedmx.policy.recipient import NOBODY, Decision
@@ -35,6 +36,7 @@ from twistedmx.smtp.session import EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
 
 _CALM: Final = Posture.CALM
+_TOO_LARGE: Final = verdict(codes.TOO_LARGE, Reason.TOO_LARGE)
 _NOT_OURS: Final = b""  # the domain of all of them, as attacks are counted
 
 
@@ -111,7 +113,7 @@ class Receiver(ContentReceiver):
         elif words in MALFORMED:
             return self._error(words, self._behaviour().syntax_error(self._posture()))
         elif words is codes.TOO_LARGE:
-            return self._with_id(words)
+            return self._refused_at(Stage.MAIL, _TOO_LARGE)
         elif words.closes and words in LIMITS:
             return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
         return words
@@ -160,9 +162,9 @@ class Receiver(ContentReceiver):
     # -- MAIL, RCPT --------------------------------------------------------------------------------------------------
 
     def mail(self, reverse_path: Path, parameters: MailParameters) -> Reply:
-        """As `answer` to a Mail."""
+        """As `answer` to a Mail where that is SENDER_OK; else nothing has happened, and nothing is told."""
         if self._disk_is_full(parameters.size):
-            return self._with_id(codes.NO_SPACE)
+            return codes.NO_SPACE
         self._behaviour().began()
         account = self._account
         account.transactions += 1
@@ -173,7 +175,11 @@ class Receiver(ContentReceiver):
         return codes.SENDER_OK
 
     def _mail(self, command: Mail) -> Reply:
-        return self.mail(command.reverse_path, command.parameters)
+        return self._began(self.mail(command.reverse_path, command.parameters), command.reverse_path)
+
+    def _began(self, words: Reply, reverse_path: Path) -> Reply:
+        """What is said, where `mail` has said `words`."""
+        return words if words is codes.SENDER_OK else self._refused_at(Stage.MAIL, NO_ROOM, reverse_path)
 
     def guesses(self, addresses: list[bytes], domain: bytes) -> Reply | None:
         """As `answer` to a Rcpt for each of `addresses`, plain ones, all of `domain`, if all are unknown and none of them is one

@@ -102,6 +102,7 @@ class Rulings:
                 session=context.session,
                 peer=context.peer,
                 helo=context.helo,
+                tls=context.tls,
                 stage=ruling.stage,
                 policy=ruling.policy,
                 verdict=ruling.verdict,

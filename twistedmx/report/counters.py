@@ -16,6 +16,7 @@ from twistedmx.model.event import (
     AttackEnded,
     BackendFailed,
     BackendRecovered,
+    CommandRefused,
     Event,
     FloodBegan,
     FloodEnded,
@@ -124,6 +125,7 @@ class Counters:
             TlsEstablished: self._secured,
             TransactionEnded: self._transaction,
             NobodyAccepted: self._nobody,
+            CommandRefused: _nothing,  # rare: the log has it
             PolicyRefused: self._policy_refused,
             VerdictInShadow: self._in_shadow,
             PolicyFailed: self._policy_failed,

@@ -13,6 +13,7 @@ from twistedmx.model.event import (
     AttackBegan,
     BackendFailed,
     BackendRecovered,
+    CommandRefused,
     Event,
     FloodBegan,
     MailboxesKept,
@@ -133,6 +134,24 @@ def _session(event: SessionEnded) -> Fields:
     }
 
 
+def _command(event: CommandRefused) -> Fields:
+    verdict = event.verdict
+    return {
+        "event": "command-refused",
+        "session": event.session,
+        "peer": event.peer.address,
+        "via": event.peer.via,
+        "helo": event.helo,
+        "stage": event.stage.value,
+        "verdict": verdict.action.value,
+        "reason": verdict.reason.value,
+        "from": str(event.reverse_path) if event.reverse_path is not None else "",
+        "count": event.count,
+        "reply": str(verdict.reply),
+        "detail": verdict.detail,
+    }
+
+
 def _ruling(event: PolicyRefused | VerdictInShadow) -> Fields:
     verdict = event.verdict
     return {
@@ -202,6 +221,7 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     TransactionEnded: _transaction,
     NobodyAccepted: _nobody,
     SessionEnded: _session,
+    CommandRefused: _command,
     PolicyRefused: _ruling,
     VerdictInShadow: _ruling,
     PolicyFailed: _policy_failed,

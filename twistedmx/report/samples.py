@@ -4,8 +4,8 @@ Of each reason the latest are kept, so that a flood of one pushes out none of an
 a message that was refused there is the envelope and the beginning of its content, of anything else what was said before it.
 
 BUGS: a restart forgets them. Of what a policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk
-has come by then, there are two samples. A message that was hung up on (`[conduct] empty_messages`) is none that was refused: see
-`report.trail`.
+has come by then, there are two samples. Of MAIL and DATA that a fixed step refused there is none, nor of a message that was hung up
+on (`[conduct] empty_messages`): see `report.trail`.
 """
 
 from collections import deque
@@ -57,7 +57,8 @@ class SampleSettings:
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: what the peer heard, and why.
+    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: what the peer heard, but for the
+    session's name behind it, and why.
 
     `reverse_paths`, `recipients`: addresses as in `Path`, the first of them; several reverse-paths where transactions are told
     together. `count`: recipients that it was about. `octets`: of content as it came, with CRLF. `content`: its beginning, with LF
@@ -156,8 +157,7 @@ class Samples:
 
     def _policy_refused(self, event: PolicyRefused) -> None:
         """What no transaction tells: before RCPT, at DATA, and in the place of a recipient step's words."""
-        of_recipient = event.recipient is not None and event.stage is not Stage.REFUSED
-        if of_recipient or event.stage is Stage.MESSAGE or not self._takes(event.verdict.reason, event.at):
+        if event.is_told_by_transaction or not self._takes(event.verdict.reason, event.at):
             return
         self._keep(
             event,

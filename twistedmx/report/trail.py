@@ -8,7 +8,7 @@ It is found again by going through all of it, which an operator's question may c
 next to nothing, and of a flood of strangers a part is left out.
 
 BUGS: a restart forgets it; the log does not. What a blocked host heard instead of a session is not here, nor a STARTTLS that was
-put off.
+put off. Of a message in BDAT that a policy refused at DATA, whose first chunk has come by then, there are two refusals.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,11 +17,11 @@ from typing import Final
 
 import attrs
 
-from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
+from twistedmx.model.event import CommandRefused, Event, NobodyAccepted, PolicyRefused, SessionEnded, TransactionEnded
 from twistedmx.model.peer import Network, host_of
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.shares import Shares
-from twistedmx.report.trail_record import HostTrail, SessionTrail
+from twistedmx.report.trail_record import HostTrail, SessionTrail, Told
 from twistedmx.setting import at_least, setting
 
 # Ends of a session that are no refusal of anything.
@@ -103,6 +103,8 @@ class Trail:
             self._transaction(event)  # type: ignore[arg-type]
         elif kind is SessionEnded:
             self._ended(event)  # type: ignore[arg-type]
+        elif kind is CommandRefused or (kind is PolicyRefused and not event.is_told_by_transaction):  # type: ignore[union-attr]
+            self._command(event)  # type: ignore[arg-type]
 
     # -- what is remembered --------------------------------------------------------------------------------------------
 
@@ -127,6 +129,13 @@ class Trail:
             host.count(reason, count)
         self._remember(session, host, *counts[0])
 
+    def _command(self, event: CommandRefused | PolicyRefused) -> None:
+        """What no transaction tells: before RCPT, at DATA, and in the place of a recipient step's words."""
+        if not self._is_left_out(event):
+            session, host = self._records(event)
+            session.command(event, self._settings.refusals)
+            self._remember(session, host, event.verdict.reason, event.count)
+
     def _ended(self, event: SessionEnded) -> None:
         if event.reason in _INNOCENT:
             session = self._sessions.get((event.session, host_of(event.peer.address)))
@@ -140,13 +149,13 @@ class Trail:
         session.ended = event.reason
         self._remember(session, host, event.reason, 1)
 
-    def _is_left_out(self, event: NobodyAccepted | SessionEnded) -> bool:
+    def _is_left_out(self, event: Told) -> bool:
         """Whether it is of one more stranger in a flood of them."""
         address = event.peer.address
         known = self._sessions.get((event.session, host_of(address)))
         return known is None and not self._ration(event.at) and not self._known(address)
 
-    def _records(self, event: NobodyAccepted | TransactionEnded | SessionEnded) -> tuple[SessionTrail, HostTrail]:
+    def _records(self, event: Told) -> tuple[SessionTrail, HostTrail]:
         address = event.peer.address
         name = host_of(address)
         host = self._hosts.get(name) or HostTrail(host=name, first=event.at, last=event.at)

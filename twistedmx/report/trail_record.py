@@ -5,8 +5,9 @@ from typing import Final
 import attrs
 
 from twistedmx.model.envelope import Refused
-from twistedmx.model.event import NobodyAccepted, SessionEnded, TransactionEnded
+from twistedmx.model.event import CommandRefused, NobodyAccepted, PolicyRefused, SessionEnded, TransactionEnded
 from twistedmx.model.peer import Peer
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 
 # What a record takes beside its texts: measured with tracemalloc (benchmarks/trail.py).
@@ -15,18 +16,21 @@ _REFUSAL: Final = 300
 _ADDRESS: Final = 60
 _HELO: Final = 255  # octets of a name (RFC 5321 4.5.3.1.2)
 
+Told = NobodyAccepted | TransactionEnded | SessionEnded | CommandRefused | PolicyRefused
+
 
 @attrs.frozen(kw_only=True)
 class Refusal:
-    """One thing that was refused. `verdict`: what the peer heard, and why. `recipients`: whom it was about, as in `Path`: of the
-    content all who were accepted before it, else those refused. `count`: how many they are; not all may be named.
+    """One thing that was refused. `stage`: where; RCPT of recipients, MESSAGE of content. `verdict`: what the peer heard, but for
+    the session's name behind it, and why. `recipients`: whom it was about, as in `Path`: of the content all who were accepted
+    before it, else those refused. `count`: how many they are, of which not all may be named; of a command how often it was.
 
-    `sender`: the reverse-path, b"" also where there were several.
+    `sender`: the reverse-path, b"" also where there were several, or none yet.
     """
 
     at: float
     queue_id: str
-    is_content: bool
+    stage: Stage
     verdict: Verdict
     sender: bytes
     recipients: tuple[bytes, ...]
@@ -60,7 +64,7 @@ class SessionTrail:
     named: int = 0
     weight: int = _RECORD
 
-    def heard(self, event: NobodyAccepted | TransactionEnded | SessionEnded) -> None:
+    def heard(self, event: Told) -> None:
         """Who is there, as far as it is known by now."""
         self.helo = event.helo[:_HELO]
         self.tls = event.tls.protocol if event.tls is not None else ""
@@ -79,7 +83,7 @@ class SessionTrail:
                 refusal = Refusal(
                     at=event.at,
                     queue_id=queue_id,
-                    is_content=False,
+                    stage=Stage.RCPT,
                     verdict=verdict,
                     sender=sender,
                     recipients=named,
@@ -100,11 +104,28 @@ class SessionTrail:
         refusal = Refusal(
             at=event.at,
             queue_id=event.queue_id,
-            is_content=True,
+            stage=Stage.MESSAGE,
             verdict=verdict,
             sender=event.envelope.reverse_path.address,
             recipients=tuple(each.path.address for each in recipients[: most - self.named]),
             count=len(recipients),
+        )
+        self._add(refusal)
+
+    def command(self, event: CommandRefused | PolicyRefused, most: int) -> None:
+        """A command was, or a recipient in a policy's words. `most`: as above."""
+        if self.named >= most:
+            self._count(event.verdict.reason, event.count)
+            return
+        recipient = event.recipient if type(event) is PolicyRefused else None
+        refusal = Refusal(
+            at=event.at,
+            queue_id="",
+            stage=event.stage,
+            verdict=event.verdict,
+            sender=event.reverse_path.address if event.reverse_path is not None else b"",
+            recipients=(recipient.address,) if recipient is not None else (),
+            count=event.count,
         )
         self._add(refusal)
 

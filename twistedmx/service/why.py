@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import NOWHERE, Network
+from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason
 from twistedmx.net.control import Refused
 from twistedmx.policy.conduct_settings import REASONS
@@ -33,6 +34,10 @@ _session = re.compile(r"([0-9B-Z]{10})(?:\.\d+)?", re.ASCII)  # and a transactio
 _block = re.compile(r"[0-9B-Z]{8}", re.ASCII)
 # What a peer heard when its session ended so.
 _LAST_WORDS: Final = {reason: str(reply) for reply, reason in ENDINGS.items()}
+
+
+# What was refused, by where; elsewhere it was a command, and the stage's own word says which.
+_WHAT: Final = {Stage.RCPT: "recipient", Stage.REFUSED: "recipient", Stage.MESSAGE: "content"}
 
 
 async def why(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +199,7 @@ def _refusal_told(refusal: Refusal, recipient: bytes | None) -> dict[str, Any]:
     return {
         "at": refusal.at,
         "queue_id": refusal.queue_id,
-        "what": "content" if refusal.is_content else "recipient",
+        "what": _WHAT.get(refusal.stage, refusal.stage.value),
         "from": refusal.sender.decode("utf-8", "backslashreplace"),
         "recipients": [each.decode("utf-8", "backslashreplace") for each in named],
         "count": refusal.count if recipient is None else len(named),

@@ -29,6 +29,7 @@ import attrs
 
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
+    CommandRefused,
     Event,
     NobodyAccepted,
     PolicyFailed,
@@ -177,6 +178,12 @@ def words_of(event: Event) -> str | None:
             return f"session {event.reason.value} {counts}{client}"
         case TlsEstablished():
             return "tls"
+        case CommandRefused():
+            sender = f" from=<{event.reverse_path}>" if event.reverse_path is not None else ""
+            verdict = event.verdict
+            return (
+                f"refused {event.stage.value} {verdict.action.value} {verdict.reason.value}{sender} count={event.count}"
+            )
         case PolicyRefused() | VerdictInShadow():
             mode = "refused" if isinstance(event, PolicyRefused) else "in-shadow"
             sender = f" from=<{event.reverse_path}>" if event.reverse_path is not None else ""
