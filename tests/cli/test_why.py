@@ -105,6 +105,15 @@ class TestWhy(Calling):
             ],
         )
 
+    def test_of_an_open_session_it_is_told_when_more_will_be_known(self):
+        """A postmaster who watches his log asks before we know the end."""
+        session = {"session": "QJ7RK3TWN1", "peer": "192.0.2.9", "via": "10.0.0.1", "since": 0.0}
+        first, then = lines_of({"found": True, "open": session})
+        self.assertEqual(
+            first, "session QJ7RK3TWN1: client 192.0.2.9 (told by 10.0.0.1), open since 1970-01-01 00:00:00 UTC"
+        )
+        self.assertIn("is told when its transaction is over", then)
+
     def test_a_command_that_was_refused_is_told_with_where_and_how_often(self):
         """It was about nobody yet."""
         refusal = {

@@ -10,7 +10,7 @@ from twistedmx.model.verdict import ACCEPT, CONTINUE, LONGEST_DELAY, Action, Rea
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import reply
 
-REPLIES = [codes.NOOP, codes.NOT_CHECKED, codes.EMPTY_MESSAGE, codes.BLOCKED, codes.SHUTDOWN, codes.CLOSING]
+REPLIES = [codes.NOOP, codes.NOT_CHECKED, codes.EMPTY_MESSAGE, codes.NOT_SMTP, codes.SHUTDOWN, codes.CLOSING]
 CLASSES = {Action.CONTINUE: 2, Action.ACCEPT: 2, Action.DEFER: 4, Action.REJECT: 5}
 
 
@@ -65,7 +65,7 @@ class TestVerdict(SynchronousTestCase):
         for words, action in (
             (codes.NOOP, Action.ACCEPT),
             (codes.NOT_CHECKED, Action.DEFER),
-            (codes.BLOCKED, Action.REJECT),
+            (codes.NOT_SMTP, Action.REJECT),
         ):
             self.assertIs(verdict(words, Reason.POLICY).action, action)
         late = verdict(codes.NOT_CHECKED, Reason.CHECK_LATE, "x", provisional=True, postpone=True, delay=2.5)

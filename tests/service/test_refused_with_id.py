@@ -48,6 +48,7 @@ class TestWhereverItWas(Asking):
         self.assertTrue(answer["found"], (stage, heard))
         (session,) = answer["sessions"]
         self.assertEqual(session["session"], found[1])
+        # A policy's code at CONNECT is another: there are two answers before a greeting.
         refusals = [(each["what"], each["heard"][4:]) for each in session["refusals"]]
         self.assertIn((stage, heard[4 : found.start()]), refusals)
 

@@ -102,6 +102,46 @@ class TestWhy(Asking):
         self.assertIn(block["id"], answer["sessions"][0]["heard"])
         self.assertEqual(answer["blocks"][0]["id"], block["id"])
 
+    async def test_a_client_that_a_filter_names_is_told_with_what_it_heard_though_it_is_blocked_no_more(self):
+        """The words of the door, or none; the block may be gone when somebody asks."""
+        for answer, starts in (("554", "554 No SMTP"), ("none", "")):
+            spoken_for = f'answer = "{answer}"\n[balancer]\nxclient_from = ["127.0.0.0/8"]\n'
+            self.write("mx.toml", SETTINGS + OPEN + spoken_for)
+            server = self.start()
+            (block,) = await self.ask(server, "ban", networks=["198.51.100.9"])
+            client = await self.client(server)
+            client.transport.write(b"XCLIENT ADDR=198.51.100.9\r\n")
+            await client.gone
+            await self.until(lambda: type(self.told[-1]).__name__ == "SessionEnded")
+            await self.ask(server, "unban", what=block["id"])
+            ended = next(event for event in self.told if type(event).__name__ == "SessionEnded")
+            (session,) = (await self.ask(server, "why", what=ended.session))["sessions"]
+            self.assertEqual((session["peer"], session["ended"]), ("198.51.100.9", "blocked"))
+            self.assertEqual(session["heard"], client.heard.decode().rstrip())
+            self.assertEqual(session["heard"][:11], starts)
+            self.assertEqual(block["id"] in session["heard"], bool(starts))
+            await server.stopService()
+
+    async def test_while_a_session_is_open_it_is_told_that_it_is(self):
+        """Its transaction tells what was refused in it when it is over: who asks before is told to ask again."""
+        server = self.start()
+        client = await self.client(server)
+        for words in ("MAIL FROM:<a@example.net>", "RCPT TO:<ann@example.org>"):
+            await client.ask(words)
+        heard = await client.ask("RCPT TO:<nobody@example.org>")
+        id_ = heard.partition("(id ")[2].rstrip(")")
+        answer = await self.ask(server, "why", what=id_.lower())
+        self.assertEqual((answer["found"], answer["sessions"]), (True, []))
+        self.assertEqual((answer["open"]["session"], answer["open"]["peer"]), (id_, "127.0.0.1"))
+        self.assertTrue(NOW - 60 < answer["open"]["since"] <= NOW)
+        await client.ask("RSET")
+        answer = await self.ask(server, "why", what=id_)
+        self.assertEqual(answer["sessions"][0]["refusals"][0]["recipients"], ["nobody@example.org"])
+        client.transport.loseConnection()
+        await client.gone
+        await self.until(lambda: type(self.told[-1]).__name__ == "SessionEnded")
+        self.assertIsNone((await self.ask(server, "why", what=id_))["open"])
+
     async def test_a_recipient_is_told_with_the_line_that_would_let_it_in(self):
         """Somebody's mail to it was refused: was it a slip of the sender's, or of ours?"""
         server = self.start()

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply, reply, with_id
 
 
@@ -29,6 +30,11 @@ class TestRendering(SynchronousTestCase):
         self.assertFalse(reply(550, "5.0.0", "x").closes)
         self.assertTrue(reply(550, "5.0.0", "x", closes=True).closes)
 
+    def test_without_a_line_nothing_is_said(self):
+        """Only at the end: a peer that is owed a reply waits for it."""
+        self.assertEqual((codes.SILENCE.octets, str(codes.SILENCE), codes.SILENCE.closes), (b"", "", True))
+        self.assertRaises(ValueError, Reply, code=554, lines=())
+
     def test_equal_words_are_equal_replies(self):
         """Reasons are looked up by reply."""
         self.assertEqual(reply(250, "2.0.0", "Ok"), reply(250, "2.0.0", "Ok"))
@@ -49,6 +55,10 @@ class TestWithId(SynchronousTestCase):
         """RFC 5321 4.5.3.1.5: 512 octets."""
         longest = reply(550, "5.7.1", "x" * (512 - len("550-5.123.123 \r\n")))
         self.assertIs(with_id(longest, "QJ7RK3TWN1"), longest)
+
+    def test_silence_stays_silent(self):
+        """Nobody is there to read the name."""
+        self.assertIs(with_id(codes.SILENCE, "QJ7RK3TWN1"), codes.SILENCE)
 
 
 class TestWhatMayNotBeSent(SynchronousTestCase):

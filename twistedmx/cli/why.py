@@ -55,6 +55,8 @@ def lines_of(answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"{answer['older']} older sessions are not shown (--most)"
     for session in answer.get("sessions") or ():
         yield from _session(session)
+    if answer.get("open"):
+        yield from _open(answer["open"])
     for host in answer.get("hosts") or ():
         yield _host(host)
     for block in answer.get("blocks") or ():
@@ -74,10 +76,9 @@ def _nothing(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _session(session: Mapping[str, Any]) -> Iterator[str]:
-    via = f" (told by {session['via']})" if session.get("via") else ""
     said = f", HELO {session['helo']}" if session.get("helo") else ""
     tls = session.get("tls") or "without TLS"
-    yield f"session {session.get('session')}: client {session.get('peer') or 'not known'}{via}{said}, {tls}"
+    yield f"session {session.get('session')}: client {_client(session)}{said}, {tls}"
     for refusal in session.get("refusals") or ():
         yield f"  {moment(refusal.get('at') or 0)}  {_refused(refusal)}"
         yield from _words(refusal)
@@ -93,6 +94,17 @@ def _session(session: Mapping[str, Any]) -> Iterator[str]:
         yield from _words(session)
     else:
         yield f"  {moment(session.get('last') or 0)}  ended: {session['ended']}: {session.get('meaning')}"
+
+
+def _open(session: Mapping[str, Any]) -> Iterator[str]:
+    since = moment(session.get("since") or 0)
+    yield f"session {session.get('session')}: client {_client(session)}, open since {since}"
+    yield "  what is refused in it is told when its transaction is over, some seconds later at most: ask again then"
+
+
+def _client(session: Mapping[str, Any]) -> str:
+    via = f" (told by {session['via']})" if session.get("via") else ""
+    return f"{session.get('peer') or 'not known'}{via}"
 
 
 def _refused(refusal: Mapping[str, Any]) -> str:

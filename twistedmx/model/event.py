@@ -14,6 +14,7 @@ from twistedmx.model.peer import Network, Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
+from twistedmx.smtp.reply import Reply
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +89,7 @@ class SessionEnded:
 
     `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
     S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
+    `words`: our last ones, if it ended with any; for the trail alone, and in no log.
     """
 
     at: float
@@ -105,14 +107,13 @@ class SessionEnded:
     flooded: bool = False
     verbs: str = ""
     pipelined: bool = False
+    words: Reply | None = None
 
 
 @attrs.frozen(kw_only=True)
 class _Refusals:
     """The first refusal of a kind (by stage, verdict, reason and policy) in a session is told at once; those that follow are told
-    together when it ends, with what the last of them was about. `stage`: where. `reverse_path`: None where none was known.
-    `count`: refusals.
-    """
+    together when it ends, `count` of them, with what the last was about. `stage`: where. `reverse_path`: None if not known."""
 
     at: float
     session: str

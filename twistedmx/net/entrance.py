@@ -61,6 +61,7 @@ class Entrance(Protocol):
         self._tell(Reason.PROXY_FAILED)
 
     address = ""  # of the client: not known yet
+    attending = None  # nobody: there is no session yet
 
     def turn_away(self, words: Reply) -> None:
         """Nobody is known to be here."""

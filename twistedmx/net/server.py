@@ -19,6 +19,7 @@ from twistedmx.net.tls import ServerTls
 from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Deadline, Wheel
+from twistedmx.policy.attending import Attending
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
@@ -99,6 +100,11 @@ class ServerFactory(Factory):
     def met(self, connection: Shell, peer: Peer) -> None:
         """A session begins with `peer`, who is its client unless he may speak for others (XCLIENT)."""
         self.connections.add(connection, "" if peer.among(self.site.xclient_from) else peer.address)
+
+    def attending(self, session: str) -> Attending | None:
+        """Who knows of the open session with this name. Found by asking them all."""
+        all_ = (connection.attending for connection in self.connections)
+        return next((each for each in all_ if each is not None and each.id == session), None)
 
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""

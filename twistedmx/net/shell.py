@@ -24,6 +24,7 @@ from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
 from twistedmx.policy.asking import receiver_of
+from twistedmx.policy.attending import Attending
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Phase
@@ -141,6 +142,11 @@ class Shell(Conversation):
         """Of the client, as it is known by now."""
         return self._receiver.peer.address
 
+    @property
+    def attending(self) -> Attending | None:
+        """Who knows of its session, while that is open."""
+        return None if self._closed else self._receiver
+
     def turn_away(self, words: Reply) -> None:
         """The client was blocked: `words`, behind what is just being asked or made safe, and the end."""
         if self._closed:
@@ -156,7 +162,7 @@ class Shell(Conversation):
             return
         self._session.close()
         self._out.write(self._parting.octets)
-        self._end(None, Reason.BLOCKED)
+        self._end(self._parting, Reason.BLOCKED)
         self._close(linger=not self._heard_all)
 
     def _expired(self) -> None:

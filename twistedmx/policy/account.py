@@ -27,6 +27,7 @@ from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Ports
 from twistedmx.smtp.path import Path
+from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Session
 
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
@@ -80,6 +81,11 @@ class Account:
         self.transactions = 0
         self.refused_recipients = 0
         self.reverse_path: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been there."""
+        return self._ports.clock.seconds() - self._since
 
     def opened(self) -> None:
         """The peer was let in."""
@@ -182,8 +188,8 @@ class Account:
             )
         )
 
-    def ended(self, session: Session, reason: Reason) -> None:
-        """The connection is gone. `session`: whose counts are told."""
+    def ended(self, session: Session, reason: Reason, words: Reply | None = None) -> None:
+        """The connection is gone. `session`: whose counts are told. `words`: our last ones, if any were sent."""
         self._tell_fruitless()
         self._tell_refused()
         if self._soon is not None:
@@ -198,7 +204,7 @@ class Account:
                 helo=self.helo,
                 tls=self.tls,
                 reason=reason,
-                seconds=ports.clock.seconds() - self._since,
+                seconds=self.seconds,
                 commands=session.commands,
                 transactions=self.transactions,
                 messages=session.messages,
@@ -207,6 +213,7 @@ class Account:
                 flooded=self._flooded_only and self.transactions > 0,
                 verbs=session.verbs,
                 pipelined=session.pipelined,
+                words=words,
             )
         )
 

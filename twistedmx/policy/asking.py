@@ -32,6 +32,7 @@ from twistedmx.model.peer import Peer
 from twistedmx.model.stage import BEFORE_RCPT, Stage
 from twistedmx.model.verdict import Action, Reason, Verdict
 from twistedmx.policy.chain import Chain
+from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import Decision
 from twistedmx.policy.rulings import NOTHING_SAID, Ruling, Rulings
@@ -66,7 +67,7 @@ def receiver_of(site: Site, session: Session, peer: Peer) -> Receiver:
 class AskingReceiver(Receiver):
     """As a Receiver, and `chain` is asked."""
 
-    __slots__ = ("_chain", "_content_allowed", "_deciding", "_kept", "_last", "_opening", "_rulings")
+    __slots__ = ("_chain", "_content_allowed", "_deciding", "_kept", "_opening", "_rulings")
 
     def __init__(self, site: Site, session: Session, peer: Peer, chain: Chain) -> None:
         super().__init__(site, session, peer)
@@ -76,7 +77,6 @@ class AskingReceiver(Receiver):
         self._deciding: Deferred[Any] | None = None  # a question under way
         self._content_allowed = False  # DATA was asked about this transaction
         self._opening: Opening | None = None  # of its content
-        self._last: tuple[Reply, Reason] | None = None  # last words of a policy
 
     def greeting(self) -> Answer:
         greet = super().greeting
@@ -100,8 +100,6 @@ class AskingReceiver(Receiver):
             self._deciding.cancel()
             self._deciding = None
         self._rulings.ended()
-        if last is not None and self._last is not None and last is self._last[0]:
-            last, reason = None, self._last[1]
         super().ended(last, reason)
 
     # -- the question ------------------------------------------------------------------------------------------------
@@ -136,7 +134,7 @@ class AskingReceiver(Receiver):
         # `ended` knows it again.
         said = words if isinstance(words, Reply) else self._with_id(ruling.verdict.reply)
         if said.closes and not of_conduct:
-            self._last = said, ruling.verdict.reason
+            self._hang_up(LastWords(reply=said, reason=ruling.verdict.reason, stage=ruling.stage))
         delay = ruling.verdict.delay
         if not (delay and isinstance(words, Reply)):
             return words

@@ -26,7 +26,7 @@ class Attending:
         self._session = session
         self._account = Account(site.ports, peer)
         self._conduct: Conduct | None = None
-        self._ending: LastWords | None = None  # what conduct has said
+        self._ending: LastWords | None = None  # what conduct, a policy or the blocklist has said
         self._hardest = _CALM  # posture towards this client
         self._proven: bool | None = None  # once it was asked
         self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
@@ -42,6 +42,11 @@ class Attending:
     def peer(self) -> Peer:
         """Who is there, as far as it is known by now."""
         return self._account.peer
+
+    @property
+    def seconds(self) -> float:
+        """How long the session has been there."""
+        return self._account.seconds
 
     @property
     def transactions(self) -> int:

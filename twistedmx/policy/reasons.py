@@ -40,7 +40,6 @@ ENDINGS: Final[dict[Reply, Reason]] = {
     codes.BDAT_SYNTAX: Reason.SYNTAX,
     codes.BARE_LF_IN_COMMAND: Reason.BARE_NEWLINE,
     codes.ENDLESS: Reason.TOO_LARGE,
-    codes.BLOCKED: Reason.BLOCKED,
     codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
     codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,
     codes.TOO_MANY_MESSAGES: Reason.TOO_MANY_MESSAGES,

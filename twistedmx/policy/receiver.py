@@ -20,7 +20,7 @@ from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, verdict
 from twistedmx.policy.client import client_of
-from twistedmx.policy.conduct import BAD, signed
+from twistedmx.policy.conduct import BAD, LastWords, signed
 from twistedmx.policy.content_receiver import NO_ROOM, ContentReceiver
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
@@ -91,7 +91,7 @@ class Receiver(ContentReceiver):
         self._account.secured(tls)
 
     def ended(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
-        """The connection is gone. `last`: the closing reply that was sent, if one was; else `reason` holds."""
+        """The connection is gone. `last`: the closing reply that was sent, if one was. `reason`: holds unless that says another."""
         self._end_handshake()
         if last is not None:
             ending = self._ending
@@ -100,7 +100,7 @@ class Receiver(ContentReceiver):
             self._asking.cancel()
         if not self._committing:  # else the message may be safe already: _committed tells how it went
             self._abandon(reason)
-        self._account.ended(self._session, reason)
+        self._account.ended(self._session, reason, last)
 
     # -- HELO to QUIT ------------------------------------------------------------------------------------------------
 
@@ -138,16 +138,17 @@ class Receiver(ContentReceiver):
         return codes.START_TLS if self.begin_handshake() else codes.TLS_BUSY
 
     def _x_client(self, command: XClient) -> Reply:
-        """The session begins anew, with who the client is said to be."""
+        """The session begins anew, with who the client is said to be; if he is blocked, it ends as at our door."""
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
         self._conduct, self._hardest, self._proven = None, _CALM, None  # another client's
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
-        if blocklist is not None and block is not None:
-            return codes.BLOCKED
-        return self._site.greeting
+        if blocklist is None or block is None:
+            return self._site.greeting
+        words = blocklist.refusal(block, account.peer.address) or codes.SILENCE
+        return self._hang_up(LastWords(reply=words, reason=Reason.BLOCKED, stage=Stage.CONNECT)) or words
 
     def may_reset(self) -> bool:
         """Whether the next RSET is not the last one in any case."""

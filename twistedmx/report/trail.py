@@ -141,12 +141,12 @@ class Trail:
             session = self._sessions.get((event.session, host_of(event.peer.address)))
             if session is not None:
                 session.heard(event)
-                session.ended = event.reason
+                session.end(event)
             return
         if self._is_left_out(event):
             return
         session, host = self._records(event)
-        session.ended = event.reason
+        session.end(event)
         self._remember(session, host, event.reason, 1)
 
     def _is_left_out(self, event: Told) -> bool:

@@ -45,7 +45,8 @@ class Refusal:
 @attrs.define(kw_only=True)
 class SessionTrail:
     """`id`: of the session. `host`: of `peer`. `first`, `last`: of what was told of it, seconds since the epoch. `ended`: why, or
-    None while it is open. `beyond`: what was refused that `refusals` has no room for, by reason.
+    None while it is open. `words`: our last ones, "" where there were none, or no refusal. `beyond`: what was refused that
+    `refusals` has no room for, by reason.
 
     `is_good`: somebody was accepted in it, or its host has a good record.
     """
@@ -59,6 +60,7 @@ class SessionTrail:
     last: float
     is_good: bool
     ended: Reason | None = None
+    words: str = ""
     refusals: list[Refusal] = attrs.Factory(list)
     beyond: dict[Reason, int] = attrs.Factory(dict)
     named: int = 0
@@ -69,6 +71,13 @@ class SessionTrail:
         self.helo = event.helo[:_HELO]
         self.tls = event.tls.protocol if event.tls is not None else ""
         self.last = event.at
+
+    def end(self, event: SessionEnded) -> None:
+        """The connection is gone."""
+        self.ended = event.reason
+        if event.words is not None and event.words.code >= 400:
+            self.words = str(event.words)
+            self.weight += _ADDRESS + len(self.words)  # a string, as an address is
 
     def recipients(self, event: NobodyAccepted | TransactionEnded, refused: Refused, most: int) -> None:
         """Recipients were. `most`: that are named in all."""

@@ -1,10 +1,10 @@
 """`why`: all that is known of an id, a session, an address, a network or a recipient, and what undoes or changes it.
 
     {"what", "kind", "found", "since", "blocks": [...], "never": [...], "hosts": [...], "sessions": [...], "older",
-     "recipient", "look"}
+     "open", "recipient", "look"}
 
-`since`: from when on refusals are remembered. `older`: sessions that are known beside those that are told. `look`: what to do
-when this is not enough. Times are seconds since the epoch.
+`since`: from when on refusals are remembered. `older`: sessions that are known beside those that are told. `open`: the session, if
+it is: what is refused in it may not be told yet. `look`: what to do when this is not enough. Times are seconds since the epoch.
 """
 
 import re
@@ -16,9 +16,7 @@ from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason
 from twistedmx.net.control import Refused
-from twistedmx.policy.conduct_settings import REASONS
 from twistedmx.policy.networks import host_or_wider, network_of
-from twistedmx.policy.reasons import ENDINGS
 from twistedmx.report.meanings import MEANINGS
 from twistedmx.report.trail_record import HostTrail, Refusal, SessionTrail
 from twistedmx.service.entries import block_told, first_within, never_told
@@ -32,8 +30,6 @@ _MOST: Final = 20  # sessions, and entries of a network, that are told
 _MOST_AT_ONCE: Final = 200  # some megabytes of what peers said
 _session = re.compile(r"([0-9B-Z]{10})(?:\.\d+)?", re.ASCII)  # and a transaction's queue id
 _block = re.compile(r"[0-9B-Z]{8}", re.ASCII)
-# What a peer heard when its session ended so.
-_LAST_WORDS: Final = {reason: str(reply) for reply, reason in ENDINGS.items()}
 
 
 # What was refused, by where; elsewhere it was a command, and the stage's own word says which.
@@ -56,6 +52,7 @@ async def why(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
         "hosts": [],
         "sessions": [],
         "older": 0,
+        "open": None,
         "recipient": None,
         "look": where_to_look(what, server.parts.settings),
     }
@@ -80,7 +77,7 @@ async def why(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise Refused(f"{error}, nor an id that a peer was told, nor a recipient as ann@example.org") from None
         answer["kind"] = "network" if "/" in what else "address"
         _about_network(server, answer, network, most)
-    keys = ("blocks", "never", "hosts", "sessions", "recipient")
+    keys = ("blocks", "never", "hosts", "sessions", "open", "recipient")
     return answer | {"found": any(answer[key] for key in keys)}
 
 
@@ -104,12 +101,26 @@ def _about_session(server: "Server", answer: dict[str, Any], id_: str) -> None:
     """The session, and whether its client is blocked by now."""
     sessions = server.lasting.trail.session(id_)
     _tell_sessions(server, answer, sessions, len(sessions))
+    answer["open"] = _open_told(server, id_.upper())
     blocks = {}
     for session in sessions:
         block = server.lasting.blocking.blocklist.find(session.peer.address)
         if block is not None:
             blocks[block.id] = block
     answer["blocks"] = [_block_told(server, block) for block in blocks.values()]
+
+
+def _open_told(server: "Server", id_: str) -> dict[str, Any] | None:
+    """A session that has not ended: a transaction tells what was refused in it when it is over, and not before."""
+    attending = server.factory.attending(id_)
+    if attending is None:
+        return None
+    return {
+        "session": id_,
+        "peer": "" if attending.peer.address == NOWHERE else attending.peer.address,
+        "via": attending.peer.via,
+        "since": server.lasting.blocking.now() - attending.seconds,
+    }
 
 
 async def _about_recipient(server: "Server", answer: dict[str, Any], what: str, most: int) -> None:
@@ -141,7 +152,7 @@ def _tell_sessions(
     sampled = {sample.session for sample in server.lasting.samples}
     answer["sessions"] = [
         {
-            **_session_told(server, session, recipient),
+            **_session_told(session, recipient),
             "sample": f"twistedmx samples {session.id}" if session.id in sampled else "",
         }
         for session in (sessions[-most:] if most else ())
@@ -170,7 +181,7 @@ def _host_told(host: HostTrail) -> dict[str, Any]:
     }
 
 
-def _session_told(server: "Server", session: SessionTrail, recipient: bytes | None) -> dict[str, Any]:
+def _session_told(session: SessionTrail, recipient: bytes | None) -> dict[str, Any]:
     ended = session.ended
     refusals = [
         each for each in session.refusals if recipient is None or recipient in map(bytes.lower, each.recipients)
@@ -185,7 +196,7 @@ def _session_told(server: "Server", session: SessionTrail, recipient: bytes | No
         "last": session.last,
         "ended": ended.value if ended is not None else "",
         "meaning": MEANINGS[ended].sentence if ended is not None else "",
-        "heard": _last_words(server, session) if ended is not None else "",
+        "heard": session.words,
         "change": MEANINGS[ended].change if ended is not None else "",
         "refusals": [_refusal_told(each, recipient) for each in refusals],
         "beyond": {reason.value: count for reason, count in session.beyond.items()},
@@ -210,17 +221,3 @@ def _refusal_told(refusal: Refusal, recipient: bytes | None) -> dict[str, Any]:
         "change": meaning.change,
         "detail": verdict.detail,
     }
-
-
-def _last_words(server: "Server", session: SessionTrail) -> str:
-    """What the peer heard when its session ended; "": nothing, or the id of a block that is no more was in it."""
-    if session.ended is Reason.BLOCKED:
-        blocklist = server.lasting.blocking.blocklist
-        block = blocklist.find(session.peer.address)
-        return str(blocklist.parting(block, session.peer.address)) if block is not None else ""
-    limit = next((limit for limit, reason in REASONS.items() if reason is session.ended), "")
-    if session.ended is None:
-        return ""
-    if limit and limit != "flooded_recipients":
-        return f"421 4.7.0 {server.parts.settings.conduct.words(limit, session.id)}"
-    return _LAST_WORDS.get(session.ended, "")

@@ -16,8 +16,8 @@ _TEXT_OCTETS = 512 - len("250-5.123.123 \r\n")
 
 
 def _check_lines(reply: "Reply", attribute: "attrs.Attribute[tuple[str, ...]]", lines: tuple[str, ...]) -> None:
-    if not lines:
-        raise ValueError("a reply needs at least one line of text")
+    if not lines and not reply.closes:
+        raise ValueError("a reply needs at least one line of text, unless it closes without a word")
     for line in lines:
         if not _TEXT.fullmatch(line) or len(line) > _TEXT_OCTETS:
             raise ValueError(f"a reply line is printable ASCII of at most {_TEXT_OCTETS} octets, not {line!r}")
@@ -38,8 +38,8 @@ class Reply:
     """What the peer hears.
 
     `code`: 200 to 559. `enhanced`: "5.1.1" (class as the code's first digit), or "" where RFC 2034 3 wants none
-    (greeting, EHLO, 3yz). `lines`: the text, one item a line. `closes`: the session ends when this is sent.
-    `octets`: all of it as sent. Raises ValueError for what may not be sent.
+    (greeting, EHLO, 3yz). `lines`: the text, one item a line; none: nothing is said. `closes`: the session ends when this is
+    sent. `octets`: all of it as sent. Raises ValueError for what may not be sent.
     """
 
     code: int = attrs.field()
@@ -70,7 +70,9 @@ class Reply:
 
 def with_id(words: Reply, session: str) -> Reply:
     """`words`, and behind their first line the name of a session, which `twistedmx why` takes; as they are where it stands there
-    already, or finds no room."""
+    already, finds no room, or nothing is said."""
+    if not words.lines:
+        return words
     first, *rest = words.lines
     named = f"{first} (id {session})"
     if session in first or len(named) > _TEXT_OCTETS:

@@ -13,8 +13,10 @@ from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.chain import Chain
 from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
+from twistedmx.policy.networks import network_of
 from twistedmx.policy.policy_settings import entry_of, own_settings
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
@@ -71,8 +73,8 @@ class Stage:
     """A server built from `settings` on fakes.
 
     `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
-    `handshakes`: fakes. `policies`: those that the settings name. `events`: all told so far, `told`: the same in the words of
-    dialogues. `factory`: makes sessions.
+    `handshakes`: fakes. `blocklist`: empty. `policies`: those that the settings name. `events`: all told so far, `told`: the same
+    in the words of dialogues. `factory`: makes sessions.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Stage:
             events=self,
         )
         means = fake_means(host=settings.host, clock=self.clock, now=ports.now)
+        self.blocklist = Blocklist(settings.blocklist, ports.now, Random(1))
         self.policies = [entry.maker.make(own_settings(entry), means) for entry in settings.policies]
         entries = map(entry_of, settings.policies, self.policies)
         self.site = Site(
@@ -108,6 +111,7 @@ class Stage:
             recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),
             ports=ports,
             chain=Chain(entries, clock=self.clock, now=ports.now, events=self) if settings.policies else None,
+            blocklist=self.blocklist,
             handshakes=self.handshakes,
             tolerant=tuple(networks(settings.bare_newline_from)),
             sampled=settings.samples.octets,
@@ -163,9 +167,13 @@ class Stage:
             "server shuts down": self.factory.shut_down,
             "server stops in 10 seconds": lambda: self.factory.shut_down(10.0),
             "handshakes are too many": lambda: setattr(self.handshakes, "admitting", False),
+            "198.51.100.9 is blocked": lambda: self._block("198.51.100.9"),
             "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
         }
         acts[words]()
+
+    def _block(self, address: str) -> None:
+        self.blocklist.block(network_of(address), reason="dialogue", evidence="", origin="operator")
 
     def _policies_answer(self) -> None:
         for policy in self.policies:
