@@ -109,6 +109,7 @@ class ServerFactory(Factory):
             secure=secure,
             tolerant=peer.among(site.tolerant),
             xclient=peer.among(site.xclient_from),
+            sampled=site.sampled,
         )
 
     def shut_down(self, grace: float = 0.0) -> Deferred[Any]:
