@@ -83,10 +83,9 @@ class Session:
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
     bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `sampled`:
-    octets of a block with a fault that `EndOfData` and `EndOfChunk` tell. `commands`, `messages` (accepted), `errors` (5yz
-    replies): counts that nothing clears. `verbs`: a letter for each of the first commands, runs of one as one. `pipelined`:
-    somebody has seen two come at once. `guessing`: the last recipient was refused, or there was none. `served`: some recipient
-    was accepted.
+    octets of spoilt content that are told. `commands`, `messages` (accepted), `errors` (5yz replies): counts that nothing clears.
+    `verbs`: a letter for each of the first commands, runs of one as one. `pipelined`: somebody has seen two come at once.
+    `guessing`: the last recipient was refused, or there was none. `served`: some recipient was accepted.
     """
 
     __slots__ = (
@@ -287,11 +286,8 @@ class Session:
         transfer = self.transfer
         if transfer.room <= 0:
             transfer.room -= 1
-            return (
-                codes.TOO_MANY_RECIPIENTS
-                if -transfer.room <= self.limits.recipients_overshoot
-                else codes.TOO_MANY_ERRORS
-            )
+            stops = -transfer.room > self.limits.recipients_overshoot
+            return codes.TOO_MANY_ERRORS if stops else codes.TOO_MANY_RECIPIENTS
         if not self._esmtp and rcpt.parameters is not NO_RCPT_PARAMETERS:
             return codes.UNKNOWN_PARAMETER
         if not transfer.smtputf8 and not rcpt.forward_path.address.isascii():
