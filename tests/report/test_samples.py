@@ -18,6 +18,7 @@ from twistedmx.policy.ration import sample_ration
 from twistedmx.report.samples import Samples, SampleSettings
 from twistedmx.smtp import codes
 from twistedmx.smtp.path import parse_path
+from twistedmx.smtp.reply import reply
 
 LOOP = verdict(codes.LOOPING, Reason.LOOP)
 LARGE = verdict(codes.TOO_LARGE, Reason.TOO_LARGE)
@@ -166,11 +167,13 @@ class TestBounds(Base):
 
     def test_what_a_policy_says_is_cut(self):
         """It may be somebody else's, and put a whole answer of a scanner there."""
-        for long, kept in ((512, 512), (513, 512), (100_000, 512)):
-            told = attrs.evolve(LOOP, detail="x" * long)
+        for long, lines, kept in ((512, 4, (512, 4)), (513, 1, (512, 1)), (100_000, 1000, (512, 4)), (0, 5, (0, 4))):
+            words = reply(550, "5.7.1", *["No"] * lines)
+            told = attrs.evolve(LOOP, detail="x" * long, reply=words)
             for event in (message("0123456789", decided=told), guesses("0123456789", decided=told)):
                 (sample,) = self.samples(event)
-                self.assertEqual(sample.verdict, attrs.evolve(LOOP, detail="x" * kept))
+                self.assertEqual((len(sample.verdict.detail), len(sample.verdict.reply.lines)), kept)
+                self.assertEqual((sample.verdict.reason, sample.verdict.action), (LOOP.reason, LOOP.action))
 
     def test_other_settings_hold_at_once(self):
         """What is too much goes; 0 switches it off."""

@@ -3,8 +3,8 @@
 It hears no event: it reads the counters once a second, and what they have grown by belongs to the minute. So nothing is paid for it
 where mail is served. A minute in which nobody read is not there, which is not the same as one in which nothing came.
 
-Bounded: a day, and reasons are a closed list. When the clock is put back by less than a minute, what follows belongs to the newest
-minute; put back further, the minutes that it says are yet to come are dropped: their times were wrong.
+Bounded: a day, and reasons are a closed list. When the clock is put back, the minutes that begin a minute or more from then are
+dropped, for their times were wrong; what follows belongs to the newest that is left, until the clock has passed it.
 
 BUGS: a restart forgets it. After a pause of the whole process, what came before it and was not read yet belongs to the minute
 behind it.

@@ -3,9 +3,9 @@
 Of each reason the latest are kept, so that a flood of one pushes out none of another; of what comes without end one a second. Of
 a message that was refused there is the envelope and the beginning of its content, of anything else what was said before it.
 
-BUGS: a restart forgets them. Of what a policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk
-has come by then, there are two samples. A message that was hung up on (`[conduct] empty_messages`) is none that was refused: see
-`report.trail`.
+BUGS: a restart forgets them. Recipients beyond the first hundred that a transaction was refused are not in `count`. Of what a
+policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk has come by then, there are two
+samples. A message that was hung up on (`[conduct] empty_messages`) is none that was refused: see `report.trail`.
 """
 
 from collections import deque
@@ -25,7 +25,9 @@ from twistedmx.smtp.path import Path
 _NAMED: Final = 20  # recipients, and reverse-paths, of a sample
 _ADDRESS: Final = 320  # octets of each: a local part and a domain (RFC 5321 4.5.3.1)
 _HELO: Final = 255
-_DETAIL: Final = 512  # characters: a policy of somebody else's may say as much as it likes
+# A policy of somebody else's may say as much as it likes.
+_DETAIL: Final = 512  # characters
+_LINES: Final = 4  # of a reply, each of 512 octets at most (RFC 5321 4.5.3.1.5)
 
 
 def _up_to(most: int) -> Callable[[Any, "attrs.Attribute[int]", int], None]:
@@ -63,7 +65,8 @@ class SampleSettings:
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: what the peer heard, and why.
+    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: why, and what the peer
+    heard, but for the session's name in it.
 
     `reverse_paths`, `recipients`: addresses as in `Path`, the first of them; several reverse-paths where transactions are told
     together. `count`: recipients that it was about. `octets`: of content as it came, with CRLF. `content`: its beginning
@@ -181,10 +184,13 @@ class Samples:
     def _keep(
         self, event: NobodyAccepted | TransactionEnded | PolicyRefused, *, verdict: Verdict, **known: Any
     ) -> None:
-        if len(verdict.detail) > _DETAIL:
-            verdict = attrs.evolve(verdict, detail=verdict.detail[:_DETAIL])
         sample = Sample(
-            session=event.session, at=event.at, peer=event.peer, helo=event.helo[:_HELO], verdict=verdict, **known
+            session=event.session,
+            at=event.at,
+            peer=event.peer,
+            helo=event.helo[:_HELO],
+            verdict=_terse(verdict),
+            **known,
         )
         samples = self._samples.get(verdict.reason)
         if samples is None:
@@ -219,6 +225,15 @@ def _cut(sample: Sample, octets: int) -> Sample:
     if content is None or len(content) <= octets:
         return sample
     return attrs.evolve(sample, content=content[:octets], is_whole=False)
+
+
+def _terse(verdict: Verdict) -> Verdict:
+    lines = verdict.reply.lines
+    if len(verdict.detail) <= _DETAIL and len(lines) <= _LINES:
+        return verdict
+    return attrs.evolve(
+        verdict, detail=verdict.detail[:_DETAIL], reply=attrs.evolve(verdict.reply, lines=lines[:_LINES])
+    )
 
 
 def _short(addresses: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""The history of a running server: looked at every second, told to whoever asks."""
+"""The history of a running server: recorded every second, and once more for whoever asks."""
 
 from collections.abc import Callable
 from typing import Any, Final
