@@ -87,6 +87,12 @@ class TestBeginning(SynchronousTestCase):
                 told = self.told(content, settings=settings, **way)
                 self.assertIs(told.beginning.is_whole, is_whole, (content[:20], settings, way))
 
+    def test_it_is_cut_behind_the_fault_as_well(self):
+        """What came before it and the block that had it are too much only together."""
+        for octets, is_whole in ((10, False), (11, True)):
+            told = self.told(b"aaaa\r\nb\nbb\r\n", chunks=2, settings={"samples": {"octets": octets}})
+            self.assertEqual((told.beginning.octets, told.beginning.is_whole), (b"aaaa\nb\nbb\r\n"[:octets], is_whole))
+
     def test_what_came_behind_the_block_with_the_fault_is_missing(self):
         """Of the same octets all are there when they came at once."""
         for whole, beginning in ((True, b"a\nb\r\n"), (False, b"a\n")):
@@ -106,11 +112,15 @@ class TestBeginning(SynchronousTestCase):
             self.assertEqual((told.beginning.octets, told.beginning.is_whole), (beginning, False))
 
     def test_what_there_was_no_room_for_leaves_no_hole_either(self):
-        """Chunks that nobody took in, and then one with a fault."""
-        told = self.told(HELLO + b"a\nb\r\n", chunks=1, later=lambda stage: setattr(stage.acceptance, "free", 999))
-        self.assertEqual((told.reason, told.beginning.octets), (Reason.BARE_NEWLINE, HELLO + b"a\nb\r\n"))
-        told = self.told(HELLO, chunks=1, later=lambda stage: setattr(stage.acceptance, "free", 999))
-        self.assertEqual((told.beginning.octets, told.beginning.is_whole), (b"", False))
+        """A chunk that came in pieces: the first ones nobody took in, and then one with a fault."""
+        bare = HELLO + b"a\nb\r\n"
+        for content, whole, kept in (
+            (bare, True, (bare, True)),
+            (bare, False, (b"", False)),
+            (HELLO, True, (b"", False)),
+        ):
+            told = self.told(content, chunks=1, whole=whole, later=lambda stage: setattr(stage.acceptance, "free", 999))
+            self.assertEqual((told.beginning.octets, told.beginning.is_whole), kept)
 
     def test_an_empty_message_has_no_beginning(self):
         """There is nothing to be seen, and that is seen."""
