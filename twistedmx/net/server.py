@@ -86,7 +86,7 @@ class ServerFactory(Factory):
         """What meets `peer`, whom `block` is about. Where TLS comes first, words in plain text would be none."""
         self.turned_away += 1
         words = None if secure else blocklist.refusal(block, peer.address)
-        return TurnedAway(words, self.doorstep, *blocklist.hold)
+        return TurnedAway(words, self.doorstep, blocklist.hold, blocklist.held)
 
     def hang_up(self, network: Network | None = None) -> None:
         """Close the sessions of those who are blocked now: of those in `network`, or of all."""
@@ -114,6 +114,7 @@ class ServerFactory(Factory):
             secure=secure,
             tolerant=peer.among(site.tolerant),
             xclient=peer.among(site.xclient_from),
+            sampled=site.sampled,
         )
 
     def shut_down(self, grace: float = 0.0) -> Deferred[Any]:

@@ -232,7 +232,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         handshakes=lasting.handshakes,
         chain=chain,
         tolerant=tolerant,
-        sampled=settings.samples.octets if settings.samples.keep else 0,
+        sampled=settings.samples.sampled,
         proxy_from=proxies,
         xclient_from=filters,
         ports=ports,

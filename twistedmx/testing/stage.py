@@ -110,7 +110,7 @@ class Stage:
             chain=Chain(entries, clock=self.clock, now=ports.now, events=self) if settings.policies else None,
             handshakes=self.handshakes,
             tolerant=tuple(networks(settings.bare_newline_from)),
-            sampled=settings.samples.octets,
+            sampled=settings.samples.sampled,
             proxy_from=tuple(networks(settings.balancer.proxy_from)),
             xclient_from=tuple(networks(settings.balancer.xclient_from)),
         )
