@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import chart, results, table
 from benchmarks.fault import CannotMeasure
+from benchmarks.peers.all import ALL
 from benchmarks.results import Result
 from benchmarks.scenarios import CASES, SCENARIOS, Case
 
@@ -83,9 +84,9 @@ own, the other servers are as everywhere on this page.""",
 _TOP = """\
 # Performance
 
-What {title} costs, beside other servers, on one core. Every table on this page comes from these runs:
-`{command}`, {at}, {machine[processor]}, {machine[memory_gib]} GiB, {machine[kernel]}, Python {machine[python]}. Figures of other
-machines are others; what may be compared is what stands in one table.
+What {title} costs, beside other servers, on one core: {machine[processor]}, {machine[memory_gib]} GiB, {machine[kernel]},
+Python {machine[python]}. Below each table stand the call that gave it and its time. Figures of other machines are others; what may
+be compared is what stands in one table.
 
     python -m benchmarks.peers.install                  # servers that are not here, into a folder of their own
     python -m benchmarks --json result.json --svg docs/performance
@@ -127,8 +128,6 @@ def page(result: Result) -> str:
     parts = [
         _TOP.format(
             title=ours["title"],
-            command=result["command"],
-            at=result["at"],
             machine=result["machine"],
             targets=table.markdown(table.targets(result)),
         ),
@@ -139,6 +138,8 @@ def page(result: Result) -> str:
     for scenario in SCENARIOS:
         parts += _section(scenario, result)
     skipped = sorted({(row["peer"], row["case"], row["why"]) for row in result["skipped"]})
+    absent = sorted({peer.name for peer in ALL} - set(result["peers"]))
+    skipped += [(name, "all", "was not asked for in these calls") for name in absent]
     if skipped:
         parts.append("## What is not measured\n")
         parts.append(_together(skipped))
@@ -168,6 +169,9 @@ def _section(scenario: str, result: Result) -> list[str]:
         if case.name in _CHARTS and chart.draw(case, result):
             parts.append(f"![{title}](performance/{case.name}.svg)\n")
         parts.append(table.markdown(rows) + "\n")
+        parts += [
+            f"`{call['command']}`, {call['at']}\n" for call in results.calls(result) if case.name in call["cases"]
+        ]
     return parts
 
 

@@ -62,10 +62,26 @@ def read(path: str) -> Result:
     return result
 
 
+def calls(result: Result) -> list[dict[str, Any]]:
+    """Of `python -m benchmarks`: "command", "at" and "cases" of each."""
+    own = {"command": result["command"], "at": result["at"], "cases": sorted({run["case"] for run in result["runs"]})}
+    return result.get("calls") or [own]
+
+
 def joined(results: list[Result]) -> Result:
-    """Several results of one machine as one: runs and commands of them all, machine and time of the first."""
+    """Several results of one machine as one: runs and calls of them all, machine and time of the first.
+
+    Raises CannotMeasure where two have the same case of one server: a median is that of one call.
+    """
     first = dict(results[0])
-    first["command"] = "`, `".join(dict.fromkeys(result["command"] for result in results))
+    seen: set[tuple[str, str]] = set()
+    for result in results:
+        measured = {(run["case"], run["peer"]) for run in result["runs"]}
+        if again := seen & measured:
+            case, peer = min(again)
+            raise CannotMeasure(f"{case} of {peer}: is in two results; leave one of them out")
+        seen |= measured
+    first["calls"] = [call for result in results for call in calls(result)]
     first["peers"] = {name: peer for result in results for name, peer in result["peers"].items()}
     first["runs"] = [run for result in results for run in result["runs"]]
     first["skipped"] = [skipped for result in results for skipped in result["skipped"]]

@@ -69,6 +69,11 @@ class TestResults(SynchronousTestCase):
         joined = results.joined([SOME, result(run("exim", 1, 0.9)) | {"peers": {"exim": peer("Exim")}}])
         self.assertEqual(list(joined["peers"]), ["twistedmx", "twisted", "exim"])
         self.assertEqual(len(joined["runs"]), 5)
+        self.assertEqual(page(joined).count("`python -m benchmarks churn`, 2026"), 2)
+
+    def test_a_case_of_a_server_is_in_one_of_them(self):
+        """Medians of two calls would be divided by those of one."""
+        self.assertRaises(CannotMeasure, results.joined, [SOME, SOME])
 
 
 class TestTables(SynchronousTestCase):

@@ -41,6 +41,12 @@ class TestTable(Calling):
         self.assertEqual((len(rows), rows[0].split()[:3]), (24, ["2026-11-20", "10:00", "60"]))
         self.assertIn("2 CPUs", legend)
 
+    def test_a_load_that_nobody_knows_is_a_dash(self):
+        """The other numbers of its row are there."""
+        self.serve(history={**RECORDED, "minutes": [minute(0, messages=31, load=None), minute(1, load=0.5)]})
+        _, first, second, _ = self.ask("history").out.splitlines()
+        self.assertEqual((first.split()[2:], second.split()[-1]), (["31", "0", "0", "0", "-"], "0.50"))
+
     def test_the_hours_are_the_server_s_to_choose_from(self):
         """It sends no more than is shown."""
         asked = []

@@ -123,6 +123,17 @@ class TestSamples(Calling):
         self.assertEqual((said.status, said.octets), (2, b""))
         self.assertIn("send it to a file or through a pipe", said.beside)
 
+    def test_content_that_is_no_base64_is_said_in_words(self):
+        """A server of another version, or what is no server of ours: no traceback, and half a sample is none."""
+        answer = of(b"")
+        self.serve(samples=lambda arguments: answer)
+        for content in ("=", "a", "Subject: x", "\u00fc", 5, ["x"]):
+            answer["samples"][0]["content"] = content
+            for raw in ([], ["--raw"]):
+                said = self.ask("samples", "BW2X0FD8KC.1", *raw)
+                self.assertEqual((said.status, said.out, said.octets), (2, "", b""), content)
+                self.assertTrue(said.beside.startswith("twistedmx samples: BW2X0FD8KC.1: its content cannot"), said)
+
     def test_raw_of_none_or_of_several_is_refused_with_what_to_do(self):
         """Two messages after each other would be taken for one."""
         two = of(b"x")["samples"] + of(b"y", id="BW2X0FD8KC.2")["samples"]

@@ -9,7 +9,9 @@ import smtplib
 import socket
 import stat
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 from unittest import skipUnless
 from urllib.request import urlopen
 
@@ -17,11 +19,14 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.program import LOOPBACK, ORDERLY, Started, command, free_port, remove, short_folder
 from tests.integration.stored import contents
+from tests.integration.test_clients import trusting
+from twistedmx.net.demo_certificate import make_demo_certificate
 
 AS_ROOT = os.geteuid() == 0
 CONTENT = b"Subject: hello\r\n\r\nHello.\r\n"
 STORED = CONTENT.replace(b"\r\n", b"\n")
 NOBODY = "nobody"
+TRUSTING = trusting()
 
 
 class Client(smtplib.SMTP):
@@ -44,6 +49,15 @@ class Client(smtplib.SMTP):
         except smtplib.SMTPServerDisconnected:
             return b""
         return b"%d %s" % (code, words)
+
+
+class ImplicitTls(smtplib.SMTP_SSL):
+    """The same where TLS comes first."""
+
+    hear = Client.hear
+
+    def __init__(self, port: int) -> None:
+        super().__init__("127.0.0.1", port, local_hostname="client.example", timeout=60, context=TRUSTING)
 
 
 class Life(SynchronousTestCase):
@@ -399,6 +413,29 @@ class EndTests(Life):
         status, lines = server.stop()
         self.assertEqual(status, ORDERLY, "\n".join(lines))
         self.assertEqual(contents(str(self.data / "mail" / "example.org" / "ann")), [])
+
+    def test_under_tls_as_well(self) -> None:
+        """There a reply leaves later than the session ends."""
+        make_demo_certificate(str(self.folder / "mx.pem"), "mx.example.org", time.time())
+        self.settings(top=f'listen_tls = ["{LOOPBACK}"]', rest='[tls]\ncertificate = "mx.pem"\n[timeouts]\ngrace = 0.2')
+        server = self.launch()
+        self.port, implicit = server.ports_of()
+        secured: list[Any] = [self.client() for _ in range(2)]
+        for client in secured:
+            client.starttls(context=TRUSTING)
+        secured.append(ImplicitTls(implicit))
+        self.addCleanup(secured[-1].close)
+        for client in secured:
+            client.ehlo()
+        secured[0].begin()
+        self.assertEqual(secured[0].docmd("DATA")[0], 354)
+        server.ask_to_stop()
+        for client in secured:
+            self.assertRegex(client.hear(), b"^421 4.3.2 ")
+            self.assertEqual(client.hear(), b"")
+        status, lines = server.stop()
+        self.assertEqual(status, ORDERLY, "\n".join(lines))
+        self.assertEqual([line for line in lines if "Traceback" in line or "#error" in line or "#critical" in line], [])
 
     def test_nothing_is_left_behind(self) -> None:
         """Not even the socket."""

@@ -56,6 +56,29 @@ class TestStop(Base):
         self.assertEqual(self.say(second, b"RSET\r\n"), ["250", "421"])
         self.successResultOf(gone)
 
+    def test_connections_are_waited_for_as_well(self):
+        """The last words are read, and under TLS written, after the session has ended. Not in the turn of who ends it: he is still
+        in the middle of something."""
+        transport = self.connect()
+        self.successResultOf(self.stage.factory.shut_down(0.0))
+        gone = self.stage.factory.gone()
+        self.stage.wait(1)
+        self.assertNoResult(gone)
+        transport.protocol.connectionLost(connectionDone)
+        self.assertNoResult(gone)
+        self.stage.clock.advance(0)
+        self.successResultOf(gone)
+        self.stage.wait(2)
+        self.assertEqual(self.stage.clock.getDelayedCalls(), [])
+
+    def test_but_not_for_ever(self):
+        """One who reads nothing does not hold the server."""
+        self.connect()
+        self.successResultOf(self.stage.factory.shut_down(0.0))
+        gone = self.stage.factory.gone()
+        self.stage.wait(5)
+        self.successResultOf(gone)
+
     def test_no_timer_of_it_stays(self):
         """A stop that was quick leaves nothing that fires into an empty house."""
         transport = self.connect()

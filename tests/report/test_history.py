@@ -68,6 +68,15 @@ class TestHistory(SynchronousTestCase):
         self.assertEqual((second["start"], second["refused"]), (NOON + 60, {"unknown-mailbox": 1}))
         self.assertEqual((second["sessions"], second["most_open"], second["load"]), (0, 1, 0.3))
 
+    def test_a_load_that_nobody_knows_is_none(self):
+        """Nought would be an idle machine. What is known of a minute is told."""
+        for loads, told in (((None, None), None), ((None, 0.5, None), 0.5), ((0.5, 0.7), 0.7)):
+            recorded = Recorded()
+            for load in loads:
+                recorded.record(NOON, load=load)
+            (minute,) = recorded.history.told(NOON)
+            self.assertEqual(minute["load"], told, loads)
+
     def test_what_was_counted_before_is_no_part_of_it(self):
         """It begins when it begins."""
         counters = Counters()

@@ -25,7 +25,7 @@ MINUTES = st.dictionaries(
         refused=st.dictionaries(st.sampled_from("abcdefghij"), COUNTS).map(Counter),
         turned_away=COUNTS,
         most_open=COUNTS,
-        load=st.floats(0, 10_000),
+        load=st.none() | st.floats(0, 10_000),
     ),
     min_size=1,
     max_size=30,

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
 from tests.report.facts import AT, DISK_FULL, EVENTS, NOBODY, POLICY_REFUSED, TRANSACTION, UNKNOWN
+from twistedmx.model.beginning import Beginning
 from twistedmx.model.envelope import Refused
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, verdict
@@ -17,6 +18,7 @@ from twistedmx.policy.ration import sample_ration
 from twistedmx.report.samples import Samples, SampleSettings
 from twistedmx.smtp import codes
 from twistedmx.smtp.path import parse_path
+from twistedmx.smtp.reply import reply
 
 LOOP = verdict(codes.LOOPING, Reason.LOOP)
 LARGE = verdict(codes.TOO_LARGE, Reason.TOO_LARGE)
@@ -29,7 +31,7 @@ def guesses(session, *names, at=AT, decided=UNKNOWN):
     return attrs.evolve(NOBODY, session=session, refused=Refused(count=len(names), runs=((decided, names),)), at=at)
 
 
-def message(session, content=b"Subject: x\n", at=AT, decided=LOOP):
+def message(session, content=b"Subject: x\n", at=AT, decided=LOOP, is_whole=True):
     """One that was refused."""
     return attrs.evolve(
         TRANSACTION,
@@ -38,7 +40,7 @@ def message(session, content=b"Subject: x\n", at=AT, decided=LOOP):
         verdict=decided,
         reason=decided.reason,
         refused=Refused(),
-        beginning=content,
+        beginning=Beginning(octets=content, is_whole=is_whole),
         octets=len(content) + content.count(b"\n"),
         at=at,
     )
@@ -107,8 +109,8 @@ class TestWhatIsKept(Base):
         for event, whole in (
             (message("0", b"x\n" * 50), True),
             (message("0", b"x\n" * 51), False),
-            (attrs.evolve(message("0", b"a\nb\r\n"), octets=5), True),
-            (attrs.evolve(message("0", b""), octets=5), False),
+            (message("0", b"a\nb\r\n", is_whole=False), False),
+            (message("0", b"", is_whole=False), False),
             (message("0", b""), True),
         ):
             (sample,) = self.samples(event, octets=100)
@@ -162,6 +164,16 @@ class TestBounds(Base):
         long = attrs.evolve(guesses("0123456789", b"x" * 2000), helo="y" * 2000)
         (sample,) = self.samples(long)
         self.assertEqual((len(sample.recipients[0]), len(sample.helo)), (320, 255))
+
+    def test_what_a_policy_says_is_cut(self):
+        """It may be somebody else's, and put a whole answer of a scanner there."""
+        for long, lines, kept in ((512, 4, (512, 4)), (513, 1, (512, 1)), (100_000, 1000, (512, 4)), (0, 5, (0, 4))):
+            words = reply(550, "5.7.1", *["No"] * lines)
+            told = attrs.evolve(LOOP, detail="x" * long, reply=words)
+            for event in (message("0123456789", decided=told), guesses("0123456789", decided=told)):
+                (sample,) = self.samples(event)
+                self.assertEqual((len(sample.verdict.detail), len(sample.verdict.reply.lines)), kept)
+                self.assertEqual((sample.verdict.reason, sample.verdict.action), (LOOP.reason, LOOP.action))
 
     def test_other_settings_hold_at_once(self):
         """What is too much goes; 0 switches it off."""

@@ -1,10 +1,13 @@
 """A running server looks at itself every second, and tells what it saw."""
 
+import errno
 import json
+import os
 
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import OPENED
@@ -15,6 +18,24 @@ from twistedmx.service.recording import Recording
 from twistedmx.service.world import World
 
 NOON = 1_795_168_800  # 2026-11-20 10:00 UTC
+
+
+def no_load():
+    """As os.getloadavg where /proc/loadavg is hidden."""
+    raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def warnings_of(case):
+    """What is warned of in the log from now on until the end of the test."""
+    told = []
+
+    def observe(event):
+        if event["log_level"] is LogLevel.warn:
+            told.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    case.addCleanup(globalLogPublisher.removeObserver, observe)
+    return told
 
 
 class TestRecording(SynchronousTestCase):
@@ -55,6 +76,24 @@ class TestRecording(SynchronousTestCase):
         """As `uptime` says it: 0.25 for each of four CPUs is one."""
         (minute,) = self.recording.told(60)["minutes"]
         self.assertEqual((minute["load"], minute["most_open"]), (1.0, 14))
+
+    def test_a_load_that_cannot_be_read_is_none_and_said_once(self):
+        """Some containers hide it; the counts of the day go on, and the load is there again when the machine tells it."""
+        warnings = warnings_of(self)
+        self.load = no_load
+        for _ in range(59):
+            self.clock.advance(1)
+        self.load = lambda: 0.5
+        self.clock.advance(1)
+        self.load = no_load
+        for _ in range(60):
+            self.clock.advance(1)
+        self.counters(OPENED)
+        minutes = self.recording.told(3600)["minutes"]
+        self.assertEqual([minute["load"] for minute in minutes], [1.0, 2.0, None])
+        self.assertEqual([minute["sessions"] for minute in minutes], [0, 0, 1])
+        (said,) = warnings
+        self.assertIn("the load of the machine cannot be read (No such file or directory)", said)
 
     def test_a_fault_of_ours_is_said_and_what_was_recorded_is_told_on(self):
         """The mail goes on as well."""

@@ -88,5 +88,5 @@ class TestSamples(Sampling):
             answer = await self.ask(server, "samples")
             self.assertEqual([each["kept"] for each in answer["samples"]], kept)
         await self.refuse(await self.client(server))
-        self.assertEqual(self.told[-1].beginning, b"")
+        self.assertEqual(self.told[-1].beginning.octets, b"")
         self.assertEqual((await self.ask(server, "samples"))["samples"], [])

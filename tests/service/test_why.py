@@ -3,11 +3,13 @@
 import os
 import sqlite3
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
-from tests.service.test_reload import NOW, SETTINGS, ReloadCase
+from tests.service.test_reload import NOW, SETTINGS, Client, ReloadCase
 from twistedmx.model.event import NetworkAllowed, NetworkNoLongerAllowed
 from twistedmx.net.control import Refused
 from twistedmx.policy.conduct_settings import ConductSettings
@@ -160,6 +162,20 @@ class TestWhy(Asking):
 
 
 class TestBan(Asking):
+    async def test_who_waits_to_be_turned_away_is_counted_in_the_status(self):
+        """Each holds a descriptor: an operator who looks for them finds them there."""
+        server = self.start()
+        await self.ask(server, "ban", networks=["127.0.0.1"])
+        port = server.ports[0].getHost().port
+        blocked = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())
+        await self.until(lambda: server.factory.turned_away and len(server.factory.doorstep))
+        told = (await self.ask(server, "status"))["blocklist"]
+        self.assertEqual((told["entries"], told["turned_away"], told["waiting"]), (1, 1, 1))
+        blocked.transport.abortConnection()
+        await blocked.gone
+        await self.until(lambda: not len(server.factory.doorstep))
+        self.assertEqual((await self.ask(server, "status"))["blocklist"]["waiting"], 0)
+
     async def test_it_is_all_or_nothing(self):
         """Three networks, and one of them is ours: the other two are not blocked, and the fault is told."""
         server = self.start()

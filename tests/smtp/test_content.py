@@ -6,8 +6,8 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.content import Content
 
 
-def content(*, limit=10_000, text_line=0, tolerant=False):
-    return Content(limit=limit, text_line=text_line, tolerant=tolerant)
+def content(*, limit=10_000, text_line=0, tolerant=False, sampled=1000):
+    return Content(limit=limit, text_line=text_line, tolerant=tolerant, sampled=sampled)
 
 
 class TestData(SynchronousTestCase):
@@ -48,15 +48,31 @@ class TestData(SynchronousTestCase):
         """Whoever wants to see what was refused sees the bare newline itself; and no more than one block is held."""
         data = content()
         data.feed_data(b"good\r\nx")
-        self.assertEqual(data.spoilt, b"")
+        self.assertIsNone(data.spoilt)
         data.feed_data(b"a\nb\r\nx")
+        self.assertEqual(data.spoilt, (b"a\nb\r\nx", True))
         data.feed_data(b"more\r\n")
-        self.assertEqual(data.spoilt, b"a\nb\r\nx")
+        self.assertEqual(data.spoilt, (b"a\nb\r\nx", False))
         for limits in ({"limit": 5}, {"text_line": 5}):
             data = content(**limits)
             data.feed_data(b"too long\r\nx")
             data.feed_data(b"bare\n")
-            self.assertEqual(data.spoilt, b"too long\nx")
+            self.assertEqual(data.spoilt, (b"too long\nx", False))
+
+    def test_no_more_of_it_is_held_than_somebody_will_ask_for(self):
+        """A read has 256 KiB, a slow peer keeps its transaction open for minutes, and there are thousands of peers."""
+        for sampled, held in ((0, (b"", False)), (3, (b"a\nb", False)), (5, (b"a\nb\r\n", True))):
+            data, chunk = content(sampled=sampled), content(sampled=sampled)
+            data.feed_data(b"a\nb\r\n.\r\n")
+            chunk.feed_chunk(b"a\nb\r\n", last=True)
+            for each in (data, chunk):
+                self.assertEqual((each.spoilt, each.fault), (held, codes.BARE_NEWLINE))
+
+    def test_of_one_without_end_it_is_never_all(self):
+        """Nobody has waited for the end."""
+        data = content(limit=5)
+        data.feed_data(b"twice as much")
+        self.assertEqual((data.endless, data.spoilt), (True, (b"twice as much", False)))
 
     def test_a_line_as_long_as_allowed_passes_and_one_octet_more_does_not(self):
         """RFC 5321 4.5.3.1.6 counts CRLF."""

@@ -69,7 +69,7 @@ def _row(span: Span, reasons: Sequence[str]) -> list[str]:
     refused = [span.refused[reason] for reason in reasons]
     others = span.refused.total() - sum(refused)
     counts = [span.messages, *refused, others, span.turned_away, span.most_open]
-    return [_time(span), *(f"{count:,}" for count in counts), f"{span.load:.2f}"]
+    return [_time(span), *(f"{count:,}" for count in counts), "-" if span.load is None else f"{span.load:.2f}"]
 
 
 def _time(span: Span) -> str:

@@ -24,7 +24,12 @@ def run(call: Call) -> Status:
     if options.json:
         call.terminal.document(answer)
     else:
-        for line in lines_of(answer):
+        try:
+            lines = list(lines_of(answer))
+        except NoContent as error:
+            call.terminal.complain(f"twistedmx samples: {error}")
+            return Status.UNABLE
+        for line in lines:
             call.terminal.say(line)
     return Status.NO if options.id and not answer.get("found") else Status.GOOD
 
@@ -41,15 +46,30 @@ def _raw(call: Call, answer: Mapping[str, Any]) -> Status:
         call.terminal.complain(f"twistedmx samples: {call.options.id}: {words}")
         return Status.NO
     try:
-        call.terminal.octets(b64decode(with_content[0]["content"]))
-    except ValueError as error:
-        call.terminal.complain(f"twistedmx samples: {call.options.id}: {error}")
+        call.terminal.octets(_content(with_content[0]))
+    except ValueError as error:  # nor does a terminal take octets
+        call.terminal.complain(f"twistedmx samples: {error}")
         return Status.UNABLE
     return Status.GOOD
 
 
+class NoContent(ValueError):
+    """What a server said is content is not: in words for the operator."""
+
+
+def _content(sample: Mapping[str, Any]) -> bytes:
+    """Raises NoContent."""
+    try:
+        return b64decode(sample.get("content") or "", validate=True)
+    except (TypeError, ValueError) as error:
+        raise NoContent(
+            f"{sample.get('id')}: its content cannot be read: the server did not send base64 ({error}); is it of another "
+            "version? --json shows what it sent"
+        ) from None
+
+
 def lines_of(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What a server answered (`twistedmx.service.samples`), for people."""
+    """What a server answered (`twistedmx.service.samples`), for people. Raises NoContent."""
     samples = answer.get("samples") or ()
     if not samples:
         yield _nothing(answer)
@@ -105,7 +125,7 @@ def _whole(sample: Mapping[str, Any]) -> Iterator[str]:
         yield "  it did not come to content"
         return
     yield f"  content: {sample['octets']} octets{'' if sample.get('whole') else _kept(sample)}"
-    for line in _lines(b64decode(sample.get("content") or "")):
+    for line in _lines(_content(sample)):
         yield f"  | {line}"
 
 

@@ -15,6 +15,7 @@ settings      /etc/twistedmx/twistedmx.toml
 reloaded      never
 listening     0.0.0.0:25, [::]:465
 sessions      12 open, 3 tls
+blocklist     3 entries, 4810 turned away, 12 waiting
 rates         connections 14, messages 2.5, refused recipients 120 a minute
 limits        descriptors 524288, size 26214400, recipients 100, hops 100
 backends      mailboxes.table: example.org, 40 addresses
@@ -77,7 +78,13 @@ def _reloaded(told: Mapping[str, Any]) -> list[str]:
 
 
 def _sessions(told: Mapping[str, Any]) -> list[str]:
-    return [", ".join(f"{number} {_name(name)}" for name, number in told["sessions"].items())]
+    return [_counts(told["sessions"])]
+
+
+def _blocklist(told: Mapping[str, Any]) -> list[str]:
+    counts = dict(told["blocklist"])
+    store = _pairs(counts.pop("store", {}))
+    return _wrapped([_counts(counts)]) + (_wrapped([f"store {store[0]}", *store[1:]]) if store else [])
 
 
 def _rates(told: Mapping[str, Any]) -> list[str]:
@@ -127,6 +134,7 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("reloaded", ("reloaded",), _reloaded),
     ("listening", ("listening",), lambda told: [", ".join(map(str, told["listening"]))] if told["listening"] else []),
     ("sessions", ("sessions",), _sessions),
+    ("blocklist", ("blocklist",), _blocklist),
     ("rates", ("rates",), _rates),
     ("limits", ("limits",), lambda told: _wrapped(_pairs(told["limits"]))),
     ("backends", ("backends",), _backends),
@@ -147,6 +155,10 @@ def _any(value: Any) -> list[str]:
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:
     return [f"{_name(name)} {_number(value)}" for name, value in values.items()]
+
+
+def _counts(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_number(number)} {_name(name)}" for name, number in values.items())
 
 
 def _wrapped(pairs: list[str]) -> list[str]:

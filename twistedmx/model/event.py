@@ -8,6 +8,7 @@ import attrs
 
 from twistedmx.model.allowance import Allowance
 from twistedmx.model.attack import Attack, Flood, Pressure
+from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.peer import Network, Peer, Tls
@@ -42,8 +43,8 @@ class TransactionEnded:
 
     `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `octets`: the content as
     received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong. `beginning`: of
-    content that was refused, `[samples] octets` at most, with LF ends; for the samples alone, and in no log. Where there was a
-    fault in it, how much that is depends on how the octets were cut (`smtp.content`): it makes no difference between two events.
+    content that was refused, `[samples] octets` at most; for the samples alone, and in no log. Where there was a fault in it, how
+    much that is depends on how the octets were cut (`smtp.content`): it makes no difference between two events.
     """
 
     at: float
@@ -59,7 +60,7 @@ class TransactionEnded:
     octets: int
     seconds: float
     detail: str
-    beginning: bytes = attrs.field(default=b"", eq=False, repr=False)
+    beginning: Beginning = attrs.field(default=NOTHING, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -85,11 +86,10 @@ class NobodyAccepted:
 @attrs.frozen(kw_only=True)
 class SessionEnded:
     """A connection is gone. `reason`: who ended it, and why. `messages`: accepted. `errors`: commands refused. `flooded`: all its
-    transactions were so, and there was one; as in `NobodyAccepted`.
+    transactions were so, and there was one; as in `NobodyAccepted`. `words`: our last ones, if any; in no log.
 
     `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
     S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
-    `words`: our last ones, if it ended with any; for the trail alone, and in no log.
     """
 
     at: float

@@ -5,7 +5,7 @@ or who has no address, stands apart (`NOBODY`) and is among those that are asked
 with each host, which is a shift and a comparison; benchmarks/blocklist.py measures it.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from typing import Any, Final
 
 from twistedmx.model.peer import Network
@@ -21,6 +21,7 @@ class Connections(Set[Any]):
         self._by_host: dict[bytes, Any] = {}  # a connection, or a set of several
         self._length = 0
         self._highest = 0
+        self.emptied: Callable[[], None] | None = None  # called when the last one is gone
 
     def add(self, connection: Any, address: str = "") -> None:
         """It is there, once. `address`: of its client, if that stays who it is."""
@@ -54,6 +55,8 @@ class Connections(Set[Any]):
             else:
                 continue
             self._length -= 1
+            if not self._length and self.emptied is not None:
+                self.emptied()
             return
 
     def in_network(self, network: Network) -> list[Any]:

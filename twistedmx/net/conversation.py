@@ -105,10 +105,11 @@ class Conversation(Protocol):
             self._pause_reading()
             return
         replies: list[bytes] = []
+        goes_long = False
         if session.guessing and self._receiver.goes_short and not session.heard.octets and not session.heard.overlong:
             try:
                 reply = refuse_shortly(session, self._receiver, octets)
-                if reply is not None:
+                if reply:
                     if not self._behind:
                         self._fall_behind()
                     self._out.write_soon(reply)
@@ -116,7 +117,9 @@ class Conversation(Protocol):
                     if self._leaving is not None:
                         self._leave_if_over()
                     return
-                taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
+                taken = 0
+                if reply is None:
+                    taken = answer_shortly(session, self._receiver, octets, self._factory.turns.least, replies)
             except Exception:
                 self._out.write(b"".join(replies))
                 self._broken(Failure())
@@ -133,11 +136,12 @@ class Conversation(Protocol):
                 if self._leaving is not None:
                     self._leave_if_over()
                 return
+            goes_long = not taken
             octets = octets[taken:]
         self._patience.octets += len(octets)
         session.receive(octets)
         self._much = len(octets) > _MUCH
-        self._turn(replies)
+        self._turn(replies, goes_long=goes_long)
 
     def pauseProducing(self) -> None:
         """Our replies pile up, for the peer does not read them: hear nothing more until it does."""
@@ -154,14 +158,15 @@ class Conversation(Protocol):
 
     # -- octets to inputs to replies ---------------------------------------------------------------------------------
 
-    def _turn(self, replies: list[bytes] | None = None) -> None:
-        """Answer all that can be answered now. `replies`: to what was answered before, in this turn."""
+    def _turn(self, replies: list[bytes] | None = None, *, goes_long: bool = False) -> None:
+        """Answer all that can be answered now. `replies`: to what was answered before, in this turn. `goes_long`: what comes
+        first was found to be nothing for the short way."""
         self._turning = True
         if replies is None:
             replies = []
         replied = bool(replies)
         try:
-            replied = self._answer(replies) or replied
+            replied = self._answer(replies, goes_long) or replied
         except Exception:
             self._out.write(b"".join(replies))
             self._broken(Failure())
@@ -190,7 +195,7 @@ class Conversation(Protocol):
             self._paused = False
             self.transport.resumeProducing()
 
-    def _answer(self, replies: list[bytes]) -> bool:
+    def _answer(self, replies: list[bytes], goes_long: bool) -> bool:
         """Put the replies of what was heard into `replies`, as far as they need no waiting. Whether there were any."""
         session, receiver, turns = self._session, self._receiver, self._factory.turns
         replied = False
@@ -205,7 +210,9 @@ class Conversation(Protocol):
                 if left <= 0:
                     self._rest()
                     break
-            if session.guessing and receiver.goes_short and (answered := self._answer_guesses(replies, left)):
+            if goes_long:
+                goes_long = False
+            elif session.guessing and receiver.goes_short and (answered := self._answer_guesses(replies, left)):
                 left -= answered
                 replied = True
                 if session.is_done():

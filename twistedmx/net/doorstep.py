@@ -1,9 +1,9 @@
 """Where blocked clients wait before they are turned away.
 
 One that is refused at once is back at once: two thousand of them are a flood of connections in which everybody else waits to be
-accepted (benchmarks, victim-2000). Who waits costs a descriptor, and what he says is thrown away. All wait for as long, in the
-order in which they came, on one timer, and leave some at a time, so that a crowd that came together does not hold up the others
-when it leaves.
+accepted (benchmarks, victim-2000). Who waits costs a descriptor, and what he says is thrown away (`turned_away`). All wait for as
+long, on one timer, and leave in the order in which they came, also when a reload has shortened the wait meanwhile; some at a
+time, so that a crowd that came together does not hold up the others when it leaves.
 """
 
 from collections import OrderedDict
@@ -31,10 +31,12 @@ class Doorstep:
         self._is_over = False
 
     def __len__(self) -> int:
+        """How many wait."""
         return len(self._line)
 
     def wait(self, leave: Callable[[], None], seconds: float, most: int) -> bool:
-        """`leave` is called in `seconds`; no earlier than those of who waits already. False, and it is not, where `most` wait."""
+        """`leave` is called in `seconds` or a little later, and behind those of who waits already. False, and it is not, where so
+        many wait that there is no place, where `seconds` are none, and once all were let go."""
         if self._is_over or seconds <= 0 or len(self._line) >= min(most, self._places):
             return False
         self._line[leave] = self._clock.seconds() + seconds

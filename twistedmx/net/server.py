@@ -1,6 +1,6 @@
 """What makes a shell for each connection, and tells all of them when the server stops."""
 
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress
@@ -23,6 +23,9 @@ from twistedmx.policy.attending import Attending
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
+
+# Seconds that a stop waits for peers to read why: who does not end his side would keep us for `[timeouts] closing`.
+_PARTING: Final = 2.0
 
 
 class ServerFactory(Factory):
@@ -50,6 +53,8 @@ class ServerFactory(Factory):
         self.doorstep = Doorstep(site.ports.clock, descriptors // 4)
         self._stopping = False
         self._grace = Deadline(self._hurry)
+        self._parting = Deadline(self._parted)
+        self._gone: list[Deferred[None]] = []
 
     def adopt(self, *, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """For sessions that begin from now on."""
@@ -82,7 +87,7 @@ class ServerFactory(Factory):
         """What meets `peer`, whom `block` is about. Where TLS comes first, words in plain text would be none."""
         self.turned_away += 1
         words = None if secure else blocklist.refusal(block, peer.address)
-        return TurnedAway(words, self.doorstep, *blocklist.hold)
+        return TurnedAway(words, self.doorstep, blocklist.hold, blocklist.held)
 
     def hang_up(self, network: Network | None = None) -> None:
         """Close the sessions of those who are blocked now: of those in `network`, or of all."""
@@ -115,6 +120,7 @@ class ServerFactory(Factory):
             secure=secure,
             tolerant=peer.among(site.tolerant),
             xclient=peer.among(site.xclient_from),
+            sampled=site.sampled,
         )
 
     def shut_down(self, grace: float = 0.0) -> Deferred[Any]:
@@ -129,6 +135,25 @@ class ServerFactory(Factory):
         else:
             self._hurry()
         return gone.addCallback(self._stopped)
+
+    def gone(self) -> Deferred[None]:
+        """After `shut_down`: the last words of sessions are still to be read, and under TLS to be written. Fires, in a turn of its
+        own, when the last connection is gone, some seconds later at most."""
+        gone: Deferred[None] = Deferred()
+        self._gone.append(gone)
+        self.connections.emptied = self._parted
+        if self.connections:
+            self.wheel.set(self._parting, _PARTING)
+        else:
+            self._parted()
+        return gone
+
+    def _parted(self) -> None:
+        self.wheel.clear(self._parting)
+        self.connections.emptied = None
+        waiting, self._gone = self._gone, []
+        for gone in waiting:
+            self.site.ports.clock.callLater(0, gone.callback, None)
 
     def _hurry(self) -> None:
         for connection in list(self.connections):

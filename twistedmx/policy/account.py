@@ -9,6 +9,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
+from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.event import (
     CommandRefused,
     NobodyAccepted,
@@ -107,7 +108,12 @@ class Account:
         self._ports.events.tell(TlsEstablished(at=self._ports.now(), session=self.id, peer=self.peer, tls=tls))
 
     def over(
-        self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int, beginning: bytes = b""
+        self,
+        transaction: Transaction,
+        decided: Verdict | None,
+        reason: Reason,
+        octets: int,
+        beginning: Beginning = NOTHING,
     ) -> None:
         """A transaction is. `decided`: of its content, or None when it never came to that. `octets`: of content; `beginning`: of
         one that was refused."""

@@ -76,9 +76,14 @@ class Blocklist:
         return reply(554, "", self._settings.text_for(block.id, address), closes=True)
 
     @property
-    def hold(self) -> tuple[float, int]:
-        """So many seconds it waits for that, where not so many do already."""
-        return self._settings.hold, self._settings.held
+    def hold(self) -> float:
+        """Seconds that it waits for that."""
+        return self._settings.hold
+
+    @property
+    def held(self) -> int:
+        """How many may wait so at once; whoever comes beyond hears it at once."""
+        return self._settings.held
 
     def parting(self, block: Block, address: str) -> Reply:
         """What it hears in the middle of a session. RFC 5321 3.8: 421, for nothing is said of what it was just doing."""

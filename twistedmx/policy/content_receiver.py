@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage
 from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
@@ -21,6 +22,7 @@ from twistedmx.policy.waiting import deferred_of
 from twistedmx.ports import Incoming
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data
+from twistedmx.smtp.content import Spoilt
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Session
@@ -56,12 +58,14 @@ class ContentReceiver(Attending):
     def take(self, block: Block) -> Awaitable[None] | None:
         """Content. An awaitable asks to stop reading until it fires."""
         transaction = self._open_transaction()
+        transaction.written += len(block.octets)
         incoming = self._begun(transaction)
         if incoming is None:
             return None
         if transaction.scan.nothing_seen and block.octets[:1] in _BLANK:
             # No header begins so: it would fold into our Received field, and say there what it likes.
             incoming.write(b"\n")
+            transaction.written += 1
             transaction.scan.feed(b"\n")
         transaction.scan.feed(block.octets)
         return incoming.write(block.octets)
@@ -137,18 +141,26 @@ class ContentReceiver(Attending):
 
     # -- how a transaction ends --------------------------------------------------------------------------------------
 
-    def _finish(self, transaction: Transaction, decided: Verdict, octets: int, spoilt: bytes = b"") -> Reply:
+    def _finish(self, transaction: Transaction, decided: Verdict, octets: int, spoilt: Spoilt | None = None) -> Reply:
         """`spoilt`: content that did not get to `incoming`."""
         if not decided.refuses:
             self._over(transaction, decided, decided.reason, octets)
             return decided.reply
-        incoming = transaction.incoming
-        beginning = ((incoming.beginning() if incoming is not None else b"") + spoilt)[: self._site.sampled]
-        self._over(transaction, decided, decided.reason, octets, beginning)
+        self._over(transaction, decided, decided.reason, octets, self._beginning(transaction, spoilt))
         words = self._with_id(decided.reply)
         if words.closes:
             self._hang_up(LastWords(reply=words, reason=decided.reason))
         return words
+
+    def _beginning(self, transaction: Transaction, spoilt: Spoilt | None) -> Beginning:
+        """What is told of content that is refused, without a hole: what is spoilt only where all before it is there."""
+        incoming, sampled = transaction.incoming, self._site.sampled
+        octets = incoming.beginning() if incoming is not None else b""
+        is_whole = len(octets) == transaction.written
+        if spoilt is not None and is_whole:
+            octets += spoilt.octets
+            is_whole = spoilt.is_all and len(octets) <= sampled
+        return Beginning(octets=octets[:sampled], is_whole=is_whole)
 
     def _abandon(self, reason: Reason) -> None:
         """RSET, EHLO, QUIT or the end of the session: what was begun leaves nothing behind."""
@@ -156,7 +168,12 @@ class ContentReceiver(Attending):
             self._over(self._transaction, None, reason, 0)
 
     def _over(
-        self, transaction: Transaction, decided: Verdict | None, reason: Reason, octets: int, beginning: bytes = b""
+        self,
+        transaction: Transaction,
+        decided: Verdict | None,
+        reason: Reason,
+        octets: int,
+        beginning: Beginning = NOTHING,
     ) -> None:
         self._transaction = None
         if transaction.incoming is not None:

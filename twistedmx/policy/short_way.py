@@ -50,8 +50,8 @@ _RCPT: Final = Phase.RCPT
 
 
 def refuse_shortly(session: Session, receiver: Receiver, octets: bytes) -> bytes | None:
-    """As `answer_shortly` where `octets` are one RCPT: what it is answered. None, and nothing has happened, where that is left to
-    the others."""
+    """As `answer_shortly` where `octets` are one RCPT: what it is answered. Else nothing has happened: None where they are not,
+    b"" where this one goes the long way."""
     phase = session.phase
     if (phase is not _RCPT and phase is not _MAIL) or (found := _recipient(octets)) is None:
         return None
@@ -64,7 +64,7 @@ def refuse_shortly(session: Session, receiver: Receiver, octets: bytes) -> bytes
         or session.transfer.room <= 0
         or (reply := receiver.guesses([address], domain)) is None
     ):
-        return None
+        return b""
     session.errors += 1
     session.commands += 1
     if len(session.verbs) < VERBS:

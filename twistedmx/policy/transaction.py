@@ -31,7 +31,8 @@ class Transaction:
 
     `session`, `number`: whose, and the how many-th of it. `since`: monotonic seconds. `accepted`: recipients; `refusals`: those
     that were not, of which so many `flooded` addresses. `incoming`: the message on its way to the disk, once DATA or BDAT came,
-    unless there was `no_room`. `scan`: what its header tells.
+    unless there was `no_room`. `written`: octets of content so far, with LF ends, whether there was room for them or not.
+    `scan`: what its header tells.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class Transaction:
         "reverse_path",
         "session",
         "since",
+        "written",
     )
 
     transactions = 1
@@ -61,6 +63,7 @@ class Transaction:
         self.flooded = 0
         self.incoming: Incoming | None = None
         self.no_room = False
+        self.written = 0
         self._scan: TraceScan | None = None
 
     @property

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.internet.interfaces import IDelayedCall
+
 from twistedmx.model.event import Event
 from twistedmx.report import journald, syslog
 from twistedmx.report.lines import Lines
@@ -26,12 +28,12 @@ def log_of(
     host: str,
     pid: Callable[[], int],
     twistd: Callable[[str], None],
-    later: Callable[[Callable[[], None]], object] | None = None,
+    later: Callable[[Callable[[], None]], IDelayedCall | None] | None = None,
 ) -> Destination:
     """Opens nothing before the first line: by then privileges were dropped.
 
     `losses`: counts on when a reload makes another log. `host`: our name. `twistd`: takes a line for twistd's own log, which
-    adds the time. `later`: calls at the end of this turn of the reactor.
+    adds the time. `later`: calls soon, and lines are gathered until then.
     """
     match settings.destination:
         case "journald":

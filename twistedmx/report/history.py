@@ -3,8 +3,8 @@
 It hears no event: it reads the counters once a second, and what they have grown by belongs to the minute. So nothing is paid for it
 where mail is served. A minute in which nobody read is not there, which is not the same as one in which nothing came.
 
-Bounded: a day, and reasons are a closed list. When the clock is put back by less than a minute, what follows belongs to the newest
-minute; put back further, the minutes that it says are yet to come are dropped: their times were wrong.
+Bounded: a day, and reasons are a closed list. When the clock is put back, the minutes that begin a minute or more from then are
+dropped, for their times were wrong; what follows belongs to the newest that is left, until the clock has passed it.
 
 BUGS: a restart forgets it. After a pause of the whole process, what came before it and was not read yet belongs to the minute
 behind it.
@@ -17,7 +17,7 @@ import attrs
 
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.counters import Counters, word_of
-from twistedmx.report.span import MINUTE, Span
+from twistedmx.report.span import MINUTE, Span, highest
 
 # That are kept: a day shows what is usual at this hour. About a megabyte; five, if every reason there is refused somebody in each.
 MINUTES: Final = 1440
@@ -44,9 +44,9 @@ class History:
         self._minutes: deque[Span] = deque(maxlen=MINUTES)
         self._last = self._read(0)
 
-    def record(self, now: float, *, most_open: int, turned_away: int, load: float) -> None:
+    def record(self, now: float, *, most_open: int, turned_away: int, load: float | None) -> None:
         """`now`: seconds since the epoch. `most_open`: connections at once since the last time. `turned_away`: those of
-        blocked hosts, since the start. `load`: average of a minute, of the machine."""
+        blocked hosts, since the start. `load`: average of a minute, of the machine; None: not known."""
         minute = self._minute(now)
         last, self._last = self._last, self._read(turned_away)
         minute.messages += self._last.messages - last.messages
@@ -55,7 +55,7 @@ class History:
         minute.sessions += self._last.sessions - last.sessions
         minute.turned_away += self._last.turned_away - last.turned_away
         minute.most_open = max(minute.most_open, most_open)
-        minute.load = max(minute.load, round(load, 2))
+        minute.load = highest(minute.load, None if load is None else round(load, 2))
 
     def told(self, now: float, seconds: float = _DAY) -> list[dict[str, Any]]:
         """The minutes of the `seconds` before `now`, by time, the one under way among them; as JSON can say them."""

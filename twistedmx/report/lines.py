@@ -1,9 +1,9 @@
 """The log as lines in a file, or on standard output. Nothing here waits: what a pipe does not take now is lost, and counted.
 
-The lines of one turn of the reactor leave in one write, at its end: where each is written by itself, the write is a third of
-what it costs (benchmarks/facts.py). A file that was moved away or removed (logrotate) is opened anew.
+Lines that come soon one after the other leave in one write: where each is written by itself, the write is a third of what it costs
+(benchmarks/facts.py). A file that was moved away or removed (logrotate) is opened anew.
 
-BUGS: a process that is killed loses the lines of its last turn. A slow disk holds us up all the same, once the kernel
+BUGS: a process that is killed loses the lines that are gathered. A slow disk holds us up all the same, once the kernel
 has no more room for what it is to write. If others write to the same pipe, its last room may go between our asking and our
 writing.
 """
@@ -12,6 +12,8 @@ import os
 import select
 from collections.abc import Callable
 from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall
 
 from twistedmx.report.losses import Losses
 
@@ -25,7 +27,7 @@ _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NON
 class Lines:
     """Appends lines to the file `path`, or to standard output where that is "-" (`standard_output`: its descriptor).
 
-    `later`: calls at the end of this turn of the reactor; without it each line is written at once. The file is opened at the
+    `later`: calls soon; without it each line is written at once. The file is opened at the
     first line: by then privileges were dropped. A line that cannot be written is lost; the next one tries anew.
     """
 
@@ -34,11 +36,12 @@ class Lines:
         path: str,
         losses: Losses | None = None,
         *,
-        later: Callable[[Callable[[], None]], object] | None = None,
+        later: Callable[[Callable[[], None]], IDelayedCall | None] | None = None,
         standard_output: int = _STANDARD_OUTPUT,
     ) -> None:
         self._path = path
         self._later = later
+        self._asked: IDelayedCall | None = None
         self._gathered: list[str] = []
         self._losses = losses if losses is not None else Losses()
         self._is_file = path != "-"
@@ -51,12 +54,15 @@ class Lines:
             return
         self._gathered.append(line)
         if len(self._gathered) == 1:
-            self._later(self.flush)
+            self._asked = self._later(self.flush)
         elif len(self._gathered) >= _MOST_GATHERED:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered."""
+        asked, self._asked = self._asked, None
+        if asked is not None and asked.active():
+            asked.cancel()
         gathered, self._gathered = self._gathered, []
         if gathered:
             self._write("\n".join(gathered), len(gathered))

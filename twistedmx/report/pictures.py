@@ -50,7 +50,7 @@ def sessions(minutes: Sequence[Span], cpus: int) -> str:
     length, spans = gathered(minutes, _STEPS)
     left = axis_for(max(span.most_open for span in spans))
     # At least as high as there are CPUs: what a machine has left is half of what this picture is asked for.
-    right = axis_for(max(cpus, *(span.load for span in spans)), least=0.1, right=True)
+    right = axis_for(max(cpus, *(span.load or 0.0 for span in spans)), least=0.1, right=True)
     right = right.beside(left)
     chart = Chart(
         "Parallel sessions and load",
@@ -61,8 +61,8 @@ def sessions(minutes: Sequence[Span], cpus: int) -> str:
         right,
     )
     chart.hill("sessions at once (left)", 0, [span.most_open if span.minutes else None for span in spans])
-    chart.line("load average of a minute (right)", 1, [span.load if span.minutes else None for span in spans], right)
-    chart.words([_words(span, length, f"{span.most_open:,} sessions, load {span.load:.2f}") for span in spans])
+    chart.line("load average of a minute (right)", 1, [span.load for span in spans], right)
+    chart.words([_words(span, length, f"{span.most_open:,} sessions, load {_load(span)}") for span in spans])
     return chart.svg()
 
 
@@ -78,6 +78,10 @@ def _layers(spans: Sequence[Span]) -> list[tuple[str, int, list[int]]]:
 def _a_minute(span: Span, count: float) -> float | None:
     """None: nobody knows."""
     return count / span.minutes if span.minutes else None
+
+
+def _load(span: Span) -> str:
+    return "not known" if span.load is None else f"{span.load:.2f}"
 
 
 def _words(span: Span, length: int, words: str) -> str:

@@ -3,9 +3,10 @@
 Of each reason the latest are kept, so that a flood of one pushes out none of another; of what comes without end one a second. Of
 a message that was refused there is the envelope and the beginning of its content, of anything else what was said before it.
 
-BUGS: a restart forgets them. Of what a policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk
-has come by then, there are two samples. Of MAIL and DATA that a fixed step refused there is none, nor of a message that was hung up
-on (`[conduct] empty_messages`): see `report.trail`.
+BUGS: a restart forgets them. Recipients beyond the first hundred that a transaction was refused are not in `count`. Of what a
+policy refused at DATA the recipients are missing; of a message in BDAT, whose first chunk has come by then, there are two
+samples. Of MAIL and DATA that a fixed step refused there is none, nor of a message that was hung up on (`[conduct]
+empty_messages`): see `report.trail`.
 """
 
 from collections import deque
@@ -25,6 +26,9 @@ from twistedmx.smtp.path import Path
 _NAMED: Final = 20  # recipients, and reverse-paths, of a sample
 _ADDRESS: Final = 320  # octets of each: a local part and a domain (RFC 5321 4.5.3.1)
 _HELO: Final = 255
+# A policy of somebody else's may say as much as it likes.
+_DETAIL: Final = 512  # characters
+_LINES: Final = 4  # of a reply, each of 512 octets at most (RFC 5321 4.5.3.1.5)
 
 
 def _up_to(most: int) -> Callable[[Any, "attrs.Attribute[int]", int], None]:
@@ -54,15 +58,20 @@ class SampleSettings:
         validator=_up_to(65_536),
     )
 
+    @property
+    def sampled(self) -> int:
+        """Octets of content that anybody will ask for."""
+        return self.octets if self.keep else 0
+
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: what the peer heard, but for the
-    session's name behind it, and why.
+    """One refusal. `id`: of the transaction, else of the `session`. `stage`: where. `verdict`: why, and what the peer
+    heard, but for the session's name in it.
 
     `reverse_paths`, `recipients`: addresses as in `Path`, the first of them; several reverse-paths where transactions are told
-    together. `count`: recipients that it was about. `octets`: of content as it came, with CRLF. `content`: its beginning, with LF
-    ends; None where the peer did not come to content.
+    together. `count`: recipients that it was about. `octets`: of content as it came, with CRLF. `content`: its beginning
+    (`model.beginning`), None where the peer did not come to content; `is_whole`: that is all of it.
     """
 
     id: str
@@ -77,12 +86,7 @@ class Sample:
     count: int
     octets: int = 0
     content: bytes | None = attrs.field(default=None, repr=False)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the content is in `content`."""
-        content = self.content or b""
-        return len(content) + content.count(b"\n") - content.count(b"\r\n") >= self.octets
+    is_whole: bool = True
 
 
 class Samples:
@@ -152,7 +156,8 @@ class Samples:
                 recipients=_addresses(tuple(each.path for each in envelope.recipients[:_NAMED])),
                 count=len(envelope.recipients),
                 octets=event.octets,
-                content=event.beginning,
+                content=event.beginning.octets,
+                is_whole=event.beginning.is_whole,
             )
 
     def _policy_refused(self, event: PolicyRefused) -> None:
@@ -176,11 +181,20 @@ class Samples:
             ration = self._rations[reason] = self._ration()
         return ration(at)
 
-    def _keep(self, event: NobodyAccepted | TransactionEnded | PolicyRefused, **known: Any) -> None:
-        sample = Sample(session=event.session, at=event.at, peer=event.peer, helo=event.helo[:_HELO], **known)
-        samples = self._samples.get(sample.verdict.reason)
+    def _keep(
+        self, event: NobodyAccepted | TransactionEnded | PolicyRefused, *, verdict: Verdict, **known: Any
+    ) -> None:
+        sample = Sample(
+            session=event.session,
+            at=event.at,
+            peer=event.peer,
+            helo=event.helo[:_HELO],
+            verdict=_terse(verdict),
+            **known,
+        )
+        samples = self._samples.get(verdict.reason)
         if samples is None:
-            samples = self._samples[sample.verdict.reason] = deque(maxlen=self.settings.keep)
+            samples = self._samples[verdict.reason] = deque(maxlen=self.settings.keep)
         samples.append(_cut(sample, self.settings.octets))
 
     # -- what is found again -------------------------------------------------------------------------------------------
@@ -210,7 +224,16 @@ def _cut(sample: Sample, octets: int) -> Sample:
     content = sample.content
     if content is None or len(content) <= octets:
         return sample
-    return attrs.evolve(sample, content=content[:octets])
+    return attrs.evolve(sample, content=content[:octets], is_whole=False)
+
+
+def _terse(verdict: Verdict) -> Verdict:
+    lines = verdict.reply.lines
+    if len(verdict.detail) <= _DETAIL and len(lines) <= _LINES:
+        return verdict
+    return attrs.evolve(
+        verdict, detail=verdict.detail[:_DETAIL], reply=attrs.evolve(verdict.reply, lines=lines[:_LINES])
+    )
 
 
 def _short(addresses: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -11,13 +11,20 @@ MINUTE: Final = 60  # seconds
 _LENGTHS: Final = tuple(minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440))
 
 
+def highest(one: float | None, other: float | None) -> float | None:
+    """Of what is known of two loads; None where nothing is."""
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
+
+
 @attrs.define(kw_only=True)
 class Span:
     """`start`: seconds since the epoch, a whole minute. `minutes`: in which anything was recorded; 0: a gap, and nobody knows.
 
     `messages`, `accepted`: messages and recipients that were accepted. `refused`: recipients, by the word of the reason.
     `sessions`: that began. `turned_away`: connections of blocked hosts. `most_open`, `load`: the highest number of connections at
-    once, and the highest load average of a minute, of the machine, not for each CPU.
+    once, and the highest load average of a minute, of the machine, not for each CPU; None: it could not be read.
     """
 
     start: int
@@ -28,7 +35,7 @@ class Span:
     sessions: int = 0
     turned_away: int = 0
     most_open: int = 0
-    load: float = 0.0
+    load: float | None = None
 
     def add(self, other: "Span") -> None:
         """It was in here, too."""
@@ -39,7 +46,7 @@ class Span:
         self.sessions += other.sessions
         self.turned_away += other.turned_away
         self.most_open = max(self.most_open, other.most_open)
-        self.load = max(self.load, other.load)
+        self.load = highest(self.load, other.load)
 
     def told(self) -> dict[str, Any]:
         """A minute, as JSON can say it: docs/history.md has the fields."""

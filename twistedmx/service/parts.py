@@ -57,6 +57,11 @@ _WRAPPED: Final = ("ssl", "tls", "haproxy")
 _WITH_BACKLOG: Final = ("tcp", "tcp6", "unix")
 
 
+# Seconds in which lines of the log are gathered: nobody reads sooner, and a write for each turn of the reactor was a fiftieth of
+# what a message costs (benchmarks, accept-4k-1).
+_LINES_AFTER: Final = 0.05
+
+
 @attrs.frozen(kw_only=True)
 class Place:
     """Where to listen. `text`: an endpoint of Twisted's. `secure`: TLS comes first."""
@@ -227,7 +232,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         handshakes=lasting.handshakes,
         chain=chain,
         tolerant=tolerant,
-        sampled=settings.samples.octets if settings.samples.keep else 0,
+        sampled=settings.samples.sampled,
         proxy_from=proxies,
         xclient_from=filters,
         ports=ports,
@@ -244,7 +249,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
             host=host,
             pid=world.pid,
             twistd=lambda line: _log.info("{line}", line=line),
-            later=lambda flush: world.reactor.callLater(0, flush),
+            later=lambda flush: world.reactor.callLater(_LINES_AFTER, flush),
         ),
         events=events,
         listening=listening,

@@ -1,4 +1,4 @@
-"""The history of a running server: looked at every second, told to whoever asks."""
+"""The history of a running server: recorded every second, and once more for whoever asks."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -48,9 +48,12 @@ class Recording(Service):
         return {"now": now, "cpus": self._world.cpus(), "minutes": self._history.told(now, seconds)}
 
     def _look(self) -> None:
-        world = self._world
+        world, load = self._world, self._world.load()
         self._history.record(
-            world.now(), most_open=self.most_open(), turned_away=self.turned_away(), load=world.load() * world.cpus()
+            world.now(),
+            most_open=self.most_open(),
+            turned_away=self.turned_away(),
+            load=None if load is None else load * world.cpus(),
         )
 
     def _failed(self, failure: Failure) -> None:

@@ -5,7 +5,7 @@
 `since`: from when on refusals are kept. `keep`, `octets`: the settings. `older`: samples that are there beside those that are told.
 A sample: {"id", "session", "at", "peer", "via", "helo", "stage", "verdict", "reason", "meaning", "heard", "detail", "from": [...],
 "to": [...], "count", "octets", "kept", "whole"}, and of one id "content" in base64. `octets`: of content as it came, null where the
-peer did not come to content; `kept`: of these, with LF ends; `whole`: that is all. Times are seconds since the epoch.
+peer did not come to content; `kept`: of these, most with LF ends; `whole`: that is all. Times are seconds since the epoch.
 """
 
 import re

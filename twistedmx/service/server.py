@@ -324,6 +324,7 @@ class Server(MultiService):
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self._listening.clear()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
+        yield self.factory.gone()
         self.lasting.readers.stop()
         yield self.lasting.acceptance.stop()
         yield self.lasting.blocking.stop()

@@ -56,6 +56,7 @@ def state(server: "Server") -> dict[str, Any]:
         "blocklist": {
             "entries": len(lasting.blocking.blocklist),
             "turned_away": server.factory.turned_away,
+            "waiting": len(server.factory.doorstep),
             "evicted": lasting.blocking.blocklist.evicted,
             "allowed": len(lasting.blocking.allowing.allowed),
             "store": attrs.asdict(lasting.blocking.store),

@@ -69,10 +69,11 @@ class Watching(Service):
     def _look(self) -> None:
         self.attacks.tick(self._now())
         load, before = self._load(), self.alertness.under_load
-        self.alertness.under_load = self.load.judge(self._seconds(), load)
+        self.alertness.under_load = load is not None and self.load.judge(self._seconds(), load)
         if before is not self.alertness.under_load:
-            state = "low again" if before else "high: limits under load hold for strangers"
-            self._log.info("the load is {state} ({load:.2f} for each CPU)", state=state, load=load)
+            state = "high: limits under load hold for strangers" if load is not None and not before else "low again"
+            at = "not known" if load is None else f"{load:.2f} for each CPU"
+            self._log.info("the load is {state} ({at})", state=state, at=at)
 
     def _failed(self, failure: Failure) -> None:
         """By a fault of ours: what nobody would end must not go on."""

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import attrs
+from twisted.logger import Logger
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
@@ -21,6 +22,28 @@ def _cpus() -> int:
 
 def _load() -> float:
     return os.getloadavg()[0] / _cpus()
+
+
+def _if_it_can_be_read(load: Callable[[], float]) -> Callable[[], float | None]:
+    """None where it cannot: some containers hide /proc/loadavg, and getloadavg(3) fails. Said once, however often it is asked."""
+    log = Logger(namespace=__name__)
+    is_told = False
+
+    def read() -> float | None:
+        nonlocal is_told
+        try:
+            return load()
+        except OSError as error:
+            if not is_told:
+                is_told = True
+                log.warn(
+                    "the load of the machine cannot be read ({error}): while that is so, limits under load never hold, and "
+                    "the history has none",
+                    error=error.strerror or error,
+                )
+            return None
+
+    return read
 
 
 _STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
@@ -39,8 +62,8 @@ class World:
     """What the program has of the machine: given, so that a test can give another.
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
-    has one of our interfaces this address? `load`: average of a minute for each CPU, of which there are `cpus`.
-    `descriptors`: that the process may have. `environment`: its own.
+    has one of our interfaces this address? `load`: average of a minute for each CPU, of which there are `cpus`; None where what was
+    given for it raises OSError. `descriptors`: that the process may have. `environment`: its own.
     """
 
     reactor: Any
@@ -51,7 +74,7 @@ class World:
     uid: Callable[[], int] = os.geteuid
     resident_octets: Callable[[], int | None] = resident_octets
     is_ours: Callable[[str], bool] = is_ours
-    load: Callable[[], float] = _load
+    load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
     descriptors: Callable[[], int] = descriptors
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))

@@ -61,7 +61,7 @@ OUT_OF_ORDER: Final = reply(503, "5.5.1", "Command out of sequence")
 TLS_BUSY: Final = reply(454, "4.7.0", "TLS not available right now; try again later, or go on without")  # RFC 3207 4
 
 # Limits
-SILENCE: Final = reply(554, "", closes=True)  # not a word: what the operator wants for whom he blocks
+SILENCE: Final = reply(554, "5.7.1", closes=True)  # not a word: what the operator wants for whom he blocks
 TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")
 TOO_MANY_IDLE_COMMANDS: Final = reply(421, "4.7.0", "Too many commands without mail; closing")
 TOO_MANY_MESSAGES: Final = reply(421, "4.7.0", "Enough messages in one session; connect again to send more")

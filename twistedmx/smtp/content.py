@@ -10,7 +10,7 @@ BUGS: from a tolerated peer, a dot that was stuffed behind a bare LF stays: whic
 Held back between two feeds: at most the four octets that may begin an end of data.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.line_ends import has_short_lines, with_lf
@@ -72,13 +72,20 @@ def _without_many_dots(buffer: bytes, cut: int) -> tuple[bytes, int]:
     return block, -1 if end < 0 else end + 2
 
 
+class Spoilt(NamedTuple):
+    """The block in which the first fault was found, which is not given out: its first `octets`, with a bare newline as they came,
+    else with LF ends. `is_all`: nothing of the content is missing behind them."""
+
+    octets: bytes
+    is_all: bool
+
+
 class Content:
     """One message's content. Feed it DATA or chunks of BDAT, not both.
 
-    `octets`: the size so far by RFC 1870 (CRLF counts two, stuffed dots do not count). `spoilt`: the block in which the first
-    fault was found, which is not given out; with a bare newline as it came, else with LF ends. `limit`, `text_line`: octets
+    `octets`: the size so far by RFC 1870 (CRLF counts two, stuffed dots do not count). `limit`, `text_line`: octets
     (text_line 0 = any). `tolerant`: bare LF ends a line and bare CR is kept (for listed peers; CRLF.CRLF alone still
-    ends content).
+    ends content). `sampled`: octets of a spoilt block that somebody will ask for; a block may be as long as a read.
     """
 
     __slots__ = (
@@ -87,20 +94,24 @@ class Content:
         "_limit",
         "_line",
         "_line_too_long",
+        "_sampled",
         "_short_lines",
         "_skip",
+        "_spoilt",
+        "_spoilt_all",
         "_text_line",
         "_tolerant",
         "octets",
-        "spoilt",
     )
 
-    def __init__(self, *, limit: int, text_line: int, tolerant: bool) -> None:
+    def __init__(self, *, limit: int, text_line: int, tolerant: bool, sampled: int = 0) -> None:
         self._limit = limit
         self._text_line = text_line
         self._tolerant = tolerant
+        self._sampled = sampled
         self.octets = 0
-        self.spoilt = b""
+        self._spoilt: bytes | None = None
+        self._spoilt_all = 0  # what `octets` was behind it; 0: it was cut
         self._bare = False
         self._line_too_long = False
         # An end of data may stand at the very beginning: content starts as if a CRLF had come before it.
@@ -119,6 +130,13 @@ class Content:
         if self.octets > self._limit:
             return codes.TOO_LARGE
         return None
+
+    @property
+    def spoilt(self) -> Spoilt | None:
+        """None without a fault. How long it is depends on how the octets were cut."""
+        if self._spoilt is None:
+            return None
+        return Spoilt(self._spoilt, self._spoilt_all == self.octets and not self.endless)
 
     @property
     def endless(self) -> bool:
@@ -164,7 +182,7 @@ class Content:
             judged = with_lf(block, short_lines=self._short_lines)
             if judged is None:
                 self._bare = True
-                self.spoilt = self.spoilt or block
+                self._keep(block)
                 return b""
             body = judged
             self._short_lines = has_short_lines(block, body)
@@ -172,8 +190,14 @@ class Content:
             self._line_too_long = self._too_long(body)
         if self.fault is None:
             return body
-        self.spoilt = self.spoilt or body
+        self._keep(body)
         return b""
+
+    def _keep(self, spoilt: bytes) -> None:
+        """The first block with a fault, as much of it as is wanted."""
+        if self._spoilt is None:
+            self._spoilt = spoilt[: self._sampled]
+            self._spoilt_all = self.octets if len(spoilt) <= self._sampled else 0
 
     def _too_long(self, body: bytes) -> bool:
         """Whether a line of `body` (LF ends), CRLF counted, passes `text_line`. Leaps from line end to line end."""

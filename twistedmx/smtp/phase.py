@@ -22,6 +22,7 @@ from twistedmx.smtp.command import (
     StartTls,
     Vrfy,
 )
+from twistedmx.smtp.content import Spoilt
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.xclient import XClient
 
@@ -43,12 +44,12 @@ class EndOfData:
     """The message is over: CRLF.CRLF, or the last octet of BDAT LAST.
 
     `size`: its octets by RFC 1870. `fault`: the reply that the content has earned, or None; with a fault, blocks are missing.
-    `spoilt`: the first of these, as in `Content`. How long it is depends on how the octets were cut: it makes no difference.
+    `spoilt`: the first of these. How long it is depends on how the octets were cut: it makes no difference.
     """
 
     size: int
     fault: Reply | None
-    spoilt: bytes = attrs.field(default=b"", eq=False, repr=False)
+    spoilt: Spoilt | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +59,7 @@ class EndOfChunk:
     octets: int
     size: int
     fault: Reply | None
-    spoilt: bytes = attrs.field(default=b"", eq=False, repr=False)
+    spoilt: Spoilt | None = attrs.field(default=None, eq=False, repr=False)
 
 
 Input = Connection | Command | Refusal | Block | EndOfData | EndOfChunk

@@ -82,15 +82,16 @@ class Session:
     """One peer's session.
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
-    bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `commands`,
-    `messages` (accepted), `errors` (5yz replies): counts that nothing clears. `verbs`: a letter for each of the first commands,
-    runs of one as one. `pipelined`: somebody has seen two come at once. `guessing`: the last recipient was refused, or there was
-    none. `served`: some recipient was accepted.
+    bare CR and LF are taken in content from this client; another client that XCLIENT names may be another matter. `sampled`:
+    octets of spoilt content that are told. `commands`, `messages` (accepted), `errors` (5yz replies): counts that nothing clears.
+    `verbs`: a letter for each of the first commands, runs of one as one. `pipelined`: somebody has seen two come at once.
+    `guessing`: the last recipient was refused, or there was none. `served`: some recipient was accepted.
     """
 
     __slots__ = (
         "_chunk",
         "_esmtp",
+        "_sampled",
         "_secure",
         "_starttls",
         "commands",
@@ -114,13 +115,21 @@ class Session:
     _chunk: Chunk  # from the first BDAT on
 
     def __init__(
-        self, *, limits: Limits, starttls: bool, secure: bool, tolerant: bool = False, xclient: bool = False
+        self,
+        *,
+        limits: Limits,
+        starttls: bool,
+        secure: bool,
+        tolerant: bool = False,
+        xclient: bool = False,
+        sampled: int = 0,
     ) -> None:
         self.limits = limits
         self._starttls = starttls
         self._secure = secure
         self.tolerant = tolerant
         self.xclient = xclient
+        self._sampled = sampled
         self.phase = Phase.CONNECTED
         self.owed: Input | None = _CONNECTION
         self.heard = Heard(limits.command_line)
@@ -226,7 +235,7 @@ class Session:
         """MAIL was accepted: there is room for recipients."""
         limits = self.limits
         room = limits.recipients if reverse_path.address else limits.null_sender_recipients
-        self.transfer = Transfer(limits, room, parameters.smtputf8, self.tolerant)
+        self.transfer = Transfer(limits, room, parameters.smtputf8, self.tolerant, self._sampled)
 
     def _began(self, mail: Mail) -> None:
         self.begin(mail.reverse_path, mail.parameters)
@@ -277,11 +286,8 @@ class Session:
         transfer = self.transfer
         if transfer.room <= 0:
             transfer.room -= 1
-            return (
-                codes.TOO_MANY_RECIPIENTS
-                if -transfer.room <= self.limits.recipients_overshoot
-                else codes.TOO_MANY_ERRORS
-            )
+            stops = -transfer.room > self.limits.recipients_overshoot
+            return codes.TOO_MANY_ERRORS if stops else codes.TOO_MANY_RECIPIENTS
         if not self._esmtp and rcpt.parameters is not NO_RCPT_PARAMETERS:
             return codes.UNKNOWN_PARAMETER
         if not transfer.smtputf8 and not rcpt.forward_path.address.isascii():

@@ -12,14 +12,16 @@ from twistedmx.smtp.reply import Reply
 class Transfer:
     """One transaction, as the wire knows it: replaced by the next, never cleared.
 
-    `room`: recipients that it may still have. `smtputf8`: their addresses may be other than ASCII.
+    `room`: recipients that it may still have. `smtputf8`: their addresses may be other than ASCII. `tolerant`, `sampled`: as in
+    `Content`.
     """
 
-    __slots__ = ("_content", "_limits", "_over", "_tolerant", "room", "smtputf8")
+    __slots__ = ("_content", "_limits", "_over", "_sampled", "_tolerant", "room", "smtputf8")
 
-    def __init__(self, limits: Limits, room: int, smtputf8: bool, tolerant: bool) -> None:
+    def __init__(self, limits: Limits, room: int, smtputf8: bool, tolerant: bool, sampled: int) -> None:
         self._limits = limits
         self._tolerant = tolerant
+        self._sampled = sampled
         self._content: Content | None = None
         self._over = False  # the end of its data was seen
         self.room = room
@@ -30,7 +32,9 @@ class Transfer:
         """Made when it is asked for: most transactions of an attack never come so far."""
         if self._content is None:
             limits = self._limits
-            self._content = Content(limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant)
+            self._content = Content(
+                limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant, sampled=self._sampled
+            )
         return self._content
 
     def next(self, heard: Heard) -> Block | EndOfData | None:

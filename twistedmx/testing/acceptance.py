@@ -40,7 +40,7 @@ class FakeIncoming:
         return self._acceptance._committed(self)
 
     def beginning(self) -> bytes:
-        return self.content[: self._beginning]
+        return self.content[: min(self._beginning, self._acceptance.spill)]
 
     def abort(self) -> None:
         if not self.ending:
@@ -51,7 +51,8 @@ class FakeAcceptance:
     """`free`: what `free_octets` tells. `hold`: outcomes wait for `release`.
 
     `refusal`: the outcome of commits from now on, where it is not None. `full`: writes ask the session to stop until
-    `drain`. `messages`: all that were opened, in order. `stored`: content with its trace, by path.
+    `drain`. `spill`: octets that are remembered of a message, whatever `open` was told, as where it goes to disk in pieces of that
+    size. `messages`: all that were opened, in order. `stored`: content with its trace, by path.
     """
 
     def __init__(self, *, free: int | None = 1 << 40, hold: bool = False) -> None:
@@ -59,6 +60,7 @@ class FakeAcceptance:
         self.hold = hold
         self.refusal: NoSpace | Failed | None = None
         self.full = False
+        self.spill = 1 << 20
         self.messages: list[FakeIncoming] = []
         self.stored: dict[str, bytes] = {}
         self._held: list[tuple[FakeIncoming, Deferred[Outcome]]] = []

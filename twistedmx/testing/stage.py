@@ -114,7 +114,7 @@ class Stage:
             blocklist=self.blocklist,
             handshakes=self.handshakes,
             tolerant=tuple(networks(settings.bare_newline_from)),
-            sampled=settings.samples.octets,
+            sampled=settings.samples.sampled,
             proxy_from=tuple(networks(settings.balancer.proxy_from)),
             xclient_from=tuple(networks(settings.balancer.xclient_from)),
         )
