@@ -113,10 +113,9 @@ class Settings:
     backlog: int = setting(
         1024,
         unit="connections",
-        why="So many may wait to be accepted, unless an endpoint says backlog=; the kernel has a limit too (somaxconn).",
+        why="So many may wait to be accepted, at systemd's sockets too, unless an endpoint says backlog=; the kernel: somaxconn.",
         precedent="nginx 511; Twisted 50",
         validator=at_least(1),
-        restart=True,
     )
     bare_newline_from: tuple[str, ...] = setting(
         (),
