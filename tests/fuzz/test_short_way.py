@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import attrs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -120,6 +120,15 @@ _packets = st.lists(_rounds | _runs | _around | transactions(max_size=1), min_si
 
 
 _weather = st.sampled_from(["load is high", "load is low", "example.org is under attack", "example.org is left alone"])
+_SENDER = b"MAIL FROM:<me@example.net>\r\n"
+_siege = st.lists(_counted | _rounds | st.sampled_from([_SENDER, b"RSET\r\n"]), min_size=1, max_size=4).map(b"".join)
+
+
+def _guesses_of(first: int, count: int) -> bytes:
+    return b"".join(b"RCPT TO:<guess%d@example.org>\r\n" % number for number in range(first, first + count))
+
+
+_ROUND = _SENDER + _guesses_of(0, 1) + b"RSET\r\n"
 
 
 def long_way(play: Play, octets: bytes) -> None:
@@ -174,12 +183,16 @@ class TestShortWay(SynchronousTestCase):
         self.check(packets, settings, least=40)
 
     @EXAMPLES
-    @given(st.lists(_packets, min_size=1, max_size=5), st.lists(_weather, max_size=6), st.sampled_from([NARROW, WIDE]))
-    def test_while_load_and_attacks_come_and_go(
-        self, packets: list[bytes], weather: list[str], settings: Settings
-    ) -> None:
+    @given(st.lists(_siege, min_size=1, max_size=5), st.lists(_weather, max_size=6))
+    @example([_SENDER + _guesses_of(0, 20)], ["load is low", "example.org is under attack"])
+    @example(
+        [_ROUND, _SENDER + _guesses_of(0, 15) + b"RSET\r\n"], [*["load is low"] * 2, "example.org is under attack"]
+    )
+    @example([_ROUND, _SENDER + b"RSET\r\n", _SENDER + _guesses_of(1, 20)], ["load is low", "load is high"] * 2)
+    @example([_ROUND, _SENDER + b"RSET\r\n", _ROUND * 9], ["load is low", "load is high"] * 2)
+    def test_while_load_and_attacks_come_and_go(self, packets: list[bytes], weather: list[str]) -> None:
         """Other limits hold from the same command on, which may be in the middle of a packet."""
-        self.check(packets, settings, least=40, weather=weather)
+        self.check(packets, WIDE, least=40, weather=weather)
 
     @EXAMPLES
     @given(st.lists(_packets, min_size=1, max_size=5), st.sampled_from([POLICED, AT_RCPT, ALL_POLICED]))

@@ -157,9 +157,8 @@ class Receiver(ContentReceiver):
         return self._site.greeting
 
     def may_reset(self) -> bool:
-        """Whether the next RSET is not the last one in any case, nor sets other limits."""
-        posture = self._posture()
-        return posture is self._held and self._conduct is not None and self._conduct.may_reset(posture)
+        """Whether the next RSET is not the last one in any case."""
+        return self._conduct is not None and self._conduct.may_reset(self._posture())
 
     def reset(self) -> Reply:
         """As `answer` to a Rset."""

@@ -158,5 +158,5 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
         session.commands += 1
         most -= 1
         if session.limits is not limits:
-            break  # MAIL found that things are harder now, or easier
+            break  # MAIL or RSET found that things are harder now, or easier
     return at
