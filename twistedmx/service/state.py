@@ -77,7 +77,6 @@ def state(server: "Server") -> dict[str, Any]:
         },
         "limits": {
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            "under_load": lasting.watching.alertness.under_load,
             **{key: value for key, value in attrs.asdict(settings.limits).items() if not key.endswith("_words")},
         },
         "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
