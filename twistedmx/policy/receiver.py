@@ -163,7 +163,7 @@ class Receiver(ContentReceiver):
     def reset(self) -> Reply:
         """As `answer` to a Rset."""
         posture = self._posture()
-        if posture is not self._held:
+        if posture is not self._held:  # _posture_held, without its call (benchmarks, reject-580)
             self._hold(posture)
         last = self._behaviour().reset(self._transaction, posture)
         self._abandon(Reason.ABANDONED)
@@ -176,7 +176,7 @@ class Receiver(ContentReceiver):
         if self._disk_is_full(parameters.size):
             return self._with_id(codes.NO_SPACE)
         posture = self._posture()
-        if posture is not self._held:
+        if posture is not self._held:  # as in `reset`
             self._hold(posture)
         self._behaviour().began()
         account = self._account

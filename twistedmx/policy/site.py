@@ -75,7 +75,7 @@ class Site:
             "SMTPUTF8",
             "CHUNKING",
             "ENHANCEDSTATUSCODES",
-            # Calm's: what is announced holds as long as nothing is the matter (RFC 9422 4.2), and 421 says when it does not.
+            # Calm's: what is announced holds as long as nothing is the matter (RFC 9422 4.1), and 421 says when it does not.
             f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages[Posture.CALM]}",
             *([xclient.OFFERED] if xclient_ else []),
         ]
