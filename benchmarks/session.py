@@ -26,6 +26,7 @@ from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.conduct_settings import ConductSettings
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import RecipientSettings, RecipientStep
 from twistedmx.policy.short_way import answer_shortly
@@ -33,13 +34,12 @@ from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, command
 from twistedmx.smtp.content import Content
-from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.session import Need, Session
 from twistedmx.testing.acceptance import FakeAcceptance
 
 WELL_BEHAVED = ConductSettings(bad_recipients=(10**12,) * 3, resets=(10**12,) * 3)
-UNLIMITED = Limits(errors=10**12, idle_commands=10**12, recipients=10**6)
+UNLIMITED = LimitSettings(errors=(10**12,) * 3, idle_commands=(10**12,) * 3, recipients=10**6)
 RCPT = b"RCPT TO:<nobody.12@example.org>\r\n"
 LINE = b"The quick brown fox jumps over the lazy dog; then it rests a while.\r\n"
 BLOCK = LINE * (65_536 // len(LINE))  # about a read of a busy connection
@@ -82,7 +82,7 @@ def _time(work: Callable[[], object], calls: int) -> float:
 
 
 def _session() -> Session:
-    session = Session(limits=UNLIMITED, starttls=True, secure=False)
+    session = Session(limits=UNLIMITED.by_posture()[0], starttls=True, secure=False)
     session.reply(codes.greeting("mx.example.org"))
     session.receive(b"EHLO client.example.net\r\nMAIL FROM:<a@example.net>\r\n")
     while not isinstance(session.next_input(), Need):
@@ -118,7 +118,7 @@ def refused_at_once(packet: bytes) -> Callable[[], object]:
     """The short way of the same, with the look-up, conduct and facts."""
     clock = Clock()
     site = _site(clock)
-    session = Session(limits=UNLIMITED, starttls=True, secure=False)
+    session = Session(limits=UNLIMITED.by_posture()[0], starttls=True, secure=False)
     receiver = Receiver(site, session, Peer(address="192.0.2.1", port=1024))
     session.reply(receiver.greeting())
     session.receive(b"EHLO client.example.net\r\nMAIL FROM:<a@example.net>\r\n" + RCPT)

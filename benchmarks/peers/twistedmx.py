@@ -30,9 +30,9 @@ loopback = true
 _RAISED = f"""\
 hold = 0
 [limits]
-errors = {_MANY}
-idle_commands = {_MANY}
-messages = {_MANY}
+errors = {[_MANY] * 3}
+idle_commands = {[_MANY] * 3}
+messages = {[_MANY] * 3}
 size = {64 << 20}
 [conduct]
 bad_recipients = {[_MANY] * 3}

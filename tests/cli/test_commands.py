@@ -52,7 +52,7 @@ STATUS = {
     "sessions": {"open": 12, "tls": 3},
     "blocklist": {"entries": 3, "turned_away": 4810, "waiting": 12},
     "rates": {"connections": 14.0, "messages": 2.5, "refused_recipients": 120},
-    "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100},
+    "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100, "errors": [20, 10, 5]},
     "backends": [
         {"name": "mailboxes.table", "domains": ["example.org"], "state": "40 addresses"},
         {"name": "mailboxes.sql[0]", "domains": 2, "state": "answers"},

@@ -17,9 +17,9 @@ from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, T
 from twistedmx.model.storage import Failed
 from twistedmx.net.balancer import BalancerSettings
 from twistedmx.net.turns import Turns
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
-from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Phase
 from twistedmx.testing.stage import Stage
@@ -27,7 +27,15 @@ from twistedmx.testing.stage import Stage
 with attrs.validators.disabled():
     SETTINGS = Settings(
         host="mx.example.org",
-        limits=Limits(command_line=512, text_line=60, recipients=3, size=300, errors=8, idle_commands=20, messages=8),
+        limits=LimitSettings(
+            command_line=512,
+            text_line=60,
+            recipients=3,
+            size=300,
+            errors=(8,) * 3,
+            idle_commands=(20,) * 3,
+            messages=(8,) * 3,
+        ),
         balancer=BalancerSettings(xclient_from=("192.0.2.7",)),
     )
 CLOSING = tuple(words.octets for words in vars(codes).values() if isinstance(words, Reply) and words.closes)
@@ -58,7 +66,8 @@ class Play:
     hardly a packet is answered in one turn."""
 
     def __init__(self, *, starttls: bool, settings: Settings = SETTINGS, least: int = 2) -> None:
-        self.stage = Stage(settings, starttls=starttls)
+        with attrs.validators.disabled():  # as above, for the settings of some
+            self.stage = Stage(settings, starttls=starttls)
         self.stage.factory.turns = Turns(self.stage.clock, budget=3 * least, most=least + 1, least=least)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))
         self.shell = self.stage.factory.buildProtocol(None)

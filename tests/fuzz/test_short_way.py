@@ -1,7 +1,10 @@
 """The short way of policy.short_way beside the long way: no peer, no log and no counter may tell which one it was."""
 
+import itertools
+from collections.abc import Sequence
+
 import attrs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,8 +15,8 @@ from tests.fuzz.test_shell import Play
 from twistedmx.model.event import Event, SessionEnded
 from twistedmx.policy import plugin
 from twistedmx.policy.conduct_settings import ConductSettings
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.settings import Settings, settings_from
-from twistedmx.smtp.limits import Limits
 from twistedmx.testing.policies import SCRIPTED
 
 plugin.add(SCRIPTED)
@@ -21,12 +24,19 @@ plugin.add(SCRIPTED)
 with attrs.validators.disabled():  # smaller than an operator may set, so that each limit is met in some examples
     NARROW = Settings(
         host="mx.example.org",
-        limits=Limits(command_line=80, recipients=4, null_sender_recipients=1, errors=9, idle_commands=6, messages=2),
+        limits=LimitSettings(
+            command_line=80,
+            recipients=4,
+            null_sender_recipients=1,
+            errors=(9, 6, 3),
+            idle_commands=(6, 4, 2),
+            messages=(2, 2, 1),
+        ),
         conduct=ConductSettings(bad_recipients=(7, 5, 1), resets=(3, 2, 1)),
     )
 WIDE = Settings(
     host="mx.example.org",
-    limits=Limits(errors=1000, idle_commands=1000),
+    limits=LimitSettings(errors=(1000, 12, 7), idle_commands=(1000, 6, 3)),
     conduct=ConductSettings(bad_recipients=(1000,) * 3, resets=(1000,) * 3, syntax_errors=(1000,) * 3),
 )
 
@@ -109,6 +119,18 @@ _rounds = st.builds(
 _packets = st.lists(_rounds | _runs | _around | transactions(max_size=1), min_size=1, max_size=12).map(b"".join)
 
 
+_weather = st.sampled_from(["load is high", "load is low", "example.org is under attack", "example.org is left alone"])
+_SENDER = b"MAIL FROM:<me@example.net>\r\n"
+_siege = st.lists(_counted | _rounds | st.sampled_from([_SENDER, b"RSET\r\n"]), min_size=1, max_size=4).map(b"".join)
+
+
+def _guesses_of(first: int, count: int) -> bytes:
+    return b"".join(b"RCPT TO:<guess%d@example.org>\r\n" % number for number in range(first, first + count))
+
+
+_ROUND = _SENDER + _guesses_of(0, 1) + b"RSET\r\n"
+
+
 def long_way(play: Play, octets: bytes) -> None:
     for octet in one_by_one(octets):
         if not play.lost:
@@ -121,10 +143,14 @@ def _without_the_cut(event: Event) -> Event:
 
 
 class TestShortWay(SynchronousTestCase):
-    def check(self, packets: list[bytes], settings: Settings, least: int = 2) -> None:
+    def check(self, packets: list[bytes], settings: Settings, least: int = 2, weather: Sequence[str] = ()) -> None:
+        """`weather`: what becomes of load and attacks before each packet, as far as it reaches."""
         short = Play(starttls=True, settings=settings, least=least)
         long = Play(starttls=True, settings=settings)
-        for packet in (HELLO, *packets):
+        for packet, change in itertools.zip_longest((HELLO, *packets), weather[: len(packets) + 1]):
+            if change is not None:
+                short.stage.act(change)
+                long.stage.act(change)
             short.act(packet)
             short.act("turn")
             long_way(long, packet)
@@ -155,6 +181,18 @@ class TestShortWay(SynchronousTestCase):
     def test_whole_transactions(self, packets: list[bytes], settings: Settings) -> None:
         """Where a turn has room for them, MAIL, its guesses and RSET are answered in one."""
         self.check(packets, settings, least=40)
+
+    @EXAMPLES
+    @given(st.lists(_siege, min_size=1, max_size=5), st.lists(_weather, max_size=6))
+    @example([_SENDER + _guesses_of(0, 20)], ["load is low", "example.org is under attack"])
+    @example(
+        [_ROUND, _SENDER + _guesses_of(0, 15) + b"RSET\r\n"], [*["load is low"] * 2, "example.org is under attack"]
+    )
+    @example([_ROUND, _SENDER + b"RSET\r\n", _SENDER + _guesses_of(1, 20)], ["load is low", "load is high"] * 2)
+    @example([_ROUND, _SENDER + b"RSET\r\n", _ROUND * 9], ["load is low", "load is high"] * 2)
+    def test_while_load_and_attacks_come_and_go(self, packets: list[bytes], weather: list[str]) -> None:
+        """Other limits hold from the same command on, which may be in the middle of a packet."""
+        self.check(packets, WIDE, least=40, weather=weather)
 
     @EXAMPLES
     @given(st.lists(_packets, min_size=1, max_size=5), st.sampled_from([POLICED, AT_RCPT, ALL_POLICED]))

@@ -73,7 +73,8 @@ class DrillTests(SynchronousTestCase):
         lax = f'host = "localhost"\ndata = "data"\nlisten = ["{LOOPBACK}"]\n[mailboxes]\ntable = "boxes"\n'
         config.write_text(
             lax
-            + "[conduct]\nbad_recipients = [1000, 1000, 1000]\nresets = [1000, 1000, 1000]\n[limits]\nerrors = 1000\n",
+            + "[conduct]\nbad_recipients = [1000, 1000, 1000]\nresets = [1000, 1000, 1000]\n"
+            + "[limits]\nerrors = [1000, 1000, 1000]\n",
             encoding="utf-8",
         )
         server = Started(config)

@@ -20,14 +20,14 @@ from zope.interface import implementer
 from twistedmx.model.event import NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.verdict import Reason
 from twistedmx.net.timeouts import Timeouts
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.settings import Settings
 from twistedmx.smtp import codes
-from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.reply import reply
 from twistedmx.testing.acceptance import FakeAcceptance
 from twistedmx.testing.stage import Stage
 
-SETTINGS = Settings(host="mx.example.org", timeouts=Timeouts(), limits=Limits(idle_commands=10**6))
+SETTINGS = Settings(host="mx.example.org", timeouts=Timeouts(), limits=LimitSettings(idle_commands=(10**6,) * 3))
 EHLO = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<demo@example.org>\r\n"
 TEXT = b"Subject: x\r\n\r\nHello\r\n"

@@ -18,11 +18,11 @@ from twistedmx.net.server import ImplicitTls
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import make_demo_certificate, read_certificate
 from twistedmx.net.turns import Turns
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.settings import Settings
-from twistedmx.smtp.limits import Limits
 from twistedmx.testing.stage import Stage
 
-SETTINGS = Settings(host="mx.example.org", limits=Limits(idle_commands=10**6, errors=10**6))
+SETTINGS = Settings(host="mx.example.org", limits=LimitSettings(idle_commands=(10**6,) * 3, errors=(10**6,) * 3))
 COMMAND, CLOSING, LINGER = SETTINGS.timeouts.command, SETTINGS.timeouts.closing, SETTINGS.timeouts.linger
 
 
@@ -97,7 +97,7 @@ class TestTurns(Base):
 
     def test_many_small_chunks_end_the_session(self):
         """`BDAT 1` is the dearest command there is for what it brings."""
-        stage = Stage(attrs.evolve(SETTINGS, limits=Limits()))
+        stage = Stage(attrs.evolve(SETTINGS, limits=LimitSettings()))
         self.addCleanup(stage.wheel.stop)
         transport = Stubborn(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))
         shell = stage.factory.buildProtocol(None)

@@ -38,7 +38,7 @@ class Base(SynchronousTestCase):
         ports = self.server.site.ports
         entry = Entry(name="fake", policy=self.policy, stages=frozenset(stages or Stage))
         chain = Chain([entry], clock=ports.clock, now=ports.now, events=ports.events)
-        session = Session(limits=SETTINGS.limits, starttls=True, secure=False)
+        session = Session(limits=SETTINGS.limits.by_posture()[0], starttls=True, secure=False)
         return receiver_of(attrs.evolve(self.server.site, chain=chain), session, PEER)
 
     def told(self, kind):
@@ -135,7 +135,7 @@ class TestWhatItIsTold(Base):
 class TestWhoAsks(Base):
     def test_without_a_chain_nothing_is_between(self):
         """What is not used costs nothing."""
-        session = Session(limits=SETTINGS.limits, starttls=True, secure=False)
+        session = Session(limits=SETTINGS.limits.by_posture()[0], starttls=True, secure=False)
         self.assertIs(type(receiver_of(self.server.site, session, PEER)), Receiver)
         self.assertIs(type(self.receiver(Stage.RCPT)), AskingReceiver)
         self.assertIs(type(self.receiver(Stage.REFUSED)), AskingAboutGuesses)

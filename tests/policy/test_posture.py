@@ -13,6 +13,7 @@ from twistedmx.settings import Settings
 from twistedmx.smtp.command import parse_command
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS
 from twistedmx.smtp.path import parse_path
+from twistedmx.smtp.xclient import XClient
 from twistedmx.testing.stage import Stage
 
 STRANGER, FRIEND = "192.0.2.1", "192.0.2.2"
@@ -62,7 +63,7 @@ class TestPosture(SynchronousTestCase):
 
 class TestReceiver(SynchronousTestCase):
     def receiver(self, attacks=None, address=STRANGER, *, under_load=False, **conduct):
-        settings = ConductSettings(bad_recipients=(5, 3, 2), resets=(5, 2, 1), **conduct)
+        settings = ConductSettings(**{"bad_recipients": (5, 3, 2), "resets": (5, 2, 1), **conduct})
         self.stage = Stage(Settings(host="mx.example.org", conduct=settings))
         alertness = Alertness(
             attacks=attacks or Attacked(), proven=lambda address: address == FRIEND, under_load=under_load
@@ -96,9 +97,12 @@ class TestReceiver(SynchronousTestCase):
 
     def test_the_short_way_is_as_hard(self):
         """A flood takes it."""
-        receiver = self.receiver(Attacked(b"example.org"))
-        self.assertIsNotNone(receiver.guesses([b"x@example.org"], b"example.org"))
-        self.assertIsNone(receiver.guesses([b"y@example.org"], b"Example.ORG"))
+        receiver = self.receiver(Attacked(b"example.org"), bad_recipients=(9, 6, 3))
+        first = receiver.guesses([b"x@example.org"], b"example.org")
+        self.assertIsNone(first, "the first one sets other limits, which is for the long way")
+        receiver.answer(parse_command(b"RCPT TO:<x@example.org>"))
+        self.assertIsNotNone(receiver.guesses([b"y@example.org"], b"example.org"))
+        self.assertIsNone(receiver.guesses([b"z@example.org"], b"Example.ORG"))
 
     def test_an_attack_on_foreign_domains_is_hard_on_who_asks_for_them_alone(self):
         """Relay probes are no reason to hang up on a stranger who mistypes a command, and every reason to on the prober."""
@@ -128,6 +132,32 @@ class TestReceiver(SynchronousTestCase):
         receiver.answer(parse_command(b"RCPT TO:<guess@example.org>"))
         self.assertFalse(receiver.may_reset())
         self.assertTrue(receiver.reset().closes)
+
+    def limits(self, receiver):
+        return receiver._session.limits
+
+    def test_a_session_has_the_limits_of_the_hour_from_its_greeting_on(self):
+        """Who comes while the machine is busy has had no calm."""
+        calm, load, attack = self.receiver()._site.session_limits
+        self.assertEqual(self.limits(self.receiver(under_load=True)), load)
+        receiver = self.receiver(Attacked(b"example.org"))
+        self.assertEqual(self.limits(receiver), calm)
+        receiver.answer(parse_command(b"RCPT TO:<guess@example.org>"))
+        self.assertEqual(self.limits(receiver), attack)
+
+    def test_a_host_of_good_record_keeps_the_limits_of_calm(self):
+        """Its list server sends a thousand messages in a session on every first of the month."""
+        receiver = self.receiver(Attacked(b"example.org"), FRIEND, under_load=True)
+        receiver.answer(parse_command(b"RCPT TO:<guess@example.org>"))
+        receiver.answer(parse_command(b"NOOP"))
+        self.assertEqual(self.limits(receiver), receiver._site.session_limits[Posture.CALM])
+
+    def test_another_client_of_a_balancer_has_limits_of_his_own(self):
+        """A stranger spoke before him on this connection; he has a good record."""
+        receiver = self.receiver(under_load=True)
+        self.assertEqual(self.limits(receiver), receiver._site.session_limits[Posture.LOAD])
+        receiver.answer(XClient(address=FRIEND))
+        self.assertEqual(self.limits(receiver), receiver._site.session_limits[Posture.CALM])
 
     def test_a_flooded_address_is_refused_and_the_stranger_hung_up_on(self):
         """Siege 3: 550, never 4xx; and the place is free for others."""

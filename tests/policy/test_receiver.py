@@ -46,7 +46,7 @@ class Base(SynchronousTestCase):
         self.receiver.answer(Ehlo(domain="client.example"))
 
     def make(self):
-        session = Session(limits=SETTINGS.limits, starttls=True, secure=False)
+        session = Session(limits=SETTINGS.limits.by_posture()[0], starttls=True, secure=False)
         return Receiver(self.stage.site, session, PEER), session
 
     def begin(self, *recipients, sender="<a@client.example>"):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import struct
 from random import Random
 
 from twisted.internet import reactor
@@ -29,6 +30,11 @@ table = "boxes"
 [log]
 file = "log"
 """
+
+
+def accept_queue(listening):
+    """How many may wait there to be accepted. Linux tells it of a socket that listens as tcpi_sacked (net/ipv4/tcp.c)."""
+    return struct.unpack_from("I", listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28)[0]
 
 
 class Client(Protocol):
@@ -106,6 +112,16 @@ class ReloadCase(TestCase):
         await client.line()
         await client.ask("EHLO client.example.org")
         return client
+
+    def passed_by_systemd(self):
+        """A socket that is, as `smtp`, when settings are read next."""
+        passed = socket.socket()
+        self.addCleanup(passed.close)
+        passed.bind(("127.0.0.1", 0))
+        daemon = _SystemdParser._sddaemon
+        self.addCleanup(setattr, _SystemdParser, "_sddaemon", daemon)
+        _SystemdParser._sddaemon = ListenFDs([passed.fileno()], ("smtp",))
+        return passed
 
     async def until(self, there):
         """Turns of the reactor until `there` is true; the time limit of trial ends what never is."""
@@ -240,8 +256,45 @@ class TestReload(ReloadCase):
         (fault,) = await self.refused(server)
         self.assertEqual(fault, "data: cannot change while the server runs: restart it")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
+
+    async def test_the_accept_queue_has_its_new_length_at_once(self):
+        """Siege 3: a longer one is needed while they stand at the door, and who waits in it must not be lost for that."""
+        server = self.start()
+        (port,) = server.ports
+        self.assertEqual(accept_queue(port.socket), 1024)
+        port.stopReading()  # nobody is accepted meanwhile
+        waiting = socket.create_connection(port.socket.getsockname())
+        self.addCleanup(waiting.close)
         self.write("mx.toml", "backlog = 7\n" + SETTINGS)
-        self.assertEqual(await self.refused(server), ["backlog: cannot change while the server runs: restart it"])
+        self.assertEqual(await server.reload(), ["backlog"])
+        self.assertEqual(accept_queue(port.socket), 7)
+        port.startReading()
+        await self.until(lambda: len(server.factory.connections) == 1)
+        self.assertEqual(waiting.recv(3), b"220")
+
+    async def test_a_place_that_says_how_many_may_wait_keeps_its_number(self):
+        """It was written for this port alone."""
+        settings = SETTINGS.replace("tcp:0:interface=127.0.0.1", "tcp:0:interface=127.0.0.1:backlog=9")
+        self.write("mx.toml", settings)
+        server = self.start()
+        self.write("mx.toml", "backlog = 7\n" + settings)
+        await server.reload()
+        self.assertEqual(accept_queue(server.ports[0].socket), 9)
+
+    async def test_a_socket_of_systemd_is_treated_alike(self):
+        """What was its Backlog= until we came is the file's number from then on: there is one place to look."""
+        passed = self.passed_by_systemd()
+        passed.listen(5)
+        settings = SETTINGS.replace("tcp:0:interface=127.0.0.1", "systemd:domain=INET:name=smtp")
+        self.write("mx.toml", "backlog = 6\n" + settings)
+        server = self.start()
+        passed.detach()  # the endpoint has closed it, and goes on with a copy
+        (port,) = server.ports
+        self.assertEqual(accept_queue(port.socket), 6)
+        self.write("mx.toml", "backlog = 7\n" + settings)
+        self.assertEqual(await server.reload(), ["backlog"])
+        self.assertEqual(server.ports, [port])
+        self.assertEqual(accept_queue(port.socket), 7)
 
     async def test_two_at_once_are_not_done(self):
         """The second would compare itself with what the first is about to change."""
@@ -276,12 +329,7 @@ class TestReload(ReloadCase):
     async def test_a_socket_of_systemd_is_not_taken_up_later(self):
         """Its number may be that of somebody's connection by now."""
         server = self.start()
-        passed = socket.socket()
-        self.addCleanup(passed.close)
-        passed.bind(("127.0.0.1", 0))
-        daemon = _SystemdParser._sddaemon
-        self.addCleanup(setattr, _SystemdParser, "_sddaemon", daemon)
-        _SystemdParser._sddaemon = ListenFDs([passed.fileno()], ("smtp",))
+        self.passed_by_systemd()
         self.write("mx.toml", SETTINGS.replace('listen = ["', 'listen = ["systemd:domain=INET:name=smtp", "'))
         (fault,) = await self.refused(server)
         self.assertEqual(fault, "systemd:domain=INET:name=smtp: cannot change while the server runs: restart it")

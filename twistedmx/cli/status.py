@@ -17,7 +17,7 @@ listening     0.0.0.0:25, [::]:465
 sessions      12 open, 3 tls
 blocklist     3 entries, 4810 turned away, 12 waiting
 rates         connections 14, messages 2.5, refused recipients 120 a minute
-limits        descriptors 524288, size 26214400, recipients 100, hops 100
+limits        descriptors 524288, size 26214400, recipients 100, hops 100, errors 20/10/5
 backends      mailboxes.table: example.org, 40 addresses
               mailboxes.sql[0]: 2 domains, answers
 certificates  mx.pem: mx.example.org, expires 2027-01-01, 42 days left
@@ -172,6 +172,8 @@ def _name(name: str) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
+        return "/".join(map(str, value))  # of a limit: in calm, under load, under attack
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "none"
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

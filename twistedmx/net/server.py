@@ -21,6 +21,7 @@ from twistedmx.net.turns import Turns
 from twistedmx.net.wheel import Deadline, Wheel
 from twistedmx.policy.attending import Attending
 from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.posture import Posture
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
 
@@ -115,7 +116,7 @@ class ServerFactory(Factory):
         """A new session with `peer`. `secure`: under TLS from the beginning."""
         site = self.site
         return Session(
-            limits=site.limits,
+            limits=site.session_limits[Posture.CALM],
             starttls=site.starttls,
             secure=secure,
             tolerant=peer.among(site.tolerant),

@@ -17,9 +17,20 @@ _CALM: Final = Posture.CALM
 
 
 class Attending:
-    """`session`: whose counts are told."""
+    """`session`: whose counts are told, and who has the limits of the posture towards its client."""
 
-    __slots__ = ("_account", "_asking", "_conduct", "_ending", "_hardest", "_proven", "_session", "_signed", "_site")
+    __slots__ = (
+        "_account",
+        "_asking",
+        "_conduct",
+        "_ending",
+        "_hardest",
+        "_held",
+        "_proven",
+        "_session",
+        "_signed",
+        "_site",
+    )
 
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
@@ -28,6 +39,7 @@ class Attending:
         self._conduct: Conduct | None = None
         self._ending: LastWords | None = None  # what conduct, a policy or the blocklist has said
         self._hardest = _CALM  # posture towards this client
+        self._held = _CALM  # the one whose limits the session has
         self._proven: bool | None = None  # once it was asked
         self._asking: Deferred[Any] | None = None  # what is waited for: a look-up, a delay
         # The refusal that was said last, without the session's id and with it.
@@ -102,13 +114,26 @@ class Attending:
             return _CALM  # as is_calm has it, without a call: a flood asks twice for each packet (benchmarks, reject)
         return self._hardest or alertness.posture_to_stranger(None)
 
+    def _hold(self, posture: Posture) -> None:
+        """The session has its limits from now on: from the next command, for this one was let in by the old ones."""
+        self._held = posture
+        self._session.limits = self._site.session_limits[posture]
+
+    def _posture_held(self) -> Posture:
+        """As `_posture`, and the session has its limits."""
+        posture = self._posture()
+        if posture is not self._held:
+            self._hold(posture)
+        return posture
+
     def _posture_for(self, domain: bytes) -> Posture:
-        """Towards this client, who asks for `domain`; b"": for one that is not ours."""
+        """Towards this client, who asks for `domain`; b"": for one that is not ours. The session has its limits."""
         if self._is_proven():
             return _CALM
         posture = self._site.alertness.posture_to_stranger(domain.lower())
         if posture > self._hardest:
             self._hardest = posture
+            self._hold(posture)
         return posture
 
     @property

@@ -125,7 +125,9 @@ class Conduct:
         """A recipient was refused for whom so many ask that one more is one too many. The refusal itself is what is said."""
         if not self._settings.flooded_recipients:
             return None
-        words = reply(verdict.reply.code, verdict.reply.enhanced, *verdict.reply.lines, closes=True)
+        own = self._settings.words("flooded_recipients", self._session)
+        lines = (own,) if own else verdict.reply.lines
+        words = reply(verdict.reply.code, verdict.reply.enhanced, *lines, closes=True)
         return self._unless_in_shadow("flooded_recipients", words)
 
     def refuse(self, addresses: Sequence[bytes], posture: Posture = _CALM) -> bool:
@@ -190,6 +192,11 @@ class Conduct:
     def syntax_error(self, posture: Posture = _CALM) -> LastWords | None:
         """A command that is malformed."""
         return self._once_more("syntax_errors", posture)
+
+    def foreign_protocol(self) -> LastWords:
+        """A line of another protocol. Once is too often, for who speaks it understands no more."""
+        words = reply(500, "5.5.1", self._settings.words("foreign_protocol", self._session), closes=True)
+        return LastWords(reply=words, reason=Reason.NOT_SMTP)
 
     def early_talk(self) -> LastWords | None:
         """Octets came before the greeting."""

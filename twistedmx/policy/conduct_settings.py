@@ -6,8 +6,8 @@ import attrs
 
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.posture import is_for_three_states
+from twistedmx.policy.words import signed_with, spoken
 from twistedmx.setting import at_least, setting
-from twistedmx.smtp.reply import reply
 
 # The limits that have words, and may be in shadow; and why the session ends then.
 REASONS: Final = {
@@ -20,7 +20,6 @@ REASONS: Final = {
     "early_talk": Reason.EARLY_TALK,
     "early_pipelining": Reason.EARLY_PIPELINING,
 }
-_LONGEST_ID: Final = "0" * 10
 _LONGEST: Final = 60.0  # seconds
 _STATES: Final = "in calm, under load, under attack"
 
@@ -29,20 +28,6 @@ def _are_limits(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[s
     unknown = [name for name in value if name not in REASONS]
     if unknown:
         raise ValueError(f"there is no limit {unknown[0]!r} that can be in shadow; there are {', '.join(REASONS)}")
-
-
-def _are_words(instance: Any, attribute: "attrs.Attribute[Any]", value: str) -> None:
-    reply(421, "4.7.0", value.replace("{id}", _LONGEST_ID))
-
-
-def _words(default: str) -> Any:
-    return setting(
-        default,
-        unit="",
-        why="What is said then, in ASCII; {id} is the session's id, which `twistedmx why` takes.",
-        precedent="Postfix smtpd_reject_footer",
-        validator=_are_words,
-    )
 
 
 def _limit(default: tuple[int, int, int], unit: str, why: str, precedent: str) -> Any:
@@ -72,7 +57,7 @@ class ConductSettings:
         "So many unknown or foreign recipients in a session, more than were accepted, and it hears 421 and is hung up on.",
         "Postfix smtpd_hard_error_limit 20, under stress 1; Stalwart 5; Exim's example 10 and more than half",
     )
-    bad_recipients_words: str = _words(
+    bad_recipients_words: str = spoken(
         "Too many recipients that are not here; closing. Check your list of recipients, then try again (id {id})"
     )
     flooded_recipients: bool = _switch(
@@ -80,13 +65,16 @@ class ConductSettings:
         "Whether a stranger who asks for an address that is flooded ([attacks] tries) hears 550 and is hung up on.",
         "none",
     )
+    flooded_recipients_words: str = spoken(
+        "", "What is said then, behind the code of the refusal, in ASCII; empty: the words of the refusal itself"
+    )
     resets: tuple[int, ...] = _limit(
         (5, 3, 2),
         "RSETs",
         "So many that throw away refused recipients, or come behind another RSET, and the session ends with 421.",
         "none: Exim allows one RSET a message, Postfix counts it with NOOP (limit 100, under stress 1)",
     )
-    resets_words: str = _words(
+    resets_words: str = spoken(
         "Too many transactions given up with RSET; closing. Send each message once its recipients are known (id {id})"
     )
     strict: bool = _switch(
@@ -100,27 +88,31 @@ class ConductSettings:
         "So many words that are no commands of SMTP, and the session ends with 421.",
         "Exim smtp_max_unknown_commands 3",
     )
-    unknown_commands_words: str = _words("Too many words that are no SMTP commands; closing (id {id})")
+    unknown_commands_words: str = spoken("Too many words that are no SMTP commands; closing (id {id})")
+    foreign_protocol_words: str = spoken(
+        "This is an SMTP server; closing",
+        "What who speaks another protocol (HTTP, TLS where plain text is expected) hears at his first line, in ASCII",
+    )
     syntax_errors: tuple[int, ...] = _limit(
         (10, 5, 3),
         "commands",
         "So many commands that are malformed, and the session ends with 421.",
         "Exim smtp_max_synprot_errors 3",
     )
-    syntax_errors_words: str = _words("Too many malformed commands; closing (id {id})")
+    syntax_errors_words: str = spoken("Too many malformed commands; closing (id {id})")
     empty_messages: tuple[int, ...] = _limit(
         (10, 5, 2),
         "messages",
         "So many messages without a single octet: the last of them is not taken, and the session ends with 421.",
         "none; a backscatter flood sends them",
     )
-    empty_messages_words: str = _words("Too many empty messages; closing (id {id})")
+    empty_messages_words: str = spoken("Too many empty messages; closing (id {id})")
     early_talk: bool = _switch(
         True,
         "Whether who talks before he was greeted is hung up on with 421. He can only while somebody is asked first, or `greeting`.",
         "Postfix postscreen_greet_action enforce, Exim smtp_enforce_sync",
     )
-    early_talk_words: str = _words("You talk before you are greeted (RFC 5321 3.1); closing (id {id})")
+    early_talk_words: str = spoken("You talk before you are greeted (RFC 5321 3.1); closing (id {id})")
     greeting: float = _seconds(
         0.0,
         "So long a stranger waits for the greeting; many programs of botnets do not. RFC 5321 4.5.3.2.1 lets it last 5 minutes.",
@@ -131,7 +123,7 @@ class ConductSettings:
         "Whether who sends commands behind his first EHLO or HELO, before he knows that he may, is hung up on with 421.",
         "Exim smtp_enforce_sync; Postfix postscreen_pipelining_enable no",
     )
-    early_pipelining_words: str = _words(
+    early_pipelining_words: str = spoken(
         "You send commands before PIPELINING is offered (RFC 2920 3.1); closing (id {id})"
     )
     delay: float = _seconds(
@@ -167,4 +159,4 @@ class ConductSettings:
 
     def words(self, limit: str, session: str) -> str:
         """What is said when the session `session` has reached `limit`."""
-        return str(getattr(self, f"{limit}_words")).replace("{id}", session)
+        return signed_with(getattr(self, f"{limit}_words"), session)

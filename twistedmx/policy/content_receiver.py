@@ -111,7 +111,7 @@ class ContentReceiver(Attending):
         incoming = self._begun(transaction)
         if incoming is None:
             return self._finish(transaction, NO_ROOM, end.size)
-        last = self._behaviour().empty_message(self._posture()) if not end.size else None
+        last = self._behaviour().empty_message(self._posture_held()) if not end.size else None
         if last is not None:
             return self._hang_up(last) or self._finish(transaction, verdict(last.reply, last.reason), end.size)
         if transaction.loops(self._site.limits.hops):

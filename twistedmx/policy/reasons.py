@@ -31,8 +31,12 @@ MALFORMED: Final = frozenset(
         codes.BAD_XCLIENT,
     )
 )
-# Last words of limits that the session itself keeps.
-LIMITS: Final = frozenset((codes.TOO_MANY_ERRORS, codes.TOO_MANY_IDLE_COMMANDS, codes.TOO_MANY_MESSAGES, codes.ENDLESS))
+# Limits that the session itself keeps, by its last words; what is said instead is the operator's (policy.limit_settings).
+LIMITS: Final[dict[Reply, str]] = {
+    codes.TOO_MANY_ERRORS: "errors",
+    codes.TOO_MANY_IDLE_COMMANDS: "idle_commands",
+    codes.TOO_MANY_MESSAGES: "messages",
+}
 # Why a session ends, by the last words in it; any other means that the peer left.
 ENDINGS: Final[dict[Reply, Reason]] = {
     codes.CLOSING: Reason.QUIT,

@@ -41,7 +41,8 @@ _NOT_OURS: Final = b""  # the domain of all of them, as attacks are counted
 
 
 class Receiver(ContentReceiver):
-    """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated."""
+    """The receiving side of one session. `session` is read for its counts and what it offers, and told who is tolerated and which
+    limits hold."""
 
     __slots__ = ("_in_handshake",)
 
@@ -59,6 +60,7 @@ class Receiver(ContentReceiver):
         site = self._site
         site.ports.mailboxes.refresh()
         self._account.opened()
+        self._posture_held()
         seconds = site.conduct.greeting
         if seconds and not (self._session.xclient or self._is_proven()):
             return self._later(site.greeting, seconds, most=None)
@@ -109,13 +111,18 @@ class Receiver(ContentReceiver):
         if words is codes.TOO_MANY_RECIPIENTS:
             self._open_transaction().refusals.add_unheard()
         elif words is codes.UNKNOWN_COMMAND:
-            return self._error(words, self._behaviour().unknown_command(self._posture()))
+            return self._error(words, self._behaviour().unknown_command(self._posture_held()))
         elif words in MALFORMED:
-            return self._error(words, self._behaviour().syntax_error(self._posture()))
+            return self._error(words, self._behaviour().syntax_error(self._posture_held()))
         elif words is codes.TOO_LARGE:
             return self._refused_at(Stage.MAIL, _TOO_LARGE)
-        elif words.closes and words in LIMITS:
+        elif words is codes.NOT_SMTP:
+            return self._hang_up(self._behaviour().foreign_protocol()) or words
+        elif words is codes.ENDLESS:
             return self._hang_up(signed(words, ENDINGS[words], self._account.id)) or words
+        elif words in LIMITS:
+            own = reply(words.code, words.enhanced, self._site.limits.words(LIMITS[words], self._account.id))
+            return self._hang_up(LastWords(reply=own, reason=ENDINGS[words])) or words
         return words
 
     def _ehlo(self, command: Ehlo) -> Reply:
@@ -130,6 +137,7 @@ class Receiver(ContentReceiver):
         self._abandon(Reason.ABANDONED)  # RFC 5321 4.1.4: EHLO clears as RSET does
         self._account.introduced(domain)
         self._esmtp = esmtp
+        self._posture_held()
         session = self._session
         is_early = session.phase is Phase.GREETED and bool(session.heard) and self._account.tls is None
         return self._hang_up(self._behaviour().early_pipelining()) if is_early else None
@@ -142,6 +150,7 @@ class Receiver(ContentReceiver):
         account = self._account
         account.introduced(command.helo or "", client_of(account.peer, command))
         self._conduct, self._hardest, self._proven = None, _CALM, None  # another client's
+        self._posture_held()
         self._session.tolerant = account.peer.among(self._site.tolerant)
         blocklist = self._site.blocklist
         block = blocklist.find(account.peer.address) if blocklist is not None else None
@@ -156,7 +165,10 @@ class Receiver(ContentReceiver):
 
     def reset(self) -> Reply:
         """As `answer` to a Rset."""
-        last = self._behaviour().reset(self._transaction, self._posture())
+        posture = self._posture()
+        if posture is not self._held:  # _posture_held, without its call (benchmarks, reject-580)
+            self._hold(posture)
+        last = self._behaviour().reset(self._transaction, posture)
         self._abandon(Reason.ABANDONED)
         return self._hang_up(last) or codes.RESET
 
@@ -166,6 +178,9 @@ class Receiver(ContentReceiver):
         """As `answer` to a Mail where that is SENDER_OK; else nothing has happened, and nothing is told."""
         if self._disk_is_full(parameters.size):
             return codes.NO_SPACE
+        posture = self._posture()
+        if posture is not self._held:  # as in `reset`
+            self._hold(posture)
         self._behaviour().began()
         account = self._account
         account.transactions += 1
@@ -203,6 +218,8 @@ class Receiver(ContentReceiver):
         conduct = self._conduct
         if conduct is None or self._transaction is not None or self._disk_is_full(0):
             return False
+        if self._posture() is not self._held:
+            return False  # MAIL sets other limits, and what follows has to keep them
         conduct.began()
         if not self._are_guesses(addresses, domain, then_reset=True):
             return False
@@ -220,9 +237,11 @@ class Receiver(ContentReceiver):
         attacks = alertness.attacks
         if attacks.any_flooded and any(attacks.is_flooded(address.lower()) for address in addresses):
             return False
-        if alertness.under_load or attacks.any:
-            posture = self._posture_for(domain)
-        if then_reset and not conduct.may_reset(self._posture()):
+        if (alertness.under_load or attacks.any) and not self._is_proven():
+            posture = alertness.posture_to_stranger(domain.lower())
+            if posture > self._hardest:
+                return False  # the first of them sets other limits, and the others have to keep them
+        if then_reset and not conduct.may_reset(self._held):
             return False
         return conduct.refuse(addresses, posture)
 
@@ -265,8 +284,12 @@ class Receiver(ContentReceiver):
         return decision[0].reply
 
 
-def _always(words: Reply) -> Callable[[Receiver, Any], Reply]:
-    return lambda receiver, input_: words
+def _idly(words: Reply) -> Callable[[Receiver, Any], Reply]:
+    def answer(receiver: Receiver, command: Any) -> Reply:
+        receiver._posture_held()  # who says nothing else has the limits of the hour all the same
+        return words
+
+    return answer
 
 
 # kind of input: how it is answered. Connection is answered by `greeting`, Block by `take`.
@@ -280,10 +303,10 @@ _ANSWERS: Final[dict[type, Callable[[Receiver, Any], Reply | Deferred[Reply]]]] 
     EndOfChunk: Receiver._end_of_chunk,
     EndOfData: Receiver._end_of_data,
     Rset: lambda receiver, command: receiver.reset(),
-    Noop: _always(codes.NOOP),
-    Vrfy: _always(codes.NOT_VERIFIED),
-    Help: _always(codes.HELP),
+    Noop: _idly(codes.NOOP),
+    Vrfy: _idly(codes.NOT_VERIFIED),
+    Help: _idly(codes.HELP),
     StartTls: Receiver._start_tls,
     XClient: Receiver._x_client,
-    Quit: _always(codes.CLOSING),
+    Quit: lambda receiver, command: codes.CLOSING,
 }

@@ -157,4 +157,6 @@ def answer_shortly(session: Session, receiver: Receiver, octets: bytes, most: in
             break
         session.commands += 1
         most -= 1
+        if session.limits is not limits:
+            break  # MAIL or RSET found that things are harder now, or easier
     return at

@@ -9,7 +9,8 @@ from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.chain import Chain
 from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.handshakes import Handshakes
-from twistedmx.policy.posture import Alertness
+from twistedmx.policy.limit_settings import LimitSettings
+from twistedmx.policy.posture import Alertness, Posture
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Ports
@@ -25,11 +26,11 @@ class Site:
     `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
     from which bare CR and LF are taken in content. `sampled`: octets of refused content that are told. `proxy_from`: balancers
     whose connections begin with a PROXY header. `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or
-    None where none is.
+    None where none is. `session_limits`: by posture.
     """
 
     host: str
-    limits: Limits
+    limits: LimitSettings
     starttls: bool
     reserve: int
     recipients: RecipientStep
@@ -44,8 +45,13 @@ class Site:
     sampled: int = 0
     proxy_from: tuple[Network, ...] = ()
     xclient_from: tuple[Network, ...] = ()
+    session_limits: tuple[Limits, ...] = attrs.field(init=False)
     greeting: Reply = attrs.field(init=False)
     _ehlo: dict[tuple[bool, bool], Reply] = attrs.field(init=False)
+
+    @session_limits.default
+    def _make_session_limits(self) -> tuple[Limits, ...]:
+        return self.limits.by_posture()
 
     @greeting.default
     def _make_greeting(self) -> Reply:
@@ -69,7 +75,8 @@ class Site:
             "SMTPUTF8",
             "CHUNKING",
             "ENHANCEDSTATUSCODES",
-            f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages}",
+            # Calm's: what is announced holds as long as nothing is the matter (RFC 9422 4.1), and 421 says when it does not.
+            f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages[Posture.CALM]}",
             *([xclient.OFFERED] if xclient_ else []),
         ]
 

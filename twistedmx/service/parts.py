@@ -41,6 +41,7 @@ from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
+from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
 from twistedmx.service.recording import Recording
 from twistedmx.service.watching import Watching
@@ -53,21 +54,10 @@ _log = Logger(namespace="twistedmx")
 
 # Endpoints of Twisted that stand between us and the socket: they would hide the peer, or speak TLS before the server does.
 _WRAPPED: Final = ("ssl", "tls", "haproxy")
-# Endpoints of Twisted that say how many connections may wait to be accepted; its own default is 50.
-_WITH_BACKLOG: Final = ("tcp", "tcp6", "unix")
-
 
 # Seconds in which lines of the log are gathered: nobody reads sooner, and a write for each turn of the reactor was a fiftieth of
 # what a message costs (benchmarks, accept-4k-1).
 _LINES_AFTER: Final = 0.05
-
-
-@attrs.frozen(kw_only=True)
-class Place:
-    """Where to listen. `text`: an endpoint of Twisted's. `secure`: TLS comes first."""
-
-    text: str
-    secure: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -275,11 +265,6 @@ def _tls(settings: Settings, faults: list[str]) -> ServerTls | None:
     return None
 
 
-def is_of_systemd(place: Place) -> bool:
-    """Whether it was opened before us, and is passed at the start."""
-    return place.text.startswith("systemd:")
-
-
 def _listening(
     settings: Settings, world: World, faults: list[str], *, serves: bool
 ) -> dict[Place, IStreamServerEndpoint]:
@@ -291,10 +276,8 @@ def _listening(
         if words[0] in _WRAPPED:
             faults.append(f"{'listen_tls' if place.secure else 'listen'}: {_wrapped(place.text, words[0])}")
             continue
-        queued = words[0] in _WITH_BACKLOG and not any(word.startswith("backlog=") for word in words)
-        text = f"{place.text}:backlog={settings.backlog}" if queued else place.text
         try:
-            listening[place] = endpoints.serverFromString(world.reactor, text)
+            listening[place] = endpoints.serverFromString(world.reactor, place.text)
         except Exception as error:  # each kind of endpoint has its own way to refuse its words
             key = "listen_tls" if place.secure else "listen"
             missing = is_of_systemd(place) and isinstance(error, LookupError)

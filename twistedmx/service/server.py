@@ -27,8 +27,8 @@ from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
 from twistedmx.service.commands import commands
 from twistedmx.service.faults import CannotStart, Faults
-from twistedmx.service.parts import Lasting, Parts, Place, is_of_systemd, parts_of
-from twistedmx.service.places import is_loopback, place_of
+from twistedmx.service.parts import Lasting, Parts, parts_of
+from twistedmx.service.places import Place, is_loopback, is_of_systemd, let_wait, place_of
 from twistedmx.service.state import gauges
 from twistedmx.service.users import give_folder, users_of
 from twistedmx.settings import BadSettings, Settings
@@ -93,6 +93,7 @@ class Server(MultiService):
         super().privilegedStartService()
         try:
             self._listening = self._bind(self.parts.listening)
+            let_wait(self._listening, self.parts.settings.backlog)
             self._metrics = self._bind_metrics()
         except Faults as error:
             for port in self.ports:
@@ -279,6 +280,7 @@ class Server(MultiService):
             raise
         self._adopt(parts)
         self._listening |= bound
+        let_wait(self._listening, parts.settings.backlog)
         gone = [self._listening.pop(place) for place in list(self._listening) if place not in parts.listening]
         before.log.close()
         parts.events.release(self.lasting.events)

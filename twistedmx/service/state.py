@@ -78,7 +78,7 @@ def state(server: "Server") -> dict[str, Any]:
         },
         "limits": {
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            **attrs.asdict(settings.limits),
+            **{key: value for key, value in attrs.asdict(settings.limits).items() if not key.endswith("_words")},
         },
         "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
         "certificates": [

@@ -19,6 +19,7 @@ from twistedmx.policy.attack_settings import AttackSettings
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.policy.handshakes import HandshakeSettings
+from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.policy.load import LoadSettings
 from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
@@ -27,7 +28,6 @@ from twistedmx.report.log import LogSettings
 from twistedmx.report.samples import SampleSettings
 from twistedmx.report.trail import TrailSettings
 from twistedmx.setting import at_least, setting
-from twistedmx.smtp.limits import Limits
 from twistedmx.store.database import StoreSettings
 
 
@@ -113,10 +113,9 @@ class Settings:
     backlog: int = setting(
         1024,
         unit="connections",
-        why="So many may wait to be accepted, unless an endpoint says backlog=; the kernel has a limit too (somaxconn).",
+        why="So many may wait to be accepted, at systemd's sockets too, unless an endpoint says backlog=; the kernel: somaxconn.",
         precedent="nginx 511; Twisted 50",
         validator=at_least(1),
-        restart=True,
     )
     bare_newline_from: tuple[str, ...] = setting(
         (),
@@ -132,7 +131,7 @@ class Settings:
         validator=at_least(0),
     )
     mailboxes: MailboxSettings = attrs.Factory(MailboxSettings)
-    limits: Limits = attrs.Factory(Limits)
+    limits: LimitSettings = attrs.Factory(LimitSettings)
     conduct: ConductSettings = attrs.Factory(ConductSettings)
     load: LoadSettings = attrs.Factory(LoadSettings)
     blocklist: BlocklistSettings = attrs.Factory(BlocklistSettings)

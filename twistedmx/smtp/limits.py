@@ -6,8 +6,8 @@ from twistedmx.setting import at_least, setting
 
 
 @attrs.frozen(kw_only=True)
-class Limits:
-    """Settings `[limits]`. None of them shrinks under load yet."""
+class SteadyLimits:
+    """Those settings `[limits]` that are the same whatever happens."""
 
     command_line: int = setting(
         2048,
@@ -58,24 +58,16 @@ class Limits:
         precedent="qmail 100, Haraka 100; Postfix 50",
         validator=at_least(2),
     )
-    errors: int = setting(
-        20,
-        unit="refused commands",
-        why="After this many 5yz replies the next command is answered 421; RSET, MAIL and STARTTLS do not clear the count.",
-        precedent="Postfix smtpd_hard_error_limit 20",
-        validator=at_least(1),
-    )
-    idle_commands: int = setting(
-        100,
-        unit="commands",
-        why="More NOOP, RSET, VRFY, HELP, EHLO, HELO, chunks under 512 octets and 4yz replies since the last message: 421.",
-        precedent="Postfix smtpd_junk_command_limit 100",
-        validator=at_least(1),
-    )
-    messages: int = setting(
-        1000,
-        unit="messages",
-        why="A peer that has sent this many hears 421 at the next MAIL and connects again; announced as LIMITS MAILMAX.",
-        precedent="Exim smtp_accept_max_per_connection 1000",
-        validator=at_least(1),
-    )
+
+
+@attrs.frozen(kw_only=True)
+class Limits(SteadyLimits):
+    """All that hold for a session just now; another value takes their place when things get harder (policy.limit_settings).
+
+    `errors`: so many 5yz replies, and the next command is answered 421. `idle_commands`: so many that serve no message, since the
+    last one. `messages`: so many were accepted, and the next MAIL is answered 421.
+    """
+
+    errors: int = 20
+    idle_commands: int = 100
+    messages: int = 1000

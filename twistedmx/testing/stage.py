@@ -18,6 +18,7 @@ from twistedmx.policy.chain import Chain
 from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
 from twistedmx.policy.networks import network_of
 from twistedmx.policy.policy_settings import entry_of, own_settings
+from twistedmx.policy.posture import Alertness
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
@@ -69,12 +70,37 @@ class StageHandshakes(Handshakes):
         return self.admitting and super().admit(address)
 
 
+class StageAttacks:
+    """The port Attacked: what is attacked is what a test says, in lower case."""
+
+    def __init__(self) -> None:
+        self.any = self.any_flooded = False
+        self._domains: set[bytes] = set()
+        self._addresses: set[bytes] = set()
+
+    def attack(self, *domains: bytes) -> None:
+        """These are under attack, and no others."""
+        self._domains = set(domains)
+        self.any = bool(domains)
+
+    def flood(self, *addresses: bytes) -> None:
+        """These are flooded, and no others."""
+        self._addresses = set(addresses)
+        self.any_flooded = bool(addresses)
+
+    def under_attack(self, domain: bytes) -> bool:
+        return domain in self._domains
+
+    def is_flooded(self, address: bytes) -> bool:
+        return address in self._addresses
+
+
 class Stage:
     """A server built from `settings` on fakes.
 
     `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
-    `handshakes`: fakes. `blocklist`: empty. `policies`: those that the settings name. `events`: all told so far, `told`: the same
-    in the words of dialogues. `factory`: makes sessions.
+    `handshakes`, `attacks`: fakes. `alertness`: what limits go by; nobody has a good record. `blocklist`: empty. `policies`: those
+    that the settings name. `events`: all told so far, `told`: the same in the words of dialogues. `factory`: makes sessions.
     """
 
     def __init__(
@@ -88,6 +114,8 @@ class Stage:
         self.mailboxes = FakeMailboxes(MAILBOXES)
         self.acceptance = FakeAcceptance()
         self.handshakes = StageHandshakes(self.clock)
+        self.attacks = StageAttacks()
+        self.alertness = Alertness(attacks=self.attacks)
         self.events: list[Event] = []
         self.told: list[str] = []
         ports = Ports(
@@ -106,6 +134,7 @@ class Stage:
             host=settings.host,
             limits=settings.limits,
             conduct=settings.conduct,
+            alertness=self.alertness,
             starttls=starttls,
             reserve=_DEMO_RESERVE,
             recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),
@@ -169,6 +198,11 @@ class Stage:
             "handshakes are too many": lambda: setattr(self.handshakes, "admitting", False),
             "198.51.100.9 is blocked": lambda: self._block("198.51.100.9"),
             "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
+            "load is high": lambda: setattr(self.alertness, "under_load", True),
+            "load is low": lambda: setattr(self.alertness, "under_load", False),
+            "example.org is under attack": lambda: self.attacks.attack(b"example.org"),
+            "example.org is left alone": self.attacks.attack,
+            "ghost@example.org is flooded": lambda: self.attacks.flood(b"ghost@example.org"),
         }
         acts[words]()
 
