@@ -126,7 +126,7 @@ class Conduct:
         if not self._settings.flooded_recipients:
             return None
         words = reply(verdict.reply.code, verdict.reply.enhanced, *verdict.reply.lines, closes=True)
-        return self._unless_in_shadow("flooded_recipients", words)
+        return self._unless_in_shadow("flooded_recipients", with_id(words, self._session))
 
     def refuse(self, addresses: Sequence[bytes], posture: Posture = _CALM) -> bool:
         """As `refused` for each of `addresses`, which are unknown, if that is nothing to hang up for, nor to wait for. Else False,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import attrs
 from twisted.internet.task import Clock
 
 from twistedmx.model.event import Event, TransactionEnded
@@ -13,9 +14,12 @@ from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.chain import Chain
 from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
+from twistedmx.policy.networks import network_of
 from twistedmx.policy.policy_settings import entry_of, own_settings
+from twistedmx.policy.posture import Alertness
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
@@ -43,6 +47,7 @@ MAILBOXES = {
 }
 # What would not be seen in a file of dialogue: backslashes, spaces at the end of a line, whatever is not printable.
 _unseen = re.compile(r"[^\n\x20-\x5b\x5d-\x7e]| (?=\n|\Z)")
+CLIENT, CLIENT_OVER_LOOPBACK = "192.0.2.7", "127.0.0.1"  # of a dialogue; in memory, and over a real socket
 _EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 _DEMO_RESERVE = 1000
 
@@ -67,12 +72,34 @@ class StageHandshakes(Handshakes):
         return self.admitting and super().admit(address)
 
 
+class FakeAttacks:
+    """What is under attack (`posture.Attacked`), as a dialogue says it."""
+
+    def __init__(self) -> None:
+        self.any = self.any_flooded = False
+        self._domain = self._address = b""
+
+    def attack(self, domain: bytes) -> None:
+        """It is, from now on; b"": none is."""
+        self._domain, self.any = domain, bool(domain)
+
+    def flood(self, address: bytes) -> None:
+        """It is flooded."""
+        self._address, self.any_flooded = address, True
+
+    def under_attack(self, domain: bytes) -> bool:
+        return self.any and domain == self._domain
+
+    def is_flooded(self, address: bytes) -> bool:
+        return address == self._address
+
+
 class Stage:
     """A server built from `settings` on fakes.
 
     `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
-    `handshakes`: fakes. `policies`: those that the settings name. `events`: all told so far, `told`: the same in the words of
-    dialogues. `factory`: makes sessions.
+    `handshakes`, `attacks`: fakes. `alertness`: what is known of load and of good records. `policies`: those that the settings
+    name. `events`: all told so far, `told`: the same in the words of dialogues. `factory`: makes sessions.
     """
 
     def __init__(
@@ -82,10 +109,13 @@ class Stage:
         *,
         starttls: bool = True,
     ) -> None:
+        self._settings = settings
         self.clock = Clock()
         self.mailboxes = FakeMailboxes(MAILBOXES)
         self.acceptance = FakeAcceptance()
         self.handshakes = StageHandshakes(self.clock)
+        self.attacks = FakeAttacks()
+        self.alertness = Alertness(attacks=self.attacks)
         self.events: list[Event] = []
         self.told: list[str] = []
         ports = Ports(
@@ -108,6 +138,7 @@ class Stage:
             recipients=RecipientStep(self.mailboxes, self.clock, settings.recipients),
             ports=ports,
             chain=Chain(entries, clock=self.clock, now=ports.now, events=self) if settings.policies else None,
+            alertness=self.alertness,
             handshakes=self.handshakes,
             tolerant=tuple(networks(settings.bare_newline_from)),
             sampled=settings.samples.octets,
@@ -164,8 +195,24 @@ class Stage:
             "server stops in 10 seconds": lambda: self.factory.shut_down(10.0),
             "handshakes are too many": lambda: setattr(self.handshakes, "admitting", False),
             "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
+            "load is high": lambda: setattr(self.alertness, "under_load", True),
+            "load is low": lambda: setattr(self.alertness, "under_load", False),
+            "domain is under attack": lambda: self.attacks.attack(b"example.org"),
+            "domain is left alone": lambda: self.attacks.attack(b""),
+            "address is flooded": lambda: self.attacks.flood(b"forged@example.org"),
+            "host has a good record": lambda: setattr(self.alertness, "proven", lambda address: True),
+            "host is blocked": self._block_client,
         }
         acts[words]()
+
+    def _block_client(self) -> None:
+        """As the service does it: into the blocklist, and his sessions are hung up on."""
+        settings = attrs.evolve(self._settings.blocklist, loopback=True)
+        blocklist = Blocklist(settings, self.site.ports.now, Random(1))
+        self.site = self.factory.site = attrs.evolve(self.site, blocklist=blocklist)
+        for address in (CLIENT, CLIENT_OVER_LOOPBACK):
+            blocklist.block(network_of(address), reason="bad-recipients", evidence="", origin="conduct")
+        self.factory.hang_up()
 
     def _policies_answer(self) -> None:
         for policy in self.policies:
