@@ -158,6 +158,16 @@ class TestDomains(Watched):
         self.wait()
         self.assertTrue(self.attacks.under_attack(b"example.org"))
 
+    def test_addresses_of_forwarders_and_lists_that_are_here_are_no_names_that_are_not(self):
+        """SRS, VERP and prvs: each bounce goes to another address, and all of these are one mailbox."""
+        for number in range(1000):
+            verp = b"list-bounces+reader%d=isp.example@example.org" % number
+            self.accept([b"list@example.org"], paths=[verp])
+            self.accept([b"ann@example.org"], paths=[b"SRS0=H%d=T1=isp.example=ann@example.org" % number])
+            self.accept([b"ann@example.org"], paths=[b"prvs=%010d=ann@example.org" % number])
+        self.wait(10)
+        self.assertEqual((self.told, self.attacks.attacks(), self.attacks.floods()), ([], [], []))
+
     def test_there_are_never_more_names_or_hosts_than_tries(self):
         """Many different ones are an estimate, and who reads "3400 names in 3200 tries" trusts neither."""
         for number in range(20):
