@@ -87,6 +87,28 @@ class TestSieges(SynchronousTestCase):
         self.assertLessEqual(commands, {command.name for command in COMMANDS})
         self.assertIn("drill", commands)
 
+    def test_the_settings_that_the_commands_are_for_are_good(self):
+        """A server that does not start shows nothing, and neither does one that never blocks loopback."""
+        text = read("docs/sieges.md")
+        (plain,) = re.findall(r"^cat > sieges.toml <<'END'\n(.*?)^END$", text, re.MULTILINE | re.DOTALL)
+        more = re.findall(r"^printf '(\[.*)' \| cat sieges.toml - > now.toml$", text, re.MULTILINE)
+        self.assertEqual(len(more), 4)
+        for lines in ("", *more):
+            settings = settings_from(tomllib.loads(plain + lines.replace("\\n", "\n")), "sieges.toml")
+            self.assertTrue(settings.blocklist.loopback and settings.reputation.private)
+
+    def test_what_keeps_us_out_of_each_pitfall_is_there(self):
+        """A test that was renamed shows nothing; nor does a row without one."""
+        rows = re.findall(r"^\| (?!pitfall|---).* \| (.*) \|$", read("docs/pitfalls.md"), re.MULTILINE)
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            named = re.findall(r"`(tests/[^`]+)`((?:,? `test_\w+`)*)", row)
+            self.assertTrue(named, row)
+            for path, tests in named:
+                text = read(path)
+                for name in re.findall(r"\w+", tests):
+                    self.assertIn(f"def {name}(", text, path)
+
     def test_the_thresholds_in_the_manual_are_those_that_are_shipped(self):
         """A row each, with the value for each siege."""
         rows = re.findall(r"^\| `(\w+)` \|.*?\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", read("docs/drill.md"), re.MULTILINE)

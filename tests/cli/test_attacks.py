@@ -107,17 +107,27 @@ class TestAttacks(Calling):
             "count": 12,
             "hosts": 5,
             "proven": 1,
+            "named": ["192.0.2.7"],
             "more": False,
         }
         row |= {"since": NOON, "last": NOON + 60}
-        many = {**row, "policy": "conduct", "reason": "bad-recipients", "count": 4000, "hosts": 1000, "more": True}
+        many = {
+            **row,
+            "policy": "conduct",
+            "reason": "bad-recipients",
+            "count": 4000,
+            "hosts": 1000,
+            "more": True,
+            "proven": 12,
+        }
         self.serve(attacks={**CALM, "shadow": [many, row]})
         when = "since 2026-11-20 10:03:12 UTC"
         self.assertEqual(
             self.ask("attacks").out.splitlines()[1:],
             [
-                f"shadow: conduct would reject 4000 times {when} (bad-recipients), 1000 hosts or more, 1 of them of good record",
-                f"shadow: helo would reject 12 times {when} (bad-helo), 5 hosts, 1 of them of good record",
+                f"shadow: conduct would reject 4000 times {when} (bad-recipients), 1000 hosts or more, "
+                "12 of them of good record: 192.0.2.7 and more",
+                f"shadow: helo would reject 12 times {when} (bad-helo), 5 hosts, 1 of them of good record: 192.0.2.7",
             ],
         )
 

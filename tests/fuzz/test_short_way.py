@@ -119,7 +119,7 @@ _rounds = st.builds(
 _packets = st.lists(_rounds | _runs | _around | transactions(max_size=1), min_size=1, max_size=12).map(b"".join)
 
 
-_weather = st.sampled_from(["load is high", "load is low", "example.org is under attack", "example.org is left alone"])
+_weather = st.sampled_from(["load is high", "load is low", "domain is under attack", "domain is left alone"])
 _SENDER = b"MAIL FROM:<me@example.net>\r\n"
 _siege = st.lists(_counted | _rounds | st.sampled_from([_SENDER, b"RSET\r\n"]), min_size=1, max_size=4).map(b"".join)
 
@@ -184,10 +184,8 @@ class TestShortWay(SynchronousTestCase):
 
     @EXAMPLES
     @given(st.lists(_siege, min_size=1, max_size=5), st.lists(_weather, max_size=6))
-    @example([_SENDER + _guesses_of(0, 20)], ["load is low", "example.org is under attack"])
-    @example(
-        [_ROUND, _SENDER + _guesses_of(0, 15) + b"RSET\r\n"], [*["load is low"] * 2, "example.org is under attack"]
-    )
+    @example([_SENDER + _guesses_of(0, 20)], ["load is low", "domain is under attack"])
+    @example([_ROUND, _SENDER + _guesses_of(0, 15) + b"RSET\r\n"], [*["load is low"] * 2, "domain is under attack"])
     @example([_ROUND, _SENDER + b"RSET\r\n", _SENDER + _guesses_of(1, 20)], ["load is low", "load is high"] * 2)
     @example([_ROUND, _SENDER + b"RSET\r\n", _ROUND * 9], ["load is low", "load is high"] * 2)
     def test_while_load_and_attacks_come_and_go(self, packets: list[bytes], weather: list[str]) -> None:

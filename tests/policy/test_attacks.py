@@ -158,6 +158,30 @@ class TestDomains(Watched):
         self.wait()
         self.assertTrue(self.attacks.under_attack(b"example.org"))
 
+    def test_addresses_of_forwarders_and_lists_that_are_here_are_no_names_that_are_not(self):
+        """SRS, VERP and prvs: each bounce goes to another address, and all of these are one mailbox."""
+        for number in range(1000):
+            verp = b"list-bounces+reader%d=isp.example@example.org" % number
+            self.accept([b"list@example.org"], paths=[verp])
+            self.accept([b"ann@example.org"], paths=[b"SRS0=H%d=T1=isp.example=ann@example.org" % number])
+            self.accept([b"ann@example.org"], paths=[b"prvs=%010d=ann@example.org" % number])
+        self.wait(10)
+        self.assertEqual((self.told, self.attacks.attacks(), self.attacks.floods()), ([], [], []))
+
+    def test_there_are_never_more_names_or_hosts_than_tries(self):
+        """Many different ones are an estimate, and who reads "3400 names in 3200 tries" trusts neither."""
+        for number in range(20):
+            domain = b"example%d.org" % number
+            for host in range(600):
+                address = f"198.18.{host // 250}.{host % 250}"
+                self.refuse([b"q%d-%d@%b" % (host, each, domain) for each in range(5)], host=address)
+            self.wait()
+        pairs = self.attacks.attacks()
+        self.assertEqual([attack.tries for attack, _ in pairs], [3000] * 20)
+        for attack, pressure in pairs:
+            self.assertLessEqual(max(attack.names, attack.hosts, attack.peak, pressure.names, pressure.hosts), 3000)
+            self.assertGreater(attack.names, 2000)
+
     def test_the_same_name_again_and_again_is_one(self):
         """That is a flood, and no dictionary: nobody's budget shrinks for it."""
         for number in range(500):

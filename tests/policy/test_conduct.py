@@ -91,8 +91,15 @@ class TestResets(Base):
         self.bad()
         self.assertIsNone(self.conduct.reset(self.transaction()))
         self.conduct.began()
-        self.bad()
+        self.bad(1)
         self.assertIs(self.conduct.reset(self.transaction()).reason, Reason.RSET_ABUSE)
+
+    def test_bounces_to_one_forged_address_are_none(self):
+        """Siege 3: a mail server gives up each bounce with RSET, has another one for the same name, and is innocent."""
+        for _ in range(10):
+            self.conduct.began()
+            self.assertIsNone(self.bad())
+            self.assertIsNone(self.conduct.reset(self.transaction()))
 
     def test_our_own_failures_are_no_abuse(self):
         """While a database is down every server that sends hears 451, and gives up with RSET."""

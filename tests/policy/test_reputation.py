@@ -449,6 +449,43 @@ class TestCampaigns(Clients):
         self.assertNear(hyperloglog.number(campaign.hosts), 200, 40)
         self.assertNear(hyperloglog.number(campaign.networks), 200, 40)
 
+    def test_a_posse_behind_the_null_sender_does_not_blame_the_names_of_who_was_hijacked(self):
+        """Siege 2: HELO is the true reverse name of a line whose other customers send mail."""
+        self.posse(50)
+        self.assertEqual(len(self.reputation.helos), 0)
+        self.assertEqual(len(self.reputation.campaigns_of()), 1)
+
+    def bounces(self, hosts, name, **fields):
+        """Siege 3: real mail servers, to the one name that somebody forged."""
+        for each in range(hosts):
+            self.guesses(f"198.18.{each}.1", name, sender="", helo=f"mail.isp{each}.example", verbs="EMRQ", **fields)
+
+    def test_mail_servers_that_bounce_to_one_name_are_no_campaign(self):
+        """Neither before the name counts as flooded nor after: "do nearly nothing but harm" is not to be said of them."""
+        self.bounces(50, "forged")
+        self.bounces(50, "forged", flooded=True)
+        self.bounces(50, "other", flooded=True)
+        self.assertEqual((self.reputation.campaigns_of(), len(self.reputation.helos)), ([], 0))
+        ((_, one),) = self.reputation.campaigns.strangers.items()
+        self.assertEqual((one.good, one.bad), (0.0, 1.0), "the first bounce cannot be known from a guess")
+
+    def test_who_asks_for_a_flooded_address_and_is_hung_up_on_for_his_conduct_is_bad(self):
+        """A program that guesses does not become innocent by one name among its guesses."""
+        for each in range(20):
+            self.guesses(f"198.18.{each}.1", "forged", reason=Reason.UNKNOWN_COMMANDS, verbs="EMRX", flooded=True)
+        ((_, one),) = self.reputation.campaigns_of()
+        self.assertEqual((one.good, one.bad), (0.0, 20.0))
+        self.assertEqual([(each.good, each.bad) for each in self.reputation.helos.proven.values()], [(0.0, 20.0)])
+
+    def test_names_that_bounces_asked_for_are_forgotten_in_the_end(self):
+        """A thousand are remembered, and the one that goes on is among them."""
+        for each in range(1500):
+            self.guesses("198.18.1.1", f"q{each}", sender="")
+            self.guesses("198.18.1.1", "forged", sender="")
+        self.assertEqual(len(self.reputation._bounced), 1000)
+        self.guesses("198.18.1.1", "q3", sender="")
+        self.assertEqual(sorted(one.bad for one in self.reputation.campaigns.strangers.values()), [1.0, 1501.0])
+
     def test_a_program_that_sends_mail_as_well_is_none(self):
         """Postfix is used by bots, and by everybody."""
         self.posse(50)

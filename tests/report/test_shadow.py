@@ -45,6 +45,7 @@ class TestShadowTally(SynchronousTestCase):
             tally(from_(address, count=2))
         (row,) = tally.told()
         self.assertEqual((row.count, row.hosts, row.proven), (14, 5, 2))
+        self.assertEqual(row.named, ("192.0.2.1", "192.0.2.2"))
         self.assertEqual(len(asked), 5)
 
     def test_rows_and_hosts_are_bounded(self):
@@ -57,6 +58,14 @@ class TestShadowTally(SynchronousTestCase):
         for number in range(1000):
             tally(attrs.evolve(IN_SHADOW, policy=f"policy-{number}"))
         self.assertEqual(len(tally.told()), 256)
+
+    def test_the_first_ten_of_good_record_are_named_and_all_counted(self):
+        """Somebody has to ask them, or to look at their mail; more than ten say that the limit is wrong."""
+        tally = ShadowTally(lambda address: True)
+        for number in range(12):
+            tally(from_(f"192.0.2.{number}"))
+        (row,) = tally.told()
+        self.assertEqual((row.proven, row.named), (12, tuple(f"192.0.2.{number}" for number in range(10))))
 
     def test_the_most_frequent_comes_first(self):
         """It is read from the top."""

@@ -99,7 +99,7 @@ class OpinionTests(Clients):
     def test_campaigns_are_told_with_how_many_they_are(self):
         """By many hosts, with next to nothing good."""
         for number in range(30):
-            self.guesses(f"203.{number}.113.9", "a1", sender="", verbs="HMRQ")
+            self.guesses(f"203.{number}.113.9", f"a{number}", sender="", verbs="HMRQ")
         ((one),) = campaigns(self.reputation)
         self.assertEqual(one["fingerprint"], "pool.a HMRQ lock-step <> a9")
         self.assertEqual((one["good"], one["bad"], one["age"]), (0.0, 30.0, 0))

@@ -144,6 +144,7 @@ class TestReload(ReloadCase):
                 "count": 1,
                 "hosts": 1,
                 "proven": 0,
+                "named": [],
                 "more": False,
             },
         )

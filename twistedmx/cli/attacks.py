@@ -98,9 +98,12 @@ def _number(count: int, word: str, several: str = "s", one: str = "") -> str:
 def _in_shadow(row: Mapping[str, Any]) -> str:
     """What a policy would have refused, and whom it would have hit: that decides whether it may be taken out of shadow."""
     hosts = f"{_number(row['hosts'], 'host')}{' or more' if row['more'] else ''}"
+    named = row["named"]
+    more = " and more" if row["proven"] > len(named) else ""
+    whom = f": {', '.join(named)}{more}" if named else ""
     return (
         f"{row['policy']} would {row['action']} {_number(row['count'], 'time')} since {moment(row['since'])} ({row['reason']}), "
-        f"{hosts}, {row['proven']} of them of good record"
+        f"{hosts}, {row['proven']} of them of good record{whom}"
     )
 
 

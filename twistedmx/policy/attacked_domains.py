@@ -54,7 +54,7 @@ class _Totals:
     def __init__(self, start: float, row: "_Row", slot: int, before: Helped) -> None:
         self.start = start
         self.before = before
-        self.peak = row.names.count(slot)
+        self.peak = row.different(slot)
         self.tries = row.tries.total(slot)
         self.names = row.names.forever()
         self.hosts = row.hosts.forever()
@@ -75,7 +75,15 @@ class _Row:
         self.totals: _Totals | None = None
 
     def pressure(self, slot: int) -> Pressure:
-        return Pressure(names=self.names.count(slot), known=self.known.count(slot), hosts=self.hosts.count(slot))
+        return Pressure(
+            names=self.different(slot),
+            known=self.known.count(slot),
+            hosts=min(self.hosts.count(slot), self.tries.total(slot)),
+        )
+
+    def different(self, slot: int) -> int:
+        """Unknown names. An estimate of many may be above the tries that there were, and what is shown side by side must add up."""
+        return min(self.names.count(slot), self.tries.total(slot))
 
 
 class AttackedDomains:
@@ -169,7 +177,7 @@ class AttackedDomains:
         return row.latch.judge(time, enters=False, stays=stays, calm=settings.calm if settings.names else 0.0)
 
     def _begins(self, row: _Row, time: float, slot: int) -> bool:
-        settings, names = self.settings, row.names.count(slot)
+        settings, names = self.settings, row.different(slot)
         enters = names >= settings.names and names >= settings.ratio * row.known.count(slot)
         return row.latch.judge(time, enters=enters, stays=False, calm=0.0)
 
@@ -187,8 +195,8 @@ def _attack(domain: bytes, row: _Row, totals: _Totals, end: float | None, helped
         start=totals.start,
         end=end,
         peak=totals.peak,
-        hosts=totals.hosts.count(EVER),
-        names=totals.names.count(EVER),
+        hosts=min(totals.hosts.count(EVER), totals.tries),
+        names=min(totals.names.count(EVER), totals.tries),
         tries=totals.tries,
         hung_up=hung_up,
         blocks=blocks,

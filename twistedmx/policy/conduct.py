@@ -2,9 +2,9 @@
 
     bad recipient    an address that is not there, or of a domain that is not ours, each once. Each mailbox that is accepted makes
                      up for one, so that a newsletter with some dead addresses passes
-    RSET abuse       RSET that throws away a transaction with bad recipients in which nobody was accepted, or RSET behind RSET.
-                     Habit is free: before MAIL, between messages, one behind a transaction that was given up, a keep-alive at a
-                     slow pace
+    RSET abuse       RSET that throws away a transaction with bad recipients, not named before, in which nobody was accepted, or
+                     RSET behind RSET. Bounces to one forged address are none. Habit is free: before MAIL, between messages, one
+                     behind a transaction that was given up, a keep-alive at a slow pace
     unknown command  a word that is no command of SMTP; who speaks another protocol is gone by the first line (smtp.command)
     syntax error     a command that is malformed
     empty message    one without an octet
@@ -92,7 +92,7 @@ class Conduct:
         self._bad = 0  # recipients, less those that were made up for
         self._accepted: set[bytes] = set()
         self._named: set[bytes] = set()  # bad recipients
-        self._bad_now = False  # the transaction has one
+        self._bad_now = False  # the transaction has one that was not named before
         self._errors = 0  # of those that are delayed
         self._times: dict[str, int] = {}  # how often, by limit
         self._in_a_row = 0  # RSETs with nothing between them
@@ -111,12 +111,12 @@ class Conduct:
         """A recipient was. Others than bad ones are no fault of who asks: a full mailbox, a look-up that failed."""
         if verdict.reason not in BAD:
             return None
-        self._bad_now = True
         if len(self._named) < _NAMED_BEFORE:
             if address in self._named:
                 # The same again is no guess: a flooded address condemns nobody ([limits] errors is for that).
                 return None
             self._named.add(address)
+        self._bad_now = True
         self._bad += 1
         too_many = self._bad >= self._settings.bad_recipients[posture]
         return self._last_words("bad_recipients") if too_many else None
@@ -128,7 +128,7 @@ class Conduct:
         own = self._settings.words("flooded_recipients", self._session)
         lines = (own,) if own else verdict.reply.lines
         words = reply(verdict.reply.code, verdict.reply.enhanced, *lines, closes=True)
-        return self._unless_in_shadow("flooded_recipients", words)
+        return self._unless_in_shadow("flooded_recipients", with_id(words, self._session))
 
     def refuse(self, addresses: Sequence[bytes], posture: Posture = _CALM) -> bool:
         """As `refused` for each of `addresses`, which are unknown, if that is nothing to hang up for, nor to wait for. Else False,
@@ -143,8 +143,9 @@ class Conduct:
                 return False
             named.update(addresses)
             count = len(named) - before
-        self._bad_now = True
-        self._bad += count
+        if count:
+            self._bad_now = True
+            self._bad += count
         return True
 
     # -- transactions ------------------------------------------------------------------------------------------------
@@ -176,8 +177,9 @@ class Conduct:
         """As `reset` where `may_reset` allows it and bad recipients went before."""
         self._in_a_row = 0
         self._reset_at = self._clock.seconds()
-        self._bad_now = False
-        self._times["resets"] = self._times.get("resets", 0) + 1
+        if self._bad_now or self._settings.strict:
+            self._bad_now = False
+            self._times["resets"] = self._times.get("resets", 0) + 1
 
     def empty_message(self, posture: Posture = _CALM) -> LastWords | None:
         """A message came without an octet."""

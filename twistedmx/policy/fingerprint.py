@@ -34,9 +34,9 @@ _cycle = re.compile(r"(.{2,5}?)\1+")
 class Sketch:
     """What is known of a session before its end. `address`: whose. `guesses`: recipients that are not here or not ours. `heard`: a
     recipient was accepted. `messages`: that were, since `since`, and are not counted yet. `null`: no sender was another than <>.
-    `sender`, `recipients`: their patterns."""
+    `sender`, `recipients`: their patterns. `first`: a hash of the first recipient."""
 
-    __slots__ = ("address", "guesses", "heard", "messages", "null", "recipients", "sender", "since")
+    __slots__ = ("address", "first", "guesses", "heard", "messages", "null", "recipients", "sender", "since")
 
     def __init__(self, address: str, since: int) -> None:
         self.address = address
@@ -47,12 +47,14 @@ class Sketch:
         self.null = True
         self.sender = ""
         self.recipients = ""
+        self.first = 0
 
     def draw(self, sender: Path, recipients: Iterable[bytes], helo: str) -> None:
         """Of its first transactions."""
         first = list(islice(recipients, _RECIPIENTS))
         self.sender = sender_pattern(sender, first[0] if first else b"", helo)
         self.recipients = recipients_pattern(first)
+        self.first = hash(first[0].lower()) if first else 0
 
 
 def sender_pattern(sender: Path, recipient: bytes, helo: str) -> str:

@@ -12,9 +12,11 @@ A flood of sessions that only guess is looked at in part: what is known of hosts
 is whole (benchmarks, churn).
 
 BUGS: an address that is refused is counted once as far as it was told together, so in a long session more than once. In a session
-that goes on, mail counts within ten seconds, the rest at its end. Whoever has many IPv6 /32s can fill the table of strangers.
+that goes on, mail counts within ten seconds, the rest at its end. Bounces of innocent servers to many
+different names are a campaign, as a posse is. Whoever has many IPv6 /32s can fill the table of strangers.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -42,6 +44,7 @@ _BAD: Final = frozenset((Reason.UNKNOWN_MAILBOX, Reason.NOT_OURS))
 _HELOS: Final = 4096
 _CAMPAIGNS: Final = 10_000
 _SESSIONS: Final = 200_000  # open ones that are sketched: more than there are descriptors
+_BOUNCED: Final = 1000  # unknown names that <> asked for, the latest
 _SOON: Final = 10  # seconds until what a session sent counts, as long as it goes on
 _NEW: Final = Standing()
 _NEW_NETWORK: Final = NetworkStanding()
@@ -83,6 +86,7 @@ class Reputation:
         self.helos: Segments[str, Tally] = Segments(most_proven=_HELOS, most_strangers=_HELOS)
         self.campaigns: Segments[str, Tally] = Segments(most_proven=_CAMPAIGNS, most_strangers=_CAMPAIGNS)
         self._sketches: dict[str, Sketch] = {}  # of open sessions
+        self._bounced: OrderedDict[int, None] = OrderedDict()  # hashes of names
         self._proven = self.hosts.proven
         self._hear: dict[type, Callable[[Any], None]] = {
             SessionEnded: self._session,
@@ -233,12 +237,30 @@ class Reputation:
         if bad:
             offends = hung_up and not (proven or standing.has_good_share(known, settings))
             self._tell_networks(host, event, now, offends=offends)
-        if bad or guessed_only or event.messages:
-            spot, part, good = spot_of(host), spot_of(network_key(host)), not (hung_up or guessed_only)
-            name = fingerprint(helo, event.verbs, event.pipelined, sketch)
-            for table, key in ((self.helos, helo), (self.campaigns, name)):
-                one = tally.with_session(table.get(key), spot, part, now, settings.half_life, good=good)
-                table.put(key, one, proven=hyperloglog.are_several(one.hosts))
+        if bad or event.messages:
+            self._tally(self.helos, helo, host, now, good=not bad)
+            self._tally(
+                self.campaigns, fingerprint(helo, event.verbs, event.pipelined, sketch), host, now, good=not bad
+            )
+        elif guessed_only and not event.flooded and self._is_first_bounce_to(sketch.first):
+            # Siege 2: a posse hides behind <>, and is known again by its program; its HELO it has of who was hijacked.
+            self._tally(self.campaigns, fingerprint(helo, event.verbs, event.pipelined, sketch), host, now, good=False)
+
+    def _tally(self, table: Segments[str, Tally], key: str, host: bytes, now: int, *, good: bool) -> None:
+        """One more session of who has the HELO shape, or the fingerprint, `key`."""
+        spot, part = spot_of(host), spot_of(network_key(host))
+        one = tally.with_session(table.get(key), spot, part, now, self.settings.half_life, good=good)
+        table.put(key, one, proven=hyperloglog.are_several(one.hosts))
+
+    def _is_first_bounce_to(self, name: int) -> bool:
+        """Siege 3: mail servers bounce to one forged name long before it counts as flooded, and random names do not come twice."""
+        bounced = self._bounced
+        is_first = name not in bounced
+        bounced[name] = None
+        bounced.move_to_end(name)
+        if len(bounced) > _BOUNCED:
+            bounced.popitem(last=False)
+        return is_first
 
     def _perhaps_condemned(self, host: bytes, known: Standing, event: SessionEnded, now: int) -> Standing:
         """A host was hung up on that is not proven. Its standing then."""

@@ -1,6 +1,7 @@
 """What many hosts have in common, a HELO shape or a campaign: good and bad sessions, and how many hosts and networks.
 
-Good: a message was accepted, and it was not hung up on. Bad: it was, or had nothing but guesses.
+Good: a message was accepted, and it was not hung up on. Bad: it was, or had nothing but guesses. A session of bounces alone, or
+one that asked for nothing but flooded addresses, is neither (`reputation`; docs/reputation.md).
 """
 
 from typing import NamedTuple

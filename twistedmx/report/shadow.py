@@ -1,6 +1,7 @@
-"""What policies in shadow would have refused since the start: how often, to how many hosts, to how many of good record.
+"""What policies in shadow would have refused since the start: how often, to how many hosts, and to whom of good record.
 
-A subscriber of events. Bounded: so many rows, and of each so many hosts that are told apart.
+A subscriber of events. Bounded: so many rows, and of each so many hosts that are told apart, and so many of good record
+that are named.
 """
 
 from collections.abc import Callable, Collection
@@ -14,13 +15,14 @@ from twistedmx.model.verdict import Action, Reason
 
 _ROWS: Final = 256
 _HOSTS: Final = 1000
+_NAMED: Final = 10
 
 
 @attrs.frozen(kw_only=True)
 class ShadowRow:
     """`count`: refusals that were not made. `hosts`: distinct ones that they would have hit (an IPv4 address, or an IPv6 /64);
-    `proven`: those of them of good record; `more`: there were more hosts than are told apart. `since`: of the first, `last`: of the
-    last, seconds since the epoch."""
+    `proven`: those of them of good record, `named`: the first addresses of these; `more`: there were more hosts than are told
+    apart. `since`: of the first, `last`: of the last, seconds since the epoch."""
 
     policy: str
     action: Action
@@ -28,18 +30,20 @@ class ShadowRow:
     count: int
     hosts: int
     proven: int
+    named: tuple[str, ...]
     more: bool
     since: float
     last: float
 
 
 class _Row:
-    __slots__ = ("count", "hosts", "last", "more", "proven", "since")
+    __slots__ = ("count", "hosts", "last", "more", "named", "proven", "since")
 
     def __init__(self, since: float) -> None:
         self.count = 0
         self.hosts: set[str] = set()
         self.proven = 0
+        self.named: list[str] = []
         self.more = False
         self.since = self.last = since
 
@@ -69,7 +73,10 @@ class ShadowTally:
             row.more = True
             return
         row.hosts.add(host)
-        row.proven += self._proven(event.peer.address)
+        if self._proven(event.peer.address):
+            row.proven += 1
+            if len(row.named) < _NAMED:
+                row.named.append(event.peer.address)
 
     def keep(self, policies: Collection[str]) -> None:
         """A reload: what policies that are in shadow no more would have refused is forgotten."""
@@ -85,6 +92,7 @@ class ShadowTally:
                 count=row.count,
                 hosts=len(row.hosts),
                 proven=row.proven,
+                named=tuple(row.named),
                 more=row.more,
                 since=row.since,
                 last=row.last,

@@ -11,17 +11,19 @@ r"""SMTP dialogues as files: what is said, and what happens beside it.
     | Subject: hello               with \\ and \xHH for what is not seen; "\" at the end: no line end there
     T:                             both sides make a TLS handshake here
     W: 300                         seconds pass
-    A: answer                      the world acts (words in `stage`)
+    A: look-ups answer             the world acts (words in `stage`); at the top of a file, before the client connects
     S: <closed>                    the server has hung up
     L:                             the client goes away
 
-The client goes away after the last line too. Session and queue ids read ID and ID.1. Replies and events are compared
-whole, each in their order; how a packet is cut may change how they lie between each other, and nothing else.
+The client goes away after the last line too. Session and queue ids read ID and ID.1, the id of a block ID, the client's address
+192.0.2.7. Replies and events are compared whole, each in their order; how a packet is cut may change how they lie between each
+other, and nothing else.
 """
 
 import re
 import tomllib
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path as File
 from typing import Any
 
@@ -86,6 +88,12 @@ class Dialogue:
     steps: Sequence[Step]
     replies: Sequence[str]
     events: Sequence[str]
+
+    @property
+    def before(self) -> Sequence[str]:
+        """What happens before the client connects: the acts that are the first steps."""
+        first = takewhile(lambda step: isinstance(step, Act) and step.kind == "A", self.steps)
+        return [step.words for step in first if isinstance(step, Act)]
 
 
 class BadDialogue(ValueError):

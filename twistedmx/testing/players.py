@@ -6,7 +6,7 @@ play_socket    the same over a real TCP connection, with a real handshake at T:,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -29,11 +29,10 @@ from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, Need, Phase
-from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send
-from twistedmx.testing.stage import Stage
+from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, Step
+from twistedmx.testing.stage import CLIENT, CLIENT_OVER_LOOPBACK, Stage
 
-_id = re.compile(r"\b[0-9B-DF-HJ-NP-TV-XYZ]{10}(?=\.\d|\b)")
-_ADDRESS = "192.0.2.7"
+_id = re.compile(r"\b[0-9B-DF-HJ-NP-TV-XYZ]{10}(?=\.\d|\b)|(?<=the id )[0-9B-DF-HJ-NP-TV-XYZ]{8}\b")
 _STARTTLS = "250-STARTTLS"
 
 
@@ -59,19 +58,31 @@ def needs_shell(dialogue: Dialogue) -> bool:
     """Whether it speaks of time, of the end of the server, or of what comes before the greeting: the bare session knows none."""
     if dialogue.settings.balancer.proxy_from:
         return True
-    return any(isinstance(step, Act) and (step.kind == "W" or "server s" in step.words) for step in dialogue.steps)
+    return any(
+        isinstance(step, Act) and (step.kind == "W" or step.words.startswith(("server s", "host is blocked")))
+        for step in dialogue.steps
+    )
 
 
 def needs_plain(dialogue: Dialogue) -> bool:
-    """Whether it begins in plain text by its nature."""
-    return bool(dialogue.settings.balancer.proxy_from) or any(
+    """Whether it begins in plain text by its nature: who is turned away at the door hears nothing under TLS."""
+    if dialogue.settings.balancer.proxy_from or "host is blocked" in dialogue.before:
+        return True
+    return any(
         (isinstance(step, Act) and step.kind == "T") or (isinstance(step, Send) and b"STARTTLS" in step.octets.upper())
         for step in dialogue.steps
     )
 
 
+def _begun(dialogue: Dialogue, stage: Stage) -> Sequence[Step]:
+    """What is before it has happened; the steps that are left."""
+    for words in dialogue.before:
+        stage.act(words)
+    return dialogue.steps[len(dialogue.before) :]
+
+
 def _played(octets: bytes, closed: bool, stage: Stage) -> Played:
-    text = _id.sub("ID", octets.decode("ascii"))
+    text = _id.sub("ID", octets.decode("ascii")).replace(CLIENT_OVER_LOOPBACK, CLIENT)
     if text and not text.endswith("\r\n"):
         raise AssertionError(f"the last reply is cut: {text!r}")
     return Played(replies=[*text.split("\r\n")[:-1], *([CLOSED] if closed else [])], events=stage.told)
@@ -88,7 +99,8 @@ def _pieces(octets: bytes, *, whole: bool) -> Iterator[bytes]:
 def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
     """Against the bare session and receiver: not for a dialogue that `needs_shell`."""
     stage = Stage(dialogue.settings)
-    peer = Peer(address=_ADDRESS, port=1024)
+    steps = _begun(dialogue, stage)
+    peer = Peer(address=CLIENT, port=1024)
     session = stage.factory.session(peer, secure=False)
     receiver = receiver_of(stage.site, session, peer)
     out: list[bytes] = []
@@ -119,7 +131,7 @@ def play_session(dialogue: Dialogue, *, whole: bool) -> Played:
             deferred_of(answer).addCallback(answered)
 
     answer_with(receiver.greeting())
-    for step in dialogue.steps:
+    for step in steps:
         match step:
             case Send(octets=octets):
                 early = receiver.talks_early() if session.phase is Phase.CONNECTED else None
@@ -177,10 +189,11 @@ class _Handshake:
 def play_shell(dialogue: Dialogue, *, whole: bool) -> Played:
     """Through the Twisted shell, on a transport in memory."""
     stage = Stage(dialogue.settings)
-    transport = _Transport(peerAddress=IPv4Address("TCP", _ADDRESS, 1024))
+    steps = _begun(dialogue, stage)
+    transport = _Transport(peerAddress=IPv4Address("TCP", CLIENT, 1024))
     transport.protocol = stage.factory.buildProtocol(transport.getPeer())
     transport.protocol.makeConnection(transport)
-    for step in dialogue.steps:
+    for step in steps:
         match step:
             case Send(octets=octets):
                 for piece in _pieces(octets, whole=whole):
@@ -288,6 +301,7 @@ async def play_socket(
     reply that never comes.
     """
     stage = Stage(dialogue.settings, tls, starttls=not secure)
+    steps = _begun(dialogue, stage)
     gone = False
     factory = ImplicitTls(stage.factory) if secure else stage.factory
     port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
@@ -301,7 +315,7 @@ async def play_socket(
     else:
         await connectProtocol(endpoint, client)
     try:
-        for step in dialogue.steps:
+        for step in steps:
             match step:
                 case Send(octets=octets):
                     client.transport.write(octets)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import attrs
 from twisted.internet.task import Clock
 
 from twistedmx.model.event import Event, TransactionEnded
@@ -46,6 +47,7 @@ MAILBOXES = {
 }
 # What would not be seen in a file of dialogue: backslashes, spaces at the end of a line, whatever is not printable.
 _unseen = re.compile(r"[^\n\x20-\x5b\x5d-\x7e]| (?=\n|\Z)")
+CLIENT, CLIENT_OVER_LOOPBACK = "192.0.2.7", "127.0.0.1"  # of a dialogue; in memory, and over a real socket
 _EPOCH = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 _DEMO_RESERVE = 1000
 
@@ -110,6 +112,7 @@ class Stage:
         *,
         starttls: bool = True,
     ) -> None:
+        self._settings = settings
         self.clock = Clock()
         self.mailboxes = FakeMailboxes(MAILBOXES)
         self.acceptance = FakeAcceptance()
@@ -127,7 +130,7 @@ class Stage:
             events=self,
         )
         means = fake_means(host=settings.host, clock=self.clock, now=ports.now)
-        self.blocklist = Blocklist(settings.blocklist, ports.now, Random(1))
+        self.blocklist = Blocklist(attrs.evolve(settings.blocklist, loopback=True), ports.now, Random(1))
         self.policies = [entry.maker.make(own_settings(entry), means) for entry in settings.policies]
         entries = map(entry_of, settings.policies, self.policies)
         self.site = Site(
@@ -200,14 +203,19 @@ class Stage:
             "handshakes are few": lambda: setattr(self.handshakes, "admitting", True),
             "load is high": lambda: setattr(self.alertness, "under_load", True),
             "load is low": lambda: setattr(self.alertness, "under_load", False),
-            "example.org is under attack": lambda: self.attacks.attack(b"example.org"),
-            "example.org is left alone": self.attacks.attack,
-            "ghost@example.org is flooded": lambda: self.attacks.flood(b"ghost@example.org"),
+            "domain is under attack": lambda: self.attacks.attack(b"example.org"),
+            "domain is left alone": self.attacks.attack,
+            "address is flooded": lambda: self.attacks.flood(b"forged@example.org"),
+            "host has a good record": lambda: setattr(self.alertness, "proven", lambda address: True),
+            "host is blocked": lambda: self._block(CLIENT, CLIENT_OVER_LOOPBACK),
         }
         acts[words]()
 
-    def _block(self, address: str) -> None:
-        self.blocklist.block(network_of(address), reason="dialogue", evidence="", origin="operator")
+    def _block(self, *addresses: str) -> None:
+        """As the service does it: into the blocklist, and their sessions are hung up on."""
+        for address in addresses:
+            self.blocklist.block(network_of(address), reason="bad-recipients", evidence="", origin="conduct")
+        self.factory.hang_up()
 
     def _policies_answer(self) -> None:
         for policy in self.policies:
