@@ -165,12 +165,15 @@ class UserTests(Life):
         self.send()
 
     def test_a_user_that_is_not_there_ends_it(self) -> None:
-        """Rather than being root for once."""
+        """Rather than being root for once; and whoever starts it hears of it before root does."""
         self.settings(top='user = "nosuchuser-mx"')
-        if AS_ROOT:
-            self.assert_ends(self.launch(), "user: 'nosuchuser-mx' is no user of this system", "useradd")
-        else:
-            self.start()  # we are nobody who could become another
+        self.assert_ends(self.launch(), "user: 'nosuchuser-mx' is no user of this system", "useradd")
+
+    @skipUnless(AS_ROOT, "needs root")
+    def test_root_who_becomes_root_serves_nobody_but_this_machine(self) -> None:
+        """With words that do not send him to look for a user who is there."""
+        self.settings(listen="tcp:0", top='user = "root"')
+        self.assert_ends(self.launch(), "started as root, and user = 'root' is root, and 0.0.0.0:")
 
     @skipUnless(AS_ROOT, "needs root")
     def test_it_binds_as_root_and_serves_as_its_user(self) -> None:
