@@ -17,6 +17,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.program import LOOPBACK, ORDERLY, Started, command, free_port, remove, short_folder
 from tests.integration.stored import contents
+from tests.integration.test_packaging import copy_checkout
 
 AS_ROOT = os.geteuid() == 0
 CONTENT = b"Subject: hello\r\n\r\nHello.\r\n"
@@ -196,6 +197,23 @@ class UserTests(Life):
         # As that user it reloads, too: what it reads must be readable for it.
         self.assertEqual(self.asked("reload").returncode, 0)
         self.assertEqual(server.stop()[0], ORDERLY)
+
+    @skipUnless(AS_ROOT, "needs root")
+    def test_what_its_user_cannot_import_is_there_before(self) -> None:
+        """A Python below /root: the start warns, and mail and commands are answered all the same."""
+        needed_user(NOBODY)
+        closed = self.folder / "closed"
+        closed.mkdir(mode=0o700)
+        copy_checkout(closed)
+        self.settings(top=f'user = "{NOBODY}"')
+        server = Started(self.config, environment={"PYTHONPATH": str(closed)})
+        self.addCleanup(server.stop)
+        server.output.wait_for(f"warn.* user: Python is in {closed}, and {NOBODY} may not enter {closed}: ")
+        self.port, *_ = server.ports_of()
+        self.send()
+        for asked in ("status", "reload"):
+            said = self.asked(asked)
+            self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
 
     @skipUnless(AS_ROOT, "needs root")
     def test_mail_for_a_system_user_is_that_users(self) -> None:
