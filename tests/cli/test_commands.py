@@ -62,6 +62,15 @@ STATUS = {
     ],
     "memory": {"resident_octets": 50_541_363},
     "disk": {"free_octets": 13_207_024_640},
+    "blocklist": {
+        "entries": 812,
+        "turned_away": 90_210,
+        "evicted": 0,
+        "allowed": 3,
+        "store": {"path": "/var/lib/twistedmx/store.sqlite", "waiting": 0, "failures": 0, "lost": 0, "fault": ""},
+    },
+    "reputation": {"proven": 2041, "strangers": 51_200, "networks": 31_007, "fingerprints": 4410, "read": True},
+    "handshakes": {"under_way": 2, "refused": {"host": 7, "rate": 0, "under-way": 0}},
     "log": {"lines_lost": 0},
 }
 
@@ -372,6 +381,26 @@ backends      x: a, b, c, d, e, 2 more
 certificates  old.pem: a, b, expires 1970-01-01, EXPIRED 3 days ago
 disk          free space not known
 """,
+        )
+
+    def test_no_value_of_pythons_is_on_the_page(self):
+        """Whoever reads it need not know Python: what a server of next year tells is in words as well."""
+        self.serve(status={**STATUS, "new_thing": {"on": False, "path": "", "more": {"a_b": 1.25, "c": [True]}}})
+        said = self.ask("status").out
+        self.assertIn("new thing     on no, path none, more (a b 1.2, c yes)\n", said)
+        self.assertNotRegex(said, r"True|False|None|[{}']")
+
+    def test_what_is_wrong_with_the_store_is_told(self):
+        """Blocks that are not safe are gone after a restart."""
+        store = {"path": "/s", "waiting": 3, "failures": 2, "lost": 1, "fault": "disk I/O error"}
+        self.serve(status={"blocklist": {"entries": 4, "store": store}, "reputation": {"read": False}})
+        self.assertEqual(
+            self.ask("status").out.splitlines(),
+            [
+                "blocklist   entries 4",
+                "            stored in /s, waiting 3, failures 2, lost 1, FAULT: disk I/O error",
+                "reputation  is still being read from the store",
+            ],
         )
 
     def test_machines_get_what_the_server_said(self):

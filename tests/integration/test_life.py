@@ -20,6 +20,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.integration.program import LOOPBACK, ORDERLY, Started, command, free_port, remove, short_folder
 from tests.integration.stored import contents
 from tests.integration.test_clients import trusting
+from tests.integration.test_packaging import copy_checkout
 from twistedmx.net.demo_certificate import make_demo_certificate
 
 AS_ROOT = os.geteuid() == 0
@@ -179,12 +180,15 @@ class UserTests(Life):
         self.send()
 
     def test_a_user_that_is_not_there_ends_it(self) -> None:
-        """Rather than being root for once."""
+        """Rather than being root for once; and whoever starts it hears of it before root does."""
         self.settings(top='user = "nosuchuser-mx"')
-        if AS_ROOT:
-            self.assert_ends(self.launch(), "user: 'nosuchuser-mx' is no user of this system", "useradd")
-        else:
-            self.start()  # we are nobody who could become another
+        self.assert_ends(self.launch(), "user: 'nosuchuser-mx' is no user of this system", "useradd")
+
+    @skipUnless(AS_ROOT, "needs root")
+    def test_root_who_becomes_root_serves_nobody_but_this_machine(self) -> None:
+        """With words that do not send him to look for a user who is there."""
+        self.settings(listen="tcp:0", top='user = "root"')
+        self.assert_ends(self.launch(), "started as root, and user = 'root' is root, and 0.0.0.0:")
 
     @skipUnless(AS_ROOT, "needs root")
     def test_it_binds_as_root_and_serves_as_its_user(self) -> None:
@@ -207,6 +211,23 @@ class UserTests(Life):
         # As that user it reloads, too: what it reads must be readable for it.
         self.assertEqual(self.asked("reload").returncode, 0)
         self.assertEqual(server.stop()[0], ORDERLY)
+
+    @skipUnless(AS_ROOT, "needs root")
+    def test_what_its_user_cannot_import_is_there_before(self) -> None:
+        """A Python below /root: the start warns, and mail and commands are answered all the same."""
+        needed_user(NOBODY)
+        closed = self.folder / "closed"
+        closed.mkdir(mode=0o700)
+        copy_checkout(closed)
+        self.settings(top=f'user = "{NOBODY}"')
+        server = Started(self.config, environment={"PYTHONPATH": str(closed)})
+        self.addCleanup(server.stop)
+        server.output.wait_for(f"warn.* user: Python is in {closed}, and {NOBODY} may not enter {closed}: ")
+        self.port, *_ = server.ports_of()
+        self.send()
+        for asked in ("status", "reload"):
+            said = self.asked(asked)
+            self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
 
     @skipUnless(AS_ROOT, "needs root")
     def test_mail_for_a_system_user_is_that_users(self) -> None:

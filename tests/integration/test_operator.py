@@ -169,6 +169,7 @@ class OperatorTests(SynchronousTestCase):
         for place in PLACES:
             text = text.replace(place, f"{self.root}{place}")
         for old, new in (
+            ("/usr/bin/python3", f"{self.root}/played/python3"),
             ("'localhost', 25)", f"'{self.place}', {self.port})"),
             ("domain=INET6", f"domain={self.domain}"),
             ('user = "twistedmx"', f'user = "{pwd.getpwuid(os.geteuid()).pw_name}"'),

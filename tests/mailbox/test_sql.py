@@ -338,6 +338,18 @@ class TestSettings(SqlTestCase):
         for uri in ("mysql://db/mail", "sqlite:mail.db", "sqlite:", "", "/var/lib/mail.db"):
             self.assertRaises(ValueError, SqlSettings, domains=("a.example",), database=uri, query=QUERY)
 
+    def test_what_was_found_is_told_by_its_scheme(self) -> None:
+        """And no further: behind it may be a password, and before it too, where somebody forgot the scheme."""
+        for uri, found in (
+            ("mysql://mx:s3cret@db/mail", "is mysql:"),
+            ("sqlite:s3cret.db", "is sqlite: with a relative path"),
+            ("mx s3cret@db", "is without one of these schemes"),
+            ("", "is without one of these schemes"),
+        ):
+            wrong = self.assertRaises(ValueError, SqlSettings, domains=("a.example",), database=uri, query=QUERY)
+            self.assertTrue(str(wrong).endswith(found), str(wrong))
+            self.assertNotIn("s3cret", str(wrong))
+
     def test_check_tells_what_is_wrong(self) -> None:
         """Each before the first message comes."""
         for query, expected in {

@@ -222,7 +222,8 @@ class TestSettings(SynchronousTestCase):
     def test_what_cannot_be_meant_is_said_at_once(self):
         """Each with what to write instead."""
         self.assertIn("must name a network", self.fault(networks=()))
-        self.assertIn("192.0.2.1/24 has host bits set", self.fault(networks=("192.0.2.1/24",)))
+        told = self.fault(networks=("192.0.2.1/24", "192.0.2.0/24", "x"))
+        self.assertIn("192.0.2.1/24 has host bits set, 'x' does not appear to be", told)
         self.assertIn("must name a host", self.fault(names=()))
         for name in ("", "192.0.2.1", "a b", "*.partner.example"):
             self.assertEqual(

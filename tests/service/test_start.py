@@ -1,8 +1,12 @@
 """The command line, the building, the start and the stop: what an operator sees first."""
 
 import os
+import re
 import socket
 import stat
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import attrs
@@ -15,6 +19,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+import twistedmx
 from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.net.timeouts import Timeouts
@@ -237,6 +242,25 @@ class TestMakeService(SynchronousTestCase):
         except OSError as error:
             self.fail(f"a traceback: {error!r}")
         self.assertIn(path, told)
+
+
+class TestCodecs(SynchronousTestCase):
+    """Of a server that gives up root, and may then not be able to read Python."""
+
+    def test_those_that_our_code_names_are_loaded_before(self):
+        """Python loads one when it is first asked for: a look-up then fails as if there were no such codec."""
+        package = Path(twistedmx.__file__).parent
+        named = set()
+        for path in package.rglob("*.py"):
+            named.update(re.findall(r'(?:encoding=|(?:en|de)code\()"([a-z0-9_-]+)"', path.read_text(encoding="utf-8")))
+        self.assertIn("ascii", named)
+        program = (
+            "import codecs, encodings; from twistedmx.service.start import _load_codecs; "
+            "_load_codecs(); encodings.__path__.clear(); "
+            f"[codecs.lookup(name) for name in {sorted(named)}]"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class TestDemo(SynchronousTestCase):

@@ -150,6 +150,51 @@ class TestPlaces(SynchronousTestCase):
         self.assertEqual(list(dangers.needs_root("listen", ["tcp:25"], FakeMachine().machine())), [])
 
 
+class TestAddress(SynchronousTestCase):
+    def told(self, *texts):
+        return list(dangers.address_is_elsewhere("listen", texts, FakeMachine().machine()))
+
+    def test_an_address_of_another_machine_is_told(self):
+        """The start would end with "Cannot assign requested address"."""
+        (told,) = self.told("tcp:25:interface=203.0.113.9")
+        self.assertTrue(
+            told.startswith("listen: tcp:25:interface=203.0.113.9: 203.0.113.9 is no address of this"), told
+        )
+
+    def test_ours_all_of_them_and_none_are_not_told(self):
+        """Loopback is always there."""
+        texts = ("tcp:25:interface=192.0.2.25", "tcp:25", "tcp6:25:interface=\\:\\:1", "unix:/x", "")
+        self.assertEqual(self.told(*texts), [])
+
+
+class TestPython(SynchronousTestCase):
+    """Where Python imports from, once root is given up."""
+
+    def told(self, user="mx", **folders):
+        fake = FakeMachine()
+        for name, mode in folders.items():
+            fake.files[f"/{name.replace('_', '/')}"] = (stat.S_IFDIR | mode, 0, 0)
+        return list(dangers.python_is_out_of_reach(user, fake.machine(python=("/root/python",))))
+
+    def test_a_python_in_the_home_of_root_is_told(self):
+        """The server starts, and fails where it imports a codec for the first time."""
+        (told,) = self.told(root=0o700, root_python=0o755)
+        self.assertIn("user: Python is in /root/python, and mx may not enter /root: ", told)
+        (told,) = self.told(root=0o755, root_python=0o711)
+        self.assertIn("may not enter /root/python", told)
+
+    def test_one_that_all_may_read_is_not_told(self):
+        """A folder on the way need not be listed; nothing changes for who stays root, and what cannot be seen is not told."""
+        self.assertEqual(self.told(root=0o711, root_python=0o755), [])
+        self.assertEqual(self.told(root=0o700, root_python=0o755, user=""), [])
+        self.assertEqual(self.told(), [])
+
+    def test_ours_is_known(self):
+        """And is there."""
+        for folder in this_machine().python:
+            self.assertTrue(os.path.isdir(folder), folder)
+
+
 class TestKernel(SynchronousTestCase):
     def test_a_backlog_that_the_kernel_cuts_is_told(self):
         """listen(2) does so without a word."""
@@ -158,12 +203,37 @@ class TestKernel(SynchronousTestCase):
         self.assertEqual(list(dangers.backlog_is_cut(4096, FakeMachine().machine())), [])
 
     def test_more_connections_than_descriptors_are_told(self):
-        """With the number that would do."""
+        """With the number that would do, and with whose limit it is: a unit of systemd has another."""
+        settings = settings_from(
+            {
+                "backlog": 3000,
+                "handshakes": {"under_way": 500},
+                "blocklist": {"held": 100},
+                "writing": {"batch": 64},
+            },
+            "mx.toml",
+        )
+        (told,) = dangers.too_few_descriptors(settings, FakeMachine().machine(descriptors=3700))
+        self.assertTrue(
+            told.startswith("backlog: 3000 connections waiting, 500 handshakes under way, 100 blocked ones"), told
+        )
+        self.assertIn("need 3728 descriptors, and this process may have 3700 (a server started by systemd has", told)
+        self.assertTrue(told.endswith("or write 2972"), told)
+        self.assertEqual(list(dangers.too_few_descriptors(settings, FakeMachine().machine(descriptors=3728))), [])
+
+    def test_the_setting_that_asks_for_most_descriptors_is_named(self):
+        """To lower another would not do."""
+        document = {"backlog": 10, "handshakes": {"under_way": 2000}}
+        (told,) = dangers.too_few_descriptors(settings_from(document, ""), FakeMachine().machine(descriptors=1024))
+        self.assertTrue(told.startswith("handshakes.under_way: "), told)
+
+    def test_blocked_ones_get_a_fourth_of_the_descriptors(self):
+        """Whatever the settings say: who wrote more has to know."""
         machine = FakeMachine().machine(descriptors=1024)
-        (told,) = dangers.too_few_descriptors("backlog", 1000, 64, machine)
-        self.assertIn("need 1128 descriptors, and a process may have 1024", told)
-        self.assertTrue(told.endswith("write 896"), told)
-        self.assertEqual(list(dangers.too_few_descriptors("backlog", 896, 64, machine)), [])
+        (told,) = dangers.held_is_cut(257, machine)
+        self.assertTrue(told.startswith("blocklist.held: 257 is more than a fourth of the descriptors"), told)
+        self.assertTrue(told.endswith("or write 256"), told)
+        self.assertEqual(list(dangers.held_is_cut(256, machine)), [])
 
     def test_a_control_socket_for_everybody_is_told(self):
         """A group is enough."""

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.settings.networks import networks
+from twistedmx.settings.networks import networks, read_networks
 
 
 class TestNetworks(SynchronousTestCase):
@@ -20,3 +20,13 @@ class TestNetworks(SynchronousTestCase):
         for bad in ("192.0.2.1/24", "x", "192.0.2.0/33", "", "2001:db8::1/32"):
             error = self.assertRaises(ValueError, networks, ["10.0.0.0/8", bad])
             self.assertIn(bad or "''", str(error))
+
+    def test_each_is_judged_by_itself(self):
+        """The good ones hold, and each of the others is told with what was meant."""
+        good, faults = read_networks(["10.0.0.0/8", "192.0.2.1/24", "x", "2001:db8::1"])
+        self.assertEqual(list(map(str, good)), ["10.0.0.0/8", "2001:db8::1/128"])
+        self.assertEqual(len(faults), 2)
+        self.assertIn("192.0.2.1/24", faults[0])
+        self.assertTrue(faults[0].endswith("; write 192.0.2.0/24"), faults[0])
+        self.assertIn("'x'", faults[1])
+        self.assertTrue(faults[1].endswith("as 192.0.2.0/24 or 2001:db8::/32"), faults[1])

@@ -6,8 +6,10 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.settings.sample import Sample
+from twistedmx.net.tls import TlsSettings
 from twistedmx.settings import BadSettings, Settings, read_settings, settings_from
 from twistedmx.settings.toml_file import read_as
+from twistedmx.smtp.limits import Limits
 
 
 def faults(document, kind=Settings):
@@ -181,6 +183,36 @@ class TestTables(SynchronousTestCase):
         self.assertEqual(len(faults({"many": [{"url": 1, "least": 5, "most": 4}]}, Sample)), 1)
         self.assertEqual(faults({"one": {"size": 7, "word": "seven"}}, Sample), ["mx.toml: one: the size is the word"])
         self.assertEqual(faults({"pin": "0000", "top": 1}, Sample), ["mx.toml: top needs another pin"])
+
+    def test_what_is_good_beside_faults_is_kept(self):
+        """It can still be judged: with defaults in the place of the others, and with the numbers that tables have in the file."""
+        document = {
+            "backlog": 7,
+            "disk_reserve": -1,
+            "limits": {"size": 1, "recipients": 50},
+            "tls": {
+                "clients": [{"networks": []}, {"networks": ["192.0.2.1"], "names": ["a.example"], "ca": "/ca.pem"}]
+            },
+        }
+        rest = self.assertRaises(BadSettings, settings_from, document, "mx.toml").rest
+        self.assertEqual((rest.settings.backlog, rest.settings.limits.recipients), (7, 50))
+        self.assertEqual(
+            (rest.settings.disk_reserve, rest.settings.limits.size), (Settings().disk_reserve, Limits().size)
+        )
+        self.assertEqual(
+            rest.settings.tls, TlsSettings()
+        )  # clients need a certificate: what is left of it makes no section
+        for key, unread, has_unread in (
+            ("limits.size", True, True),
+            ("limits", False, True),
+            ("limits.recipients", False, False),
+            ("tls.clients[0].networks", True, True),
+            ("backlog", False, False),
+        ):
+            self.assertEqual((rest.is_unread(key), rest.has_unread(key)), (unread, has_unread), key)
+        self.assertEqual(
+            rest.numbered("tls.clients[0].ca: tls.clients[9], x[0]"), "tls.clients[1].ca: tls.clients[9], x[0]"
+        )
 
     def test_no_fault_has_a_secret(self):
         """Faults of a reload go to the log."""

@@ -23,6 +23,11 @@ backends      mailboxes.table: example.org, 40 addresses
 certificates  mx.pem: mx.example.org, expires 2027-01-01, 42 days left
 memory        48.2 MiB resident
 disk          12.3 GiB free
+blocklist     entries 812, turned away 90210, evicted 0, allowed 3
+              stored in /var/lib/twistedmx/store.sqlite, waiting 0, failures 0, lost 0
+reputation    proven 2041, strangers 51200, networks 31007, fingerprints 4410, is read from
+              the store
+handshakes    under way 2, refused for host 7, for rate 0, for under-way 0
 log           lines lost 0"""
 
 _WIDTH: Final = 80  # of what stands beside the labels
@@ -126,6 +131,27 @@ def _disk(told: Mapping[str, Any]) -> list[str]:
     return [", ".join([f"{_octets(free)} free" if free is not None else "free space not known", *_pairs(disk)])]
 
 
+def _blocklist(told: Mapping[str, Any]) -> list[str]:
+    """And where it is kept, with what is wrong there."""
+    blocklist = dict(told["blocklist"])
+    store = dict(blocklist.pop("store"))
+    path, fault = store.pop("path"), store.pop("fault")
+    kept = [f"stored in {path}", *_pairs(store), *([f"FAULT: {fault}"] if fault else [])]
+    return [*_wrapped(_pairs(blocklist)), *_wrapped(kept)]
+
+
+def _reputation(told: Mapping[str, Any]) -> list[str]:
+    reputation = dict(told["reputation"])
+    read = "is read from the store" if reputation.pop("read") else "is still being read from the store"
+    return _wrapped([*_pairs(reputation), read])
+
+
+def _handshakes(told: Mapping[str, Any]) -> list[str]:
+    handshakes = dict(told["handshakes"])
+    refused = [f"for {limit} {_number(count)}" for limit, count in handshakes.pop("refused").items()]
+    return _wrapped([*_pairs(handshakes), *([f"refused {refused[0]}", *refused[1:]] if refused else [])])
+
+
 # Label, the keys that its line takes, and the words; in the order of the page.
 _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], list[str]]], ...]] = (
     ("server", ("version", "host", "pid"), _server),
@@ -141,6 +167,9 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("certificates", ("certificates",), _certificates),
     ("memory", ("memory",), _memory),
     ("disk", ("disk",), _disk),
+    ("blocklist", ("blocklist",), _blocklist),
+    ("reputation", ("reputation",), _reputation),
+    ("handshakes", ("handshakes",), _handshakes),
 )
 
 
@@ -172,10 +201,16 @@ def _name(name: str) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return f"({', '.join(_pairs(value))})"
     if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
         return "/".join(map(str, value))  # of a limit: in calm, under load, under attack
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "none"
+    if value == "":
+        return "none"
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 

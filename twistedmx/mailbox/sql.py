@@ -45,7 +45,10 @@ def _is_database(instance: Any, attribute: Any, value: str) -> None:
     if value.startswith(_SQLITE + "/"):
         return
     if not value.startswith(_POSTGRESQL):
-        raise ValueError("must be sqlite:/absolute/path or postgresql://user@host/name")
+        scheme, colon, _ = value.partition(":")  # no more of it: what follows may be a password
+        found = f"{scheme}:" if colon and scheme.isalnum() else "without one of these schemes"
+        found = f"{_SQLITE} with a relative path" if found == _SQLITE else found
+        raise ValueError(f"must be sqlite:/absolute/path or postgresql://user@host/name, is {found}")
     authority = value.partition("://")[2].partition("/")[0]
     if ":" in authority.rpartition("@")[0] or "password=" in value.partition("?")[2]:
         raise ValueError("has a password in it; put that alone into a file, and name the file in password_file")

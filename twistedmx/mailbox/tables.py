@@ -120,7 +120,8 @@ class TableMailboxes:
         if self._snapshot is None:
             return f"{self._path} has never been read"
         at = datetime.fromtimestamp(self._read_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        state = f"{self._path}: {self._snapshot.addresses} entries, read {at}"
+        entries = "1 entry" if self._snapshot.addresses == 1 else f"{self._snapshot.addresses} entries"
+        state = f"{self._path}: {entries}, read {at}"
         return state if self._told is None else f"{state}; kept, the file is at fault: {self._told[1].splitlines()[0]}"
 
     def close(self) -> None:

@@ -30,8 +30,14 @@ _MOST_INTERMEDIATES: Final = 5  # a chain that a peer makes up costs us a signat
 def _networks(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
     if not value:
         raise ValueError('must name a network, as "192.0.2.0/24"; peers elsewhere are never asked')
+    wrong: list[str] = []
     for word in value:
-        ip_network(word)
+        try:
+            ip_network(word)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError(f"must be networks: {', '.join(wrong)}")
 
 
 def _names(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:

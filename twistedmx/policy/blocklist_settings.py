@@ -14,11 +14,17 @@ _ANSWERS: Final = ("554", "none")
 
 
 def _are_networks(instance: Any, attribute: Any, value: tuple[str, ...]) -> None:
-    for word in value:
-        try:
-            network_of(word)
-        except ValueError as wrong:
-            raise ValueError(f"must be networks: {wrong}") from None
+    wrong = list(filter(None, map(_wrong_with, value)))
+    if wrong:
+        raise ValueError(f"must be networks: {', '.join(wrong)}")
+
+
+def _wrong_with(word: str) -> str:
+    try:
+        network_of(word)
+    except ValueError as wrong:
+        return str(wrong)
+    return ""
 
 
 def _is_answer(instance: Any, attribute: Any, value: str) -> None:

@@ -68,8 +68,13 @@ class Backends:
             backend.close()
 
 
-def backends_of(settings: Settings, world: World, events: Events, faults: list[str]) -> Backends | None:
-    """Those that the settings name, ready to be asked. None and more `faults` where that cannot be. Reads the table."""
+def backends_of(
+    settings: Settings, world: World, events: Events, faults: list[str], unread: Callable[[str], bool]
+) -> Backends | None:
+    """Those that the settings name, ready to be asked. None and more `faults` where that cannot be. Reads the table.
+
+    `unread`: as for `parts_of`. What a backend of which nothing is known may serve is no fault of the table.
+    """
     written = settings.mailboxes
     before = len(faults)
     template = _template(settings, faults)  # told; the rest is judged still
@@ -88,6 +93,7 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
         case=case,
     )
     others: list[Backend] = []
+    missing = any(unread(f"mailboxes.{kind}") for kind in _KINDS)
     warnings: list[str] = []
     for kind, build in _KINDS.items():
         for number, section in enumerate(getattr(written, kind)):
@@ -101,16 +107,17 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
                 warnings.append(f"{name}: {error}; its mail is answered 451 until it can be asked")
             except ValueError as error:
                 faults.append(f"{name}.{error}")
+                missing = True
     try:
-        elsewhere = {domain: backend.name for domain, backend in served_by(others).items()}
+        elsewhere: dict[bytes, str] = {domain: backend.name for domain, backend in served_by(others).items()}
     except ValueError as error:
         faults.append(f"mailboxes: {error}")
         elsewhere = {}
-    rules = Rules(case=case, elsewhere=elsewhere, postmaster=postmaster)
+    rules = Rules(case=case, elsewhere=_AnyDomain(elsewhere) if missing else elsewhere, postmaster=postmaster)
     table = _table(settings, means, rules, faults) if written.table else None
-    if table is None and not others and len(faults) == before:
+    if table is None and not others and len(faults) == before and not unread("mailboxes"):
         faults.append('mailboxes.table: name the file of your addresses, as table = "mailboxes" (docs/mailboxes.md)')
-    if len(faults) == before:
+    if len(faults) == before and not missing:
         try:
             MailboxesByDomain(others, template=template, table=table, postmaster=postmaster)
         except ValueError as error:
@@ -119,6 +126,11 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
         for backend in others:
             backend.close()
         return None
+    served = {domain for backend in (*others, *([table] if table is not None else [])) for domain in backend.domains()}
+    warnings += (
+        f"mailboxes.case_sensitive: {domain.decode()} is served by nobody here; correct it, or take it out"
+        for domain in sorted({*case.sensitive} - served)
+    )
     return Backends(
         table=table,
         others=others,
@@ -127,6 +139,13 @@ def backends_of(settings: Settings, world: World, events: Events, faults: list[s
         warnings=warnings,
         threads=_threads(settings),
     )
+
+
+class _AnyDomain(dict[bytes, str]):
+    """Domains of backends that are elsewhere, when not all of these are known: any domain may be one of theirs."""
+
+    def __contains__(self, domain: object) -> bool:
+        return True
 
 
 def _threads(settings: Settings) -> int:

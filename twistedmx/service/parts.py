@@ -5,7 +5,7 @@ stream of events, the writer. *Parts* are made from one version of the settings;
 place of the old ones. Making parts binds no port and starts nothing, so that it can be done to see whether it can be done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from socket import getfqdn
 from typing import Final
@@ -43,11 +43,13 @@ from twistedmx.service.faults import Faults
 from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
+from twistedmx.service.privileges import no_such_user
 from twistedmx.service.recording import Recording
 from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
-from twistedmx.settings.networks import networks
+from twistedmx.settings.endpoints import bad_port
+from twistedmx.settings.networks import read_networks
 from twistedmx.smtp.path import BadPath, check_domain
 
 _log = Logger(namespace="twistedmx")
@@ -173,12 +175,20 @@ def lasting(settings: Settings, world: World) -> Lasting:
     )
 
 
-def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool = True) -> Parts:
+def parts_of(
+    settings: Settings,
+    source: str,
+    lasting: Lasting,
+    *,
+    serves: bool = True,
+    unread: Callable[[str], bool] = lambda key: False,
+) -> Parts:
     """What `settings` describe. Reads files and may wait for them. Raises Faults.
 
     `serves`: they are for a server; else it is no fault that systemd has passed no sockets, as it does to servers alone.
+    `unread`: is there a fault at or below this key, so that what is here says nothing of what was meant?
     """
-    faults = settings.log.faults()
+    faults = [*settings.log.faults(), *no_such_user(settings.user, lasting.world.account)]
     events = Held()
     host = host_of(settings)
     try:
@@ -190,9 +200,9 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
     tolerant = _networks("bare_newline_from", settings.bare_newline_from, faults)
     proxies = _networks("balancer.proxy_from", settings.balancer.proxy_from, faults)
     filters = _networks("balancer.xclient_from", settings.balancer.xclient_from, faults)
-    tls = _tls(settings, faults)
+    tls = _tls(settings, faults, unread=unread("tls"))
     world = lasting.world
-    backends = backends_of(settings, world, events, faults)
+    backends = backends_of(settings, world, events, faults, unread)
     listening = _listening(settings, world, faults, serves=serves)
     if not (settings.listen or settings.listen_tls):
         faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
@@ -204,6 +214,7 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
         acceptance=lasting.acceptance,
         events=lasting.events,
     )
+    faults += _scraped(settings.metrics.listen, world)
     chain = lasting.policies.chain_of(settings.policies, host, ports, faults)
     if faults or backends is None:
         if backends is not None:
@@ -247,20 +258,18 @@ def parts_of(settings: Settings, source: str, lasting: Lasting, *, serves: bool 
 
 
 def _networks(key: str, words: Sequence[str], faults: list[str]) -> tuple[Network, ...]:
-    try:
-        return tuple(networks(words))
-    except ValueError as error:
-        faults.append(f"{key}: {error}")
-        return ()
+    good, bad = read_networks(words)
+    faults.extend(f"{key}: {fault}" for fault in bad)
+    return tuple(good)
 
 
-def _tls(settings: Settings, faults: list[str]) -> ServerTls | None:
+def _tls(settings: Settings, faults: list[str], *, unread: bool) -> ServerTls | None:
     if settings.tls.certificate:
         try:
             return read_tls(settings.tls)
         except BadTls as error:
             faults.extend(error.faults)
-    elif settings.listen_tls:
+    elif settings.listen_tls and not unread:
         faults.append("listen_tls: needs a certificate; set [tls] certificate")
     return None
 
@@ -276,6 +285,9 @@ def _listening(
         if words[0] in _WRAPPED:
             faults.append(f"{'listen_tls' if place.secure else 'listen'}: {_wrapped(place.text, words[0])}")
             continue
+        if wrong := bad_port(place.text):
+            faults.append(f"{'listen_tls' if place.secure else 'listen'}: {place.text!r}: {wrong}")
+            continue
         try:
             listening[place] = endpoints.serverFromString(world.reactor, place.text)
         except Exception as error:  # each kind of endpoint has its own way to refuse its words
@@ -284,6 +296,21 @@ def _listening(
             if serves or not missing:
                 faults.append(f"{key}: {_refusal(place.text, error, missing=missing)}")
     return listening
+
+
+def _scraped(text: str, world: World) -> list[str]:
+    """What is wrong with the place where the metrics are."""
+    if not text:
+        return []
+    if wrong := bad_port(text):
+        return [f"metrics.listen: {text!r}: {wrong}"]
+    try:
+        endpoints.serverFromString(world.reactor, text)
+    except Exception as error:  # each kind of endpoint has its own way to refuse its words
+        return [
+            f"metrics.listen: {text!r} is no Twisted endpoint: {error}; write for example tcp:9925:interface=127.0.0.1"
+        ]
+    return []
 
 
 def _wrapped(text: str, kind: str) -> str:

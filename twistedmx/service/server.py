@@ -29,6 +29,7 @@ from twistedmx.service.commands import commands
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.parts import Lasting, Parts, parts_of
 from twistedmx.service.places import Place, is_loopback, is_of_systemd, let_wait, place_of
+from twistedmx.service.privileges import root_faces_the_world
 from twistedmx.service.state import gauges
 from twistedmx.service.users import give_folder, users_of
 from twistedmx.settings import BadSettings, Settings
@@ -131,12 +132,7 @@ class Server(MultiService):
         if outside:
             for port in ports:
                 port.stopListening()
-            raise Faults(
-                [
-                    f"started as root, with no user to become, and {', '.join(outside)} can be reached from elsewhere: "
-                    'write user = "mail" (or a user of its own) into the settings, or start twistd with --uid'
-                ]
-            )
+            raise Faults([root_faces_the_world(outside, self.parts.settings.user)])
 
     def _prepare_for_others(self) -> None:
         """What only root can: a data folder for who we become, and the agent that writes to system users. Raises CannotStart."""

@@ -1,14 +1,16 @@
 """From the command line to a server that is ready to be started."""
 
+import codecs
 import gc
 import os
 import pwd
 import resource
 import signal
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
+from twisted.logger import Logger
 
 from twistedmx import demo
 from twistedmx.service.faults import CannotStart, Faults
@@ -17,7 +19,15 @@ from twistedmx.service.parts import lasting, parts_of
 from twistedmx.service.server import FirstWords, Server
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings, read_settings
+from twistedmx.settings.dangers import python_is_out_of_reach
+from twistedmx.settings.machine import this_machine
 from twistedmx.settings.paths import in_folder
+
+_log = Logger(namespace="twistedmx")
+
+# Python speaks these by itself, but who opens a file asks for their modules; and a server that has given up root may not be able
+# to read where Python is (python_is_out_of_reach).
+_CODECS: Final = ("ascii", "idna", "latin-1", "punycode", "unicode_escape", "utf-8")
 
 # Gives the settings as they are written now. Raises BadSettings.
 Read = Callable[[], Settings]
@@ -33,6 +43,10 @@ def makeService(options: Options) -> Server:
         raise CannotStart(*error.faults) from None
     becomes = _becomes(settings, options.parent if options.parent is not None else {})
     server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+    if becomes:
+        _load_codecs()
+        for danger in python_is_out_of_reach(becomes, this_machine()):
+            _log.warn("{danger}", danger=danger)
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -68,11 +82,13 @@ def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
     return read, None
 
 
-def _becomes(settings: Settings, twistd: MutableMapping[str, Any]) -> str:
-    """The user that the server becomes once its ports are bound, "" for none. `twistd`: its options, which do it.
+def _load_codecs() -> None:
+    for name in _CODECS:
+        codecs.lookup(name)
 
-    Raises CannotStart.
-    """
+
+def _becomes(settings: Settings, twistd: MutableMapping[str, Any]) -> str:
+    """The user that the server becomes once its ports are bound, "" for none. `twistd`: its options, which do it."""
     uid = twistd.get("uid")
     if uid is None and settings.user:
         if os.geteuid() != 0:
@@ -80,7 +96,7 @@ def _becomes(settings: Settings, twistd: MutableMapping[str, Any]) -> str:
         try:
             entry = pwd.getpwnam(settings.user)
         except KeyError:
-            raise CannotStart(f"user: {settings.user!r} is no user of this system; add it: useradd --system") from None
+            return ""  # a fault, told with all others
         uid = twistd["uid"] = entry.pw_uid
         if twistd.get("gid") is None:
             twistd["gid"] = entry.pw_gid

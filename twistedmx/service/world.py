@@ -13,7 +13,8 @@ from twisted.logger import Logger
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.ports import Disk
-from twistedmx.settings.machine import descriptors, is_ours
+from twistedmx.settings.dangers import Account
+from twistedmx.settings.machine import account, descriptors, is_ours
 
 
 def _cpus() -> int:
@@ -52,7 +53,7 @@ _STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident sec
 def resident_octets() -> int | None:
     """Memory of this process; None where the system does not tell."""
     try:
-        return int(_STATM.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+        return int(_STATM.read_bytes().split()[1]) * resource.getpagesize()
     except (OSError, IndexError, ValueError):
         return None
 
@@ -62,8 +63,9 @@ class World:
     """What the program has of the machine: given, so that a test can give another.
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
-    has one of our interfaces this address? `load`: average of a minute for each CPU, of which there are `cpus`; None where what was
-    given for it raises OSError. `descriptors`: that the process may have. `environment`: its own.
+    has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`: average of a minute
+    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `descriptors`: that the process may
+    have. `environment`: its own.
     """
 
     reactor: Any
@@ -74,6 +76,7 @@ class World:
     uid: Callable[[], int] = os.geteuid
     resident_octets: Callable[[], int | None] = resident_octets
     is_ours: Callable[[str], bool] = is_ours
+    account: Callable[[str], Account | None] = account
     load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
     descriptors: Callable[[], int] = descriptors

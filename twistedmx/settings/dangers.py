@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -48,7 +49,8 @@ class Account:
 class Machine:
     """What of the machine is asked. `resolve`: addresses of a name; raises OSError. `is_ours`: has one of our interfaces
     this address? `account`: by name, None when there is none. `descriptors`: RLIMIT_NOFILE, the hard one. `somaxconn`: the
-    kernel's limit of a backlog. `first_free_port`: who is not root may bind from here on. `uid`: who asks.
+    kernel's limit of a backlog. `first_free_port`: who is not root may bind from here on. `uid`: who asks. `python`: folders that
+    Python imports from.
     """
 
     resolve: Callable[[str], Sequence[str]]
@@ -59,6 +61,7 @@ class Machine:
     somaxconn: int
     first_free_port: int
     uid: int
+    python: Sequence[str] = ()
 
 
 def dangers(settings: Settings, source: str, host: str, machine: Machine) -> list[str]:
@@ -81,11 +84,15 @@ def dangers(settings: Settings, source: str, host: str, machine: Machine) -> lis
             found += not_local(entry.key, [text for text in texts if text])
     for key, texts in (("listen", settings.listen), ("listen_tls", settings.listen_tls)):
         found += needs_root(key, texts, machine)
+        found += address_is_elsewhere(key, texts, machine)
+    found += address_is_elsewhere("metrics.listen", (settings.metrics.listen,), machine)
     found += backlog_is_cut(settings.backlog, machine)
-    found += too_few_descriptors("backlog", settings.backlog, settings.writing.batch, machine)
+    found += too_few_descriptors(settings, machine)
+    found += held_is_cut(settings.blocklist.held, machine)
     found += anybody_commands(settings.control.mode)
     for key, path in _read_again(settings, source):
         found += not_readable(key, path, settings.user, machine)
+    found += python_is_out_of_reach(settings.user, machine)
     if settings.mailboxes.passwd and machine.uid != 0:
         found.append(
             "mailboxes.passwd: mail of other users can be written by a server alone that was started as root, and you are "
@@ -173,6 +180,17 @@ def needs_root(key: str, endpoints: Sequence[str], machine: Machine) -> Iterator
             )
 
 
+def address_is_elsewhere(key: str, endpoints: Sequence[str], machine: Machine) -> Iterator[str]:
+    """Nobody can listen on another's address, but with net.ipv4.ip_nonlocal_bind; it may be one that comes with a failover."""
+    for text in endpoints:
+        place = place_of(text)
+        if place.interface and not place.local and not machine.is_ours(place.interface):
+            yield (
+                f"{key}: {text}: {place.interface} is no address of this machine now, and the start cannot bind it; "
+                "write one that `ip address` shows"
+            )
+
+
 def backlog_is_cut(backlog: int, machine: Machine) -> Iterator[str]:
     """listen(2) cuts it silently."""
     if backlog > machine.somaxconn:
@@ -182,15 +200,38 @@ def backlog_is_cut(backlog: int, machine: Machine) -> Iterator[str]:
         )
 
 
-def too_few_descriptors(key: str, connections: int, writing: int, machine: Machine) -> Iterator[str]:
-    """A connection is a descriptor, and so is each message that is being written. Beyond the limit nobody gets in."""
-    needed = connections + writing + _SPARE
+def too_few_descriptors(settings: Settings, machine: Machine) -> Iterator[str]:
+    """A connection is a descriptor, and so is each message that is being written. Beyond the limit nobody gets in.
+
+    Told with the setting that asks for most.
+    """
+    asked = {
+        "backlog": (settings.backlog, "connections waiting"),
+        "handshakes.under_way": (settings.handshakes.under_way, "handshakes under way"),
+        "blocklist.held": (min(settings.blocklist.held, machine.descriptors // 4), "blocked ones held"),
+        "writing.batch": (settings.writing.batch, "messages being written"),
+    }
+    needed = sum(number for number, _ in asked.values()) + _SPARE
     if needed > machine.descriptors:
+        words = ", ".join(f"{number} {what}" for number, what in asked.values())
+        most = max(asked, key=lambda key: asked[key][0])
         yield (
-            f"{key}: {connections} connections, {writing} messages being written and {_SPARE} to spare need {needed} "
-            f"descriptors, and a process may have {machine.descriptors}; raise it (LimitNOFILE= of systemd, ulimit -Hn), or "
-            f"write {max(machine.descriptors - writing - _SPARE, 1)}"
+            f"{most}: {words} and {_SPARE} to spare need {needed} descriptors, and {_whose(machine)}; raise it to {needed} "
+            f"(LimitNOFILE= of systemd, ulimit -Hn), or write {max(asked[most][0] - (needed - machine.descriptors), 1)}"
         )
+
+
+def held_is_cut(held: int, machine: Machine) -> Iterator[str]:
+    """More do not wait, whatever the settings say (net.doorstep)."""
+    if held > machine.descriptors // 4:
+        yield (
+            f"blocklist.held: {held} is more than a fourth of the descriptors, and no more are held: {_whose(machine)}; "
+            f"raise it to {held * 4} (LimitNOFILE= of systemd, ulimit -Hn), or write {machine.descriptors // 4}"
+        )
+
+
+def _whose(machine: Machine) -> str:
+    return f"this process may have {machine.descriptors} (a server started by systemd has the limit of its unit)"
 
 
 def anybody_commands(mode: str) -> Iterator[str]:
@@ -237,6 +278,34 @@ def not_readable(key: str, path: str, user: str, machine: Machine) -> Iterator[s
         return
     if not _may(found, account, stat.S_IROTH):
         yield f"{key}: {path} cannot be read by {account.name} once root is given up: chgrp {account.name}, chmod g+r"
+
+
+def python_is_out_of_reach(user: str, machine: Machine) -> Iterator[str]:
+    """A module that is imported for the first time when root has been given up is not found; nor is a codec."""
+    account = machine.account(user) if user else None
+    if account is None or account.uid == 0:
+        return
+    for folder in machine.python:
+        closed = _closed(folder, account, machine)
+        if closed:
+            yield (
+                f"user: Python is in {folder}, and {account.name} may not enter {closed}: what is imported once root is given up "
+                "is not found; install Python and twistedmx where all may read, as /opt"
+            )
+            return
+
+
+def _closed(folder: str, account: Account, machine: Machine) -> str:
+    """The first folder on the way to this one that the account may not pass, or this one where it may not look; "" for none."""
+    parts = Path(folder).parents
+    for part in (*map(str, reversed(parts)), folder):
+        try:
+            found = machine.stat(part)
+        except OSError:
+            return ""  # we cannot tell
+        if not _may(found, account, stat.S_IXOTH | (stat.S_IROTH if part == folder else 0)):
+            return part
+    return ""
 
 
 def not_writable(key: str, path: str, user: str, machine: Machine) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twistedmx.settings.dangers import Account, Machine
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 _FIRST_FREE_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
@@ -31,6 +32,7 @@ def this_machine() -> Machine:
         somaxconn=_number(_SOMAXCONN, 4096),
         first_free_port=_number(_FIRST_FREE_PORT, 1024),
         uid=os.geteuid(),
+        python=tuple(dict.fromkeys(map(os.path.realpath, (sys.prefix, sys.base_prefix, os.path.dirname(_PACKAGE))))),
     )
 
 

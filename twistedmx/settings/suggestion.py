@@ -12,6 +12,11 @@ _ALIKE: Final = 0.6  # difflib's own
 _VERY_ALIKE: Final = 0.8  # of names in other sections, where there are many; or beside one that stands there exactly
 
 
+def alike(name: str, kind: type) -> list[str]:
+    """The setting of a section of class `kind` that may have been meant by `name`, or none."""
+    return difflib.get_close_matches(name, [field.name for field in attrs.fields(kind)], 1, _ALIKE)
+
+
 def suggestion(name: str, kind: type, place: str, root: type) -> str:
     """Words for who wrote `name` in a section of class `kind`. `place`: its key without numbers, "" for the top.
 

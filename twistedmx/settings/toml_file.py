@@ -3,13 +3,14 @@
 A fault reads "FILE: KEY: what is wrong", with the key as `limits.size`, or `mailboxes.sql[2].query` where the settings are
 an array of tables (the first is [0]). Secrets are in no fault.
 
-BUGS: a fault of the values names no line, for tomllib does not say where a value stood.
+BUGS: a fault of the values names no line, for tomllib does not say where a value stood. What several settings of a section must be
+together is told when each of them is good.
 """
 
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar, get_args
 
 import attrs
@@ -17,7 +18,7 @@ import attrs
 from twistedmx.settings.composed import Settings
 from twistedmx.settings.secrets import HIDDEN, is_secret, without_secrets
 from twistedmx.settings.shape import Field, dotted, is_required, section_of, table_of
-from twistedmx.settings.suggestion import suggestion
+from twistedmx.settings.suggestion import alike, suggestion
 from twistedmx.settings.written import written_key
 
 T = TypeVar("T")
@@ -31,15 +32,48 @@ _MOST: Final = 2**63  # TOML 1.0 asks for 64 bits; tomllib gives any number of t
 _SHOWN: Final = 120  # characters of what was found
 _LONGEST: Final = 600  # characters of a fault: validators show what they found whole
 _INDEX: Final = re.compile(r"\[\d+\]")
+_TABLE: Final = re.compile(r"\b([a-z_]+(?:\.[a-z_]+)*)\[(\d{1,9})\]")
 _LONG_NUMBER: Final = re.compile(rb"[0-9][0-9_]{4300,}")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-class BadSettings(ValueError):
-    """The file cannot be used. `faults`: each "file: key: what to do"."""
+@attrs.frozen(kw_only=True)
+class Rest:
+    """What is good in settings that have faults. `settings`: with the defaults in place of what could not be read. `unread`: the
+    keys of that, "" for the top. `numbers`: by the key of an array of tables, which of those in the file are in `settings`."""
 
-    def __init__(self, faults: list[str]) -> None:
+    settings: Settings
+    unread: frozenset[str]
+    numbers: Mapping[str, Sequence[int]]
+
+    def is_unread(self, key: str) -> bool:
+        """Could it, or what it is part of, not be read?"""
+        return any(key == other or _is_in(key, other) for other in self.unread)
+
+    def has_unread(self, key: str) -> bool:
+        """Could it not be read, or something in it?"""
+        return self.is_unread(key) or any(_is_in(other, key) for other in self.unread)
+
+    def numbered(self, line: str) -> str:
+        """A line about `settings`, with the numbers that tables have in the file."""
+        return _TABLE.sub(self._number, line)
+
+    def _number(self, found: re.Match[str]) -> str:
+        numbers, number = self.numbers.get(found[1], ()), int(found[2])
+        return f"{found[1]}[{numbers[number]}]" if number < len(numbers) else found[0]
+
+
+def _is_in(key: str, other: str) -> bool:
+    """Is it a part of the section, or of the table, that is `other`?"""
+    return not other or (key.startswith(other) and key[len(other) : len(other) + 1] in (".", "["))
+
+
+class BadSettings(ValueError):
+    """The file cannot be used. `faults`: each "file: key: what to do". `rest`: what is good in it, None when that is not known."""
+
+    def __init__(self, faults: list[str], *, rest: Rest | None = None) -> None:
         self.faults = tuple(faults)
+        self.rest = rest
         super().__init__("\n".join(faults))
 
 
@@ -95,41 +129,48 @@ def read_as(kind: type[T], document: Mapping[str, Any], source: str) -> T:
     """A `kind`, made of settings as `twistedmx.setting` makes them. Raises BadSettings."""
     reading = _Reading(source, kind)
     settings = reading.section(kind, document, "")
-    if settings is None:
-        raise BadSettings(reading.faults)
-    return settings
+    if reading.faults:
+        rest = Rest(settings=settings, unread=frozenset(reading.unread), numbers=reading.numbers)
+        raise BadSettings(reading.faults, rest=rest if isinstance(settings, Settings) else None)
+    made: T = settings
+    return made
 
 
 class _Reading:
-    """One document being read. `root`: the class of all that it may say."""
+    """One document being read. `root`: the class of all that it may say. `unread`, `numbers`: as `Rest` has them."""
 
     def __init__(self, source: str, root: type) -> None:
         self.faults: list[str] = []
+        self.unread: set[str] = set()
+        self.numbers: dict[str, list[int]] = {}
         self._source = source
         self._root = root
 
-    def section(self, kind: type[T], found: Mapping[str, Any], place: str) -> T | None:
-        """A `kind` from a table; None and more `faults` where it cannot be made. `place`: the key of the table."""
+    def section(self, kind: type[Any], found: Mapping[str, Any], place: str) -> Any:
+        """A `kind` from a table. Where there are more `faults` behind it, made of what is good, or `NOTHING` where it cannot be.
+        `place`: the key of the table."""
         before = len(self.faults)
-        fields = {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # kinds are attrs classes
+        fields = {field.name: field for field in attrs.fields(kind)}
         values: dict[str, Any] = {}
         for name, value in found.items():
             key = dotted(place, written_key(name))
             if name in fields:
-                values[name] = self._value(fields[name], value, key)
+                read = self._value(fields[name], value, key)
+                if read is not attrs.NOTHING:
+                    values[name] = read
             else:
                 meant = suggestion(name, kind, _INDEX.sub("", place), self._root)
                 self._fault(key, f"no such setting here; {meant}")
+                self.unread.update(dotted(place, near) for near in alike(name, kind))
         for name, field in fields.items():
             if is_required(field) and name not in found:
                 self._fault(dotted(place, name), f"is missing, and has no default: {field.metadata['why']}")
-        if len(self.faults) > before:
-            return None
         try:
             return kind(**values)
         except (TypeError, ValueError) as error:  # what several settings together must be
-            self._fault(place, str(error))
-        return None
+            if len(self.faults) == before:
+                self._fault(place, str(error))
+        return attrs.NOTHING
 
     def _value(self, field: Field, found: Any, key: str) -> Any:
         section, table = section_of(field), table_of(field)
@@ -141,16 +182,20 @@ class _Reading:
             return self._tables(table, found, key)
         else:
             return self._single(field, found, key)
-        return None
+        return attrs.NOTHING
 
     def _tables(self, kind: type, found: Any, key: str) -> Any:
         if not isinstance(found, list):
             self._fault(key, f"may be there several times; write [[{_INDEX.sub('', key)}]] above the settings of each")
-            return None
+            return attrs.NOTHING
         tables: list[Any] = []
+        numbers = self.numbers[key] = []
         for number, table in enumerate(found):
             if isinstance(table, Mapping):
-                tables.append(self._table(kind, table, f"{key}[{number}]"))
+                read = self._table(kind, table, f"{key}[{number}]")
+                if read is not attrs.NOTHING:
+                    tables.append(read)
+                    numbers.append(number)
             else:
                 self._fault(
                     f"{key}[{number}]", f"must be a table, is {_shown(table)}; write [[{key}]] and its settings"
@@ -164,7 +209,7 @@ class _Reading:
             return self.section(kind_of(found) if kind_of is not None else kind, found, place)
         except ValueError as error:
             self._fault(dotted(place, "name"), str(error))
-            return None
+            return attrs.NOTHING
 
     def _single(self, field: Field, found: Any, key: str) -> Any:
         try:
@@ -176,10 +221,11 @@ class _Reading:
             if is_secret(field) and found and isinstance(found, str):
                 words = words.replace(repr(found), HIDDEN).replace(found, HIDDEN)
             self._fault(key, words)
-            return None
+            return attrs.NOTHING
         return value
 
     def _fault(self, key: str, words: str) -> None:
+        self.unread.add(key)
         words = without_secrets(words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ...")
         self.faults.append(f"{self._source}: {key}: {words}" if key else f"{self._source}: {words}")
 
