@@ -50,7 +50,6 @@ STATUS = {
     "reloaded": None,
     "listening": ["0.0.0.0:25", "[::]:465"],
     "sessions": {"open": 12, "tls": 3},
-    "blocklist": {"entries": 3, "turned_away": 4810, "waiting": 12},
     "rates": {"connections": 14.0, "messages": 2.5, "refused_recipients": 120},
     "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100, "errors": [20, 10, 5]},
     "backends": [
@@ -65,6 +64,7 @@ STATUS = {
     "blocklist": {
         "entries": 812,
         "turned_away": 90_210,
+        "waiting": 12,
         "evicted": 0,
         "allowed": 3,
         "store": {"path": "/var/lib/twistedmx/store.sqlite", "waiting": 0, "failures": 0, "lost": 0, "fault": ""},
@@ -360,7 +360,6 @@ class TestStatus(Calling):
             status={
                 "reloaded": 1.0,
                 "listening": [],
-                "blocklist": {"entries": 3, "waiting": 0, "store": {"last_error": "disk full", "lost": 2}},
                 "uptime": 5,
                 "since": 0,
                 "backends": [{"name": "x", "domains": list("abcdefg")}, {"name": "y", "domains": [], "state": "down"}],
@@ -374,8 +373,6 @@ class TestStatus(Calling):
 since         1970-01-01 00:00:00 UTC, 5 s
 reloaded      1970-01-01 00:00:01 UTC
 listening     none
-blocklist     3 entries, 0 waiting
-              store last error disk full, lost 2
 backends      x: a, b, c, d, e, 2 more
               y: no domains, down
 certificates  old.pem: a, b, expires 1970-01-01, EXPIRED 3 days ago

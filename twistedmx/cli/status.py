@@ -15,7 +15,6 @@ settings      /etc/twistedmx/twistedmx.toml
 reloaded      never
 listening     0.0.0.0:25, [::]:465
 sessions      12 open, 3 tls
-blocklist     3 entries, 4810 turned away, 12 waiting
 rates         connections 14, messages 2.5, refused recipients 120 a minute
 limits        descriptors 524288, size 26214400, recipients 100, hops 100, errors 20/10/5
 backends      mailboxes.table: example.org, 40 addresses
@@ -23,7 +22,7 @@ backends      mailboxes.table: example.org, 40 addresses
 certificates  mx.pem: mx.example.org, expires 2027-01-01, 42 days left
 memory        48.2 MiB resident
 disk          12.3 GiB free
-blocklist     entries 812, turned away 90210, evicted 0, allowed 3
+blocklist     entries 812, turned away 90210, waiting 12, evicted 0, allowed 3
               stored in /var/lib/twistedmx/store.sqlite, waiting 0, failures 0, lost 0
 reputation    proven 2041, strangers 51200, networks 31007, fingerprints 4410, is read from
               the store
@@ -86,12 +85,6 @@ def _sessions(told: Mapping[str, Any]) -> list[str]:
     return [_counts(told["sessions"])]
 
 
-def _blocklist(told: Mapping[str, Any]) -> list[str]:
-    counts = dict(told["blocklist"])
-    store = _pairs(counts.pop("store", {}))
-    return _wrapped([_counts(counts)]) + (_wrapped([f"store {store[0]}", *store[1:]]) if store else [])
-
-
 def _rates(told: Mapping[str, Any]) -> list[str]:
     return [", ".join(f"{_name(name)} {_number(number)}" for name, number in told["rates"].items()) + " a minute"]
 
@@ -134,9 +127,11 @@ def _disk(told: Mapping[str, Any]) -> list[str]:
 def _blocklist(told: Mapping[str, Any]) -> list[str]:
     """And where it is kept, with what is wrong there."""
     blocklist = dict(told["blocklist"])
-    store = dict(blocklist.pop("store"))
-    path, fault = store.pop("path"), store.pop("fault")
-    kept = [f"stored in {path}", *_pairs(store), *([f"FAULT: {fault}"] if fault else [])]
+    store = dict(blocklist.pop("store", {}))
+    kept = []
+    if store:
+        path, fault = store.pop("path"), store.pop("fault")
+        kept = [f"stored in {path}", *_pairs(store), *([f"FAULT: {fault}"] if fault else [])]
     return [*_wrapped(_pairs(blocklist)), *_wrapped(kept)]
 
 
@@ -160,7 +155,6 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("reloaded", ("reloaded",), _reloaded),
     ("listening", ("listening",), lambda told: [", ".join(map(str, told["listening"]))] if told["listening"] else []),
     ("sessions", ("sessions",), _sessions),
-    ("blocklist", ("blocklist",), _blocklist),
     ("rates", ("rates",), _rates),
     ("limits", ("limits",), lambda told: _wrapped(_pairs(told["limits"]))),
     ("backends", ("backends",), _backends),
@@ -205,7 +199,7 @@ def _number(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         return f"({', '.join(_pairs(value))})"
-    if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
+    if isinstance(value, list) and value and all(type(one) is int for one in value):
         return "/".join(map(str, value))  # of a limit: in calm, under load, under attack
     if isinstance(value, list):
         return ", ".join(map(_number, value)) or "none"
