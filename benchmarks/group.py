@@ -106,8 +106,12 @@ class Group:
             self._process.poll()
             time.sleep(0.05)
         self._process.wait()
-        if self._folder is not None:
-            self._folder.rmdir()
+        # The kernel may still be at the end of a process that nobody sees any more; a folder that stays harms nobody.
+        for _ in range(100 if self._folder is not None else 0):
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()  # type: ignore[union-attr]
+                break
+            time.sleep(0.05)
 
     def _tree(self) -> Iterator[tuple[int, list[str]]]:
         """Pid and fields of /proc/PID/stat behind the name, of the first process and all below it."""
