@@ -139,7 +139,7 @@ class Receiver(ContentReceiver):
         self._esmtp = esmtp
         self._posture_held()
         session = self._session
-        is_early = session.phase is Phase.GREETED and bool(session.heard) and self._account.tls is None
+        is_early = session.phase is Phase.GREETED and bool(session.heard) and not (self._account.tls or session.xclient)
         return self._hang_up(self._behaviour().early_pipelining()) if is_early else None
 
     def _start_tls(self, command: StartTls) -> Reply:

@@ -8,7 +8,8 @@ It is found again by going through all of it, which an operator's question may c
 next to nothing, and of a flood of strangers a part is left out.
 
 BUGS: a restart forgets it; the log does not. What a blocked host heard instead of a session is not here, nor a STARTTLS that was
-put off. Of a message in BDAT that a policy refused at DATA, whose first chunk has come by then, there are two refusals.
+put off. Of a message in BDAT that a policy refused at DATA, whose first chunk has come by then, there are two refusals. Of
+a session in which XCLIENT named one client after the other, only that of the last one is told to have ended.
 """
 
 from collections.abc import Callable, Iterable, Iterator
