@@ -1,44 +1,29 @@
 """The history of a running server: recorded every second, and once more for whoever asks."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.report.counters import Counters
 from twistedmx.report.history import History
+from twistedmx.service.looking import Looking
 from twistedmx.service.world import World
 
-_SECONDS: Final = 1.0  # between two looks
 
-
-class Recording(Service):
+class Recording(Looking):
     """`most_open`: connections at once since it was asked last, at the most; `turned_away`: those of blocked hosts, since the
     start. Given by who knows them."""
 
     _log = Logger()
 
     def __init__(self, world: World, counters: Counters) -> None:
+        super().__init__(world.reactor)
         self.most_open: Callable[[], int] = int  # none
         self.turned_away: Callable[[], int] = int
         self._world = world
         self._history = History(counters)
-        self._looking: LoopingCall = LoopingCall(self._look)
-        self._looking.clock = world.reactor
-
-    def startService(self) -> None:
-        """Look, now and every second."""
-        super().startService()
-        self._looking.start(_SECONDS).addErrback(self._failed)
-
-    def stopService(self) -> None:
-        """Look no more."""
-        super().stopService()
-        if self._looking.running:
-            self._looking.stop()
 
     def told(self, seconds: float) -> dict[str, Any]:
         """The last so many seconds, a day at most, up to this moment; as JSON can say it: docs/history.md has the fields."""

@@ -1,11 +1,9 @@
 """Domains under attack, flooded addresses and the load of a running server: looked for every second, told to whoever asks."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import attrs
-from twisted.application.service import Service
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -15,37 +13,24 @@ from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.load import Load
 from twistedmx.policy.posture import Alertness
 from twistedmx.ports import Events
+from twistedmx.service.looking import Looking
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
-_SECONDS: Final = 1.0  # between two looks
 
-
-class Watching(Service):
+class Watching(Looking):
     """`attacks`: a subscriber of `events`, which tells them what it notices. `alertness`: what sessions ask. `proven`: has the host
     at an address a good record?"""
 
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, proven: Callable[[str], bool]) -> None:
+        super().__init__(world.reactor)
         self._now, self._seconds, self._load = world.now, world.reactor.seconds, world.load
         self.load = Load(settings.load)
         self.attacks = Attacks(settings.attacks, events, domain_key)
         self.attacks.proven = proven
         self.alertness = Alertness(attacks=self.attacks, proven=proven)
-        self._looking: LoopingCall = LoopingCall(self._look)
-        self._looking.clock = world.reactor
-
-    def startService(self) -> None:
-        """Look, now and every second."""
-        super().startService()
-        self._looking.start(_SECONDS).addErrback(self._failed)
-
-    def stopService(self) -> None:
-        """Look no more."""
-        super().stopService()
-        if self._looking.running:
-            self._looking.stop()
 
     def told(self) -> dict[str, Any]:
         """What goes on and what is over, as JSON can say it, in the words of `model.attack`. Times are seconds since the epoch."""

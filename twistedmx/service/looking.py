@@ -1,0 +1,33 @@
+"""What looks every second as long as the server runs."""
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+_SECONDS = 1.0  # between two looks
+
+
+class Looking(Service):
+    """`clock`: by which it goes. What is done is `_look`; `_failed` hears of the fault after which nobody looks any more."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._looking: LoopingCall = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def startService(self) -> None:
+        """Look, now and every second."""
+        super().startService()
+        self._looking.start(_SECONDS).addErrback(self._failed)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        if self._looking.running:
+            self._looking.stop()
+
+    def _look(self) -> None:
+        raise NotImplementedError
+
+    def _failed(self, failure: Failure) -> None:
+        raise NotImplementedError
