@@ -74,7 +74,7 @@ def _field(case: Case) -> tuple[str, str, str]:
         return (
             "attack_us_p99",
             "{:,.0f} ms",
-            "p99 under attack, its onset apart; what has failed counts as 30 s; less is better",
+            "p99 under attack, after its first minute; what has failed counts as 30 s; less is better",
         )
     return "rate", "{:,.0f} " + case.unit, "on one core; more is better"
 

@@ -63,14 +63,13 @@ connects, says EHLO, MAIL and RCPT of a known recipient, sends 4 KiB and quits, 
 time, whatever became of the one before, and counts from that time to the reply to QUIT. One that is not over in 30 seconds,
 another reply than is expected or a lost connection is a failure; in the percentiles it counts as 30 s.
 
-It does so {count} times in calm, {onset} times in the first five seconds of an attack, and {count} times more while the attack
-goes on; all of the same start of the server. The onset is apart, for in it no server can know yet who attacks, and how much of it
-is in a p99 depends on how long one measures.
+It does so {count} times in calm, {onset:,} times in the first minute of an attack, from its first moment on, and {count} times more
+while the attack goes on; all of the same start of the server. In the first seconds no server can know yet who attacks.
 
 The attackers are those of "Unknown recipients", lock-step, each from a /24 of its own. They have connected and said EHLO when the
 attack begins, as far as the server has let them within 30 seconds. Any refusal is a right reply to them: who hears 421, is turned
 away, hung up on or reset comes back at once from the same address, without a pause, which is the worst that he can do.
-`guesses/s`: unknown recipients that were answered, 421 not counted, on the average of onset and attack; who is blocked has no more
+`guesses/s`: unknown recipients that were answered, 421 not counted, on the average of the attack; who is blocked has no more
 of them.
 
 The limits of {title} are its defaults here (`[conduct]`, `[limits]`, `[reputation]`, `[attacks]`); loopback is taken for the

@@ -94,7 +94,7 @@ def _victims() -> list[Case]:
             scenario="victim",
             title=f"a legitimate sender, in calm and under {connections:,} attackers",
             mode="victim",
-            options={"connections": connections, "rate": 20, "count": 300, "onset": 100},
+            options={"connections": connections, "rate": 20, "count": 300, "onset": 1200},
             unit="guesses/s",
             quick={"count": 60, "onset": 40},
             default_limits=True,

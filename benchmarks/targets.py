@@ -82,7 +82,7 @@ TARGETS: Final = (
                 "{:.1f} x calm",
             ),
             _most(
-                "the same in the first 5 s of the attack",
+                "the same in the first minute, onset included",
                 _of(f"victim-{attackers}", "onset_factor"),
                 3,
                 "{:.1f} x calm",

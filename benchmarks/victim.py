@@ -1,6 +1,7 @@
-"""What a legitimate sender waits for: in calm, in the first seconds of an attack, while that goes on; of one start of the server.
+"""What a legitimate sender waits for: in calm, in the first minute of an attack, while that goes on; of one start of the server.
 
-The onset is apart, for in it no server can know yet who attacks, and how much of it is in a p99 depends on how long one measures.
+In the first seconds no server can know yet who attacks: they are in the first minute, and how much of a p99 they are depends on
+how long that is.
 """
 
 import time
@@ -79,7 +80,8 @@ def words(values: Mapping[str, Any]) -> str:
     failed = f"{values['failed']:,} of {values['sent']:,} failed"
     first = f" ({values['failure']})" if values["failure"] else ""
     shown = (
-        f"{calm:.1f} ms in calm, {onset:.1f} ms at its onset, {attack:.1f} ms under attack ({values['factor']:.1f} x)"
+        f"{calm:.1f} ms in calm, {onset:.1f} ms in the first minute of an attack ({values['onset_factor']:.1f} x), "
+        f"{attack:.1f} ms later ({values['factor']:.1f} x)"
     )
     return f"p99 {shown}, {failed}{first}"
 

@@ -8,6 +8,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
 from twistedmx.net.readers import Readers
+from twistedmx.net.shares import Share
 from twistedmx.policy.networks import network_of
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
@@ -63,10 +64,26 @@ class TestLanes(Base):
             peer.sendall(b"x")
         front.sendall(b"y")
         self.turn()
-        self.assertEqual(self.heard[64:], [(first_time_sender, b"y")], "behind the 64 of one turn, before the others")
-        self.turn()
+        self.assertEqual(
+            self.heard[32], (first_time_sender, b"y"), "behind those 32 that are served at once, before the others"
+        )
+        for _ in range(3):
+            self.turn()
         self.assertEqual(len(self.heard), 71)
-        self.assertEqual({octets for _, octets in self.heard[65:]}, {b"x"})
+        self.assertEqual({octets for _, octets in self.heard[33:]}, {b"x"})
+
+    def test_a_clock_that_is_set_back_ends_the_turn(self):
+        """A crowd that always has something more would keep the reactor for as long as the clock was set back."""
+        for _ in range(3):
+            peer, protocol = self.connected()
+            protocol.transport.fall_behind()
+            peer.sendall(b"x" * 10)
+            protocol.transport.most = 1
+        times = iter((10_000.0, 6_400.0))
+        self.readers.back._seconds = lambda: next(times)
+        self.readers.back._share = lambda at: Share(0.001, 2)
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 2)
 
     def test_there_and_back_nothing_is_lost(self):
         """What was sent before is heard after; also by one who does not listen while it changes lanes."""

@@ -29,6 +29,17 @@ class TestHosts(Clients):
         self.hung_up()
         self.assertEqual(self.reputation.standing_of(HOST).hung_up, (int(AT),), "it begins anew")
 
+    def test_who_was_hung_up_on_lately_is_known_at_the_door(self):
+        """The first time is enough, and `within` later it is forgotten; nobody else is, least of all who is of good record."""
+        self.assertFalse(self.reputation.hung_up_on(HOST))
+        self.hung_up()
+        self.assertTrue(self.reputation.hung_up_on(HOST))
+        self.assertFalse(any(map(self.reputation.hung_up_on, (*OTHERS, NOWHERE, "::1", "no address"))))
+        self.reputation.tick(AT + self.reputation.settings.within)
+        self.assertFalse(self.reputation.hung_up_on(HOST))
+        self.guesses()
+        self.assertFalse(self.reputation.hung_up_on(HOST), "he ended it himself")
+
     def test_an_ipv6_host_is_its_64(self):
         """Whoever has one address there has all of them."""
         for number in range(3):

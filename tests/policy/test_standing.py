@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.policy.network_standing import NetworkStanding, has_good_mail, with_mail, with_session
 from twistedmx.policy.reputation_settings import MOST_HOSTS, ReputationSettings
-from twistedmx.policy.standing import Standing, checked, is_over, packed, unpacked
+from twistedmx.policy.standing import Standing, checked, hung_up_at, is_over, packed, unpacked
 
 SETTINGS = ReputationSettings()
 _counts = st.floats(0, 1e9, width=32)
@@ -35,6 +35,7 @@ class TestPacked(SynchronousTestCase):
         self.assertEqual(unpacked(packed(standing)), standing)
         self.assertEqual(checked(standing), standing)
         self.assertEqual(is_over(packed(standing), standing.last, SETTINGS), False)
+        self.assertEqual(hung_up_at(packed(standing)), standing.hung_up[-1] if standing.hung_up else 0)
 
     def test_a_stranger_takes_few_octets(self):
         """There are hundreds of thousands of them."""

@@ -10,7 +10,6 @@ from twistedmx.model.peer import Peer
 from twistedmx.model.verdict import Reason
 from twistedmx.net.peers import peer_at
 from twistedmx.net.proxy_header import BadHeader, Header, parse_header
-from twistedmx.net.shell import Shell
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.receiver import Receiver
 from twistedmx.smtp.reply import Reply
@@ -82,16 +81,10 @@ class Entrance(Protocol):
         if header.address:
             peer = Peer(address=header.address, port=header.port, via=balancer.address)
         transport = self.transport
-        blocklist = self._factory.site.blocklist
-        block = blocklist.find(peer.address) if blocklist is not None else None
-        if blocklist is not None and block is not None:
-            away = transport.protocol = self._factory.turn_away(blocklist, block, peer, secure=self._secure)
-            away.makeConnection(transport)  # type: ignore[no-untyped-call]
-            return
-        shell = transport.protocol = Shell(self._factory, secure=self._secure, peer=peer)
-        shell.makeConnection(transport)  # type: ignore[no-untyped-call]
+        met = transport.protocol = self._factory.meet(peer, secure=self._secure)
+        met.makeConnection(transport)  # type: ignore[no-untyped-call]
         if header.rest:
-            transport.protocol.dataReceived(header.rest)  # not the shell's, if TLS is between them by now
+            transport.protocol.dataReceived(header.rest)  # that is not who was met, if TLS is between them by now
 
     def _expired(self) -> None:
         self._cut(Reason.PROXY_FAILED)

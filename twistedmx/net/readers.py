@@ -23,12 +23,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistedmx.net.eager import EagerWriter
+from twistedmx.net.shares import Share, Shares
 
-# Connections read in a turn: of the front lane, some four milliseconds of commands, and of the back one.
-_TURN: Final = 256
-_TURN_BEHIND: Final = 64
-# Of these so many are read, then heard, then sent their replies.
-_BATCH: Final = 64
 # Connections accepted in a turn, of each port: some two milliseconds.
 _ACCEPTED: Final = 32
 READ: Final = 65_536  # octets, at once
@@ -104,8 +100,9 @@ class Readers:
     ) -> None:
         self.begin, self.end = begin, end
         self.turn = Turn()
-        self.front = Lane(reactor, self, _TURN)
-        self.back = Lane(reactor, self, _TURN_BEHIND)
+        shares = Shares()
+        self.front = Lane(reactor, self, shares.front)
+        self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self.front.doRead)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
@@ -158,12 +155,21 @@ def _send(writer: EagerWriter) -> None:
 
 @implementer(IReadDescriptor)
 class Lane:
-    """One of the two of `readers`. `most`: connections that may be read in a turn."""
+    """One of the two of `readers`. `share`: of a turn, by the time. `look_ahead`: called between its batches. `heard`: packets,
+    since the start."""
 
-    def __init__(self, reactor: IReactorFDSet, readers: Readers, most: int) -> None:
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        readers: Readers,
+        share: Callable[[float], Share],
+        look_ahead: Callable[[], None] = _nothing,
+    ) -> None:
         self.readers = readers
+        self.heard = 0
         self._reactor: Any = reactor
-        self._most = most
+        self._seconds: Callable[[], float] = self._reactor.seconds
+        self._share, self._look_ahead = share, look_ahead
         self._connections: dict[int, Connection] = {}
         self._closing: list[Connection] = []
         self._in_turn = False
@@ -224,12 +230,21 @@ class Lane:
         return "readers"
 
     def doRead(self) -> None:
-        """Read from all that have something."""
+        """Read from those that have something, as long as this lane's share of the turn lasts."""
+        epoll = self._epoll
+        if epoll is None:
+            return
         self._in_turn = True
         try:
-            ready = self._epoll.poll(0, self._most) if self._epoll is not None else []
-            for at in range(0, len(ready), _BATCH):
-                self._serve(ready[at : at + _BATCH])
+            at = self._seconds()
+            turn, batch = self._share(at)
+            # Whom the kernel tells of goes to the end of its line: who is not read in this turn must not be among them.
+            while ready := epoll.poll(0, batch):
+                self.heard += len(ready)
+                self._serve(ready)
+                if len(ready) < batch or abs(self._seconds() - at) >= turn:
+                    break
+                self._look_ahead()
         finally:
             self._in_turn = False
         if self._closing:

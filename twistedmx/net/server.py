@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import Network, Peer
+from twistedmx.net.anteroom import Anteroom, Waiting
 from twistedmx.net.connections import Connections
 from twistedmx.net.doorstep import Doorstep
 from twistedmx.net.entrance import Entrance
@@ -25,6 +26,7 @@ from twistedmx.policy.posture import Posture
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
 
+Door = Shell | Entrance | Waiting | TurnedAway
 # Seconds that a stop waits for peers to read why: who does not end his side would keep us for `[timeouts] closing`.
 _PARTING: Final = 2.0
 
@@ -52,6 +54,7 @@ class ServerFactory(Factory):
         self.connections = Connections()
         self.turned_away = 0
         self.doorstep = Doorstep(site.ports.clock, descriptors // 4)
+        self.anteroom = Anteroom(site.ports.clock)
         self._stopping = False
         self._grace = Deadline(self._hurry)
         self._parting = Deadline(self._parted)
@@ -66,26 +69,31 @@ class ServerFactory(Factory):
         """How many of the connections are."""
         return sum(connection.under_tls for connection in self.connections)
 
-    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | TurnedAway | None:
+    def buildProtocol(self, address: IAddress | None) -> Door | None:
         return self.door(address, secure=False)
 
-    def door(self, address: IAddress | None, *, secure: bool) -> Shell | Entrance | TurnedAway | None:
+    def door(self, address: IAddress | None, *, secure: bool) -> Door | None:
         """What meets a connection from there: a balancer is asked for whom it speaks. `secure`: TLS comes first."""
         if self._stopping:
             return None
         proxies = self.site.proxy_from
         if proxies and peer_at(address).among(proxies):
             return Entrance(self, secure=secure)
-        blocklist, peer = self.site.blocklist, None
-        if blocklist is not None:
-            peer = peer_at(address)
-            block = blocklist.find(peer.address)
-            if block is not None:
-                return self.turn_away(blocklist, block, peer, secure=secure)
-        return Shell(self, secure=secure, peer=peer if address is not None else None)
+        return self.meet(peer_at(address), secure=secure) if address is not None else Shell(self, secure=secure)
 
-    def turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
-        """What meets `peer`, whom `block` is about. Where TLS comes first, words in plain text would be none."""
+    def meet(self, peer: Peer, *, secure: bool, has_waited: bool = False) -> Shell | TurnedAway | Waiting:
+        """What meets `peer`, of whom it is known that it is the client. `has_waited`: it has been in the anteroom."""
+        site = self.site
+        blocklist = site.blocklist
+        block = blocklist.find(peer.address) if blocklist is not None else None
+        if blocklist is not None and block is not None:
+            return self._turn_away(blocklist, block, peer, secure=secure)
+        if not has_waited and site.alertness.hung_up_on(peer.address):
+            return Waiting(self, peer, secure=secure)
+        return Shell(self, secure=secure, peer=peer, behind=has_waited)
+
+    def _turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
+        """`block` is about `peer`. Where TLS comes first, words in plain text would be none."""
         self.turned_away += 1
         words = None if secure else blocklist.refusal(block, peer.address)
         return TurnedAway(words, self.doorstep, blocklist.hold, blocklist.held)
@@ -172,5 +180,5 @@ class ImplicitTls(Factory):
     def __init__(self, server: ServerFactory) -> None:
         self._server = server
 
-    def buildProtocol(self, address: IAddress | None) -> Shell | Entrance | TurnedAway | None:
+    def buildProtocol(self, address: IAddress | None) -> Door | None:
         return self._server.door(address, secure=True)

@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Shell(Conversation):
-    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known: by the door, or by a balancer."""
+    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known: by the door, or by a balancer. `behind`:
+    it was hung up on a moment ago, and is read in the back lane from the beginning."""
 
-    def __init__(self, factory: "ServerFactory", *, secure: bool = False, peer: Peer | None = None) -> None:
+    def __init__(
+        self, factory: "ServerFactory", *, secure: bool = False, peer: Peer | None = None, behind: bool = False
+    ) -> None:
         super().__init__(factory)
+        self._behind = behind
         self._secure = secure
         self._peer = peer
         self._tls = factory.tls
@@ -56,6 +60,8 @@ class Shell(Conversation):
         self._session = factory.session(self._peer, secure=self._secure)
         self._receiver = receiver_of(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
+        if self._behind:
+            self._out.fall_behind()
         transport.registerProducer(self, True)
         if not self._secure:
             self._greet()

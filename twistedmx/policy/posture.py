@@ -62,11 +62,12 @@ class Peace:
 @attrs.define(kw_only=True)
 class Alertness:
     """Of one server, for all its sessions. `attacks`: what is attacked. `under_load`: whether the machine is. `proven`: whether the
-    host at an address has a good record."""
+    host at an address has a good record; `hung_up_on`: whether it has none, and was hung up on lately for its conduct."""
 
     attacks: Attacked = attrs.Factory(Peace)
     under_load: bool = False
     proven: Callable[[str], bool] = lambda address: False
+    hung_up_on: Callable[[str], bool] = lambda address: False
 
     @property
     def is_calm(self) -> bool:

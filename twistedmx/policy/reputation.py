@@ -116,6 +116,11 @@ class Reputation:
         record = self._proven.get(host_key(address))
         return record is not None and not standing.is_over(record, self.time.seconds, self.settings)
 
+    def hung_up_on(self, address: str) -> bool:
+        """Whether the host at an address is not proven, and was hung up on for its conduct within `within`: as quick."""
+        record = self.hosts.strangers.get(host_key(address))
+        return record is not None and self.time.seconds - standing.hung_up_at(record) < self.settings.within
+
     def standing_of(self, address: str) -> Standing | None:
         """Of the host at an address, as its counts are now; None: nothing is known."""
         record = self.hosts.get(host_key(address))

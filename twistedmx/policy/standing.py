@@ -23,8 +23,9 @@ _MOST_DAYS: Final = 255
 # Messages this long apart are of different days: who mails daily does not do it to the second, and midnight is no proof.
 _DAY: Final = 72_000
 _HEAD: Final = struct.Struct("<fffIIIIBB")
-_LAST_MAIL: Final = struct.Struct("<I")
+_TIME: Final = struct.Struct("<I")
 _OF_LAST_MAIL: Final = struct.calcsize("<fffII")  # where it stands
+_TIMES: Final = _HEAD.size - 1  # how many there are of hung_up: behind it
 
 
 class Standing(NamedTuple):
@@ -138,7 +139,7 @@ def unpacked(record: bytes) -> Standing:
 
 def is_over(record: bytes, now: int, settings: ReputationSettings) -> bool:
     """Of a packed one that was proven when it was heard of last: whether that was too long ago."""
-    last: int = _LAST_MAIL.unpack_from(record, _OF_LAST_MAIL)[0]
+    last: int = _TIME.unpack_from(record, _OF_LAST_MAIL)[0]
     return now - last >= settings.proven_for
 
 
@@ -146,6 +147,12 @@ def heard_at(record: bytes) -> int:
     """Of a packed one: when it was heard of last."""
     at: int = _HEAD.unpack_from(record)[3]
     return at
+
+
+def hung_up_at(record: bytes) -> int:
+    """Of a packed one: when it was hung up on last; 0: it was not."""
+    times = record[_TIMES]
+    return _TIME.unpack_from(record, _HEAD.size + 4 * (times - 1))[0] if times else 0
 
 
 def checked(standing: Standing) -> Standing:

@@ -148,7 +148,7 @@ def lasting(settings: Settings, world: World) -> Lasting:
         readers=readers,
         events=events,
         blocking=blocking,
-        watching=Watching(settings, world, events, proven),
+        watching=Watching(settings, world, events, proven, blocking.reputation.hung_up_on),
         trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
         samples=Samples(settings.samples, since=world.now(), ration=sample_ration),
         policies=Policies(world, proven),

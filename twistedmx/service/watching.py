@@ -20,17 +20,24 @@ from twistedmx.settings import Settings
 
 class Watching(Looking):
     """`attacks`: a subscriber of `events`, which tells them what it notices. `alertness`: what sessions ask. `proven`: has the host
-    at an address a good record?"""
+    at an address a good record? `hung_up_on`: has it none, and was hung up on lately?"""
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, world: World, events: Events, proven: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        world: World,
+        events: Events,
+        proven: Callable[[str], bool],
+        hung_up_on: Callable[[str], bool] = lambda address: False,
+    ) -> None:
         super().__init__(world.reactor)
         self._now, self._seconds, self._load = world.now, world.reactor.seconds, world.load
         self.load = Load(settings.load)
         self.attacks = Attacks(settings.attacks, events, domain_key)
         self.attacks.proven = proven
-        self.alertness = Alertness(attacks=self.attacks, proven=proven)
+        self.alertness = Alertness(attacks=self.attacks, proven=proven, hung_up_on=hung_up_on)
 
     def told(self) -> dict[str, Any]:
         """What goes on and what is over, as JSON can say it, in the words of `model.attack`. Times are seconds since the epoch."""

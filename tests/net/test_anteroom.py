@@ -1,0 +1,188 @@
+"""Who was hung up on a moment ago waits for his session behind the others, and is read in the back lane when he has it."""
+
+from functools import partial
+from random import Random
+
+import attrs
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import connectionDone
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.net.test_connections import Transport
+from tests.net.test_lanes import Base as Lanes
+from twistedmx.model.event import SessionOpened
+from twistedmx.model.peer import Peer
+from twistedmx.net.anteroom import Anteroom, Waiting
+from twistedmx.net.balancer import BalancerSettings
+from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.blocklist_settings import BlocklistSettings
+from twistedmx.policy.networks import network_of
+from twistedmx.settings import Settings
+from twistedmx.testing.stage import Stage
+
+OFFENDER, STRANGER, BALANCER = "192.0.2.7", "198.51.100.9", "203.0.113.1"
+
+
+class Base(SynchronousTestCase):
+    def setUp(self):
+        self.stage = Stage(Settings(host="mx.example.org", balancer=BalancerSettings(proxy_from=(BALANCER,))))
+        self.addCleanup(self.stage.wheel.stop)
+        self.factory = self.stage.factory
+        self.offenders = {OFFENDER}
+        alertness = attrs.evolve(self.stage.site.alertness, hung_up_on=self.offenders.__contains__)
+        self.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+
+    def connect(self, host=OFFENDER, *, secure=False):
+        address = IPv4Address("TCP", host, 1024)
+        transport = Transport(address)
+        transport.protocol = self.factory.door(address, secure=secure)
+        transport.protocol.makeConnection(transport)
+        return transport
+
+    def opened(self):
+        return [event.peer.address for event in self.stage.events if isinstance(event, SessionOpened)]
+
+    def turn(self):
+        self.stage.clock.advance(0)
+
+
+class Turns:
+    """Of a reactor: what is asked for in one is called in the next."""
+
+    def __init__(self):
+        self.calls = []
+
+    def callLater(self, seconds, call):
+        assert seconds == 0
+        self.calls.append(call)
+
+    def turn(self):
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+class TestLine(SynchronousTestCase):
+    def test_two_at_a_turn_in_their_order(self):
+        """Those of the other lanes have theirs between them; who has gone is not counted."""
+        clock, begun = Turns(), []
+        anteroom = Anteroom(clock)
+        for number in range(6):
+            one = Waiting(None, Peer(address=OFFENDER, port=number), secure=False)
+            one.begin = partial(begun.append, number)
+            one.over = number in (1, 2)
+            anteroom.wait(one)
+        told = []
+        while clock.calls:
+            clock.turn()
+            told.append(list(begun))
+        self.assertEqual(told, [[0, 3], [0, 3, 4, 5]])
+
+
+class TestWaiting(Base):
+    def test_one_that_comes_back_has_its_session_in_the_next_turn(self):
+        """Nobody is made to wait for waiting's sake: a newsletter with dead addresses is back as well."""
+        transport = self.connect()
+        self.assertEqual((transport.value(), self.opened()), (b"", []))
+        self.turn()
+        self.assertTrue(transport.value().startswith(b"220 "))
+        transport.protocol.dataReceived(b"EHLO a.example\r\n")
+        self.assertIn(b"\r\n250 ", transport.value())
+
+    def test_a_stranger_waits_for_none_of_them(self):
+        """However many have come before him."""
+        crowd = [self.connect() for _ in range(100)]
+        self.assertTrue(self.connect(STRANGER).value().startswith(b"220 "))
+        self.turn()
+        self.assertTrue(all(transport.value() for transport in crowd))
+
+    def test_what_it_says_meanwhile_waits_in_the_kernel(self):
+        """And none of it is lost."""
+        transport = self.connect()
+        self.assertEqual(transport.producerState, "paused")
+        self.turn()
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_one_that_goes_is_none_of_the_line(self):
+        """Its turn is another's."""
+        for transport in [self.connect() for _ in range(10)]:
+            transport.protocol.connectionLost(connectionDone)
+        self.assertEqual(len(self.factory.connections), 0)
+        transport = self.connect()
+        self.turn()
+        self.assertTrue(transport.value())
+
+    def test_one_that_is_blocked_meanwhile_is_met_as_the_blocked_are(self):
+        """554 instead of a greeting, not 421 behind none."""
+        transport = self.connect()
+        blocklist = Blocklist(BlocklistSettings(hold=0), lambda: 1e9, Random(1))
+        self.factory.site = attrs.evolve(self.factory.site, blocklist=blocklist)
+        block = blocklist.block(network_of(OFFENDER), reason="r", evidence="", origin="operator")
+        self.factory.hang_up(block.network)
+        self.assertEqual(transport.value(), b"")
+        self.turn()
+        self.assertTrue(transport.value().startswith(b"554 ") and transport.disconnecting)
+        self.assertEqual(self.opened(), [])
+
+    def test_a_stop_waits_for_none(self):
+        """They have not been greeted: there is nobody to say goodbye to."""
+        transport = self.connect()
+        self.successResultOf(self.factory.shut_down())
+        self.assertTrue(transport.disconnected)
+        self.turn()
+        self.assertEqual((transport.value(), self.opened()), (b"", []))
+
+    def test_the_fault_of_one_is_its_own(self):
+        """The line is everybody's."""
+        transport = self.connect()
+        transport.protocol.begin = lambda: 1 / 0
+        other = self.connect()
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((transport.disconnected, other.value()[:4]), (True, b"220 "))
+
+
+class TestBehindOthers(Base):
+    def test_behind_a_balancer_it_is_the_client_who_waits(self):
+        """What came in the packet of the header is his, and is heard in his turn."""
+        transport = self.connect(BALANCER)
+        transport.protocol.dataReceived(b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 25\r\nEHLO a.example\r\n")
+        self.assertEqual(transport.value(), b"")
+        self.turn()
+        self.assertEqual([line[:3] for line in transport.value().split(b"\r\n")][:2], [b"220", b"250"])
+        self.assertEqual(self.opened(), [OFFENDER])
+
+    def test_where_tls_comes_first(self):
+        """The handshake begins with the session, and is counted as anybody's."""
+        transport = self.connect(secure=True)
+        transport.startTLS = lambda context: None
+        self.assertEqual(self.stage.handshakes.asked, [])
+        self.turn()
+        self.assertEqual(self.stage.handshakes.asked, [OFFENDER])
+
+    def test_where_tls_came_first_until_a_reload(self):
+        """The certificate is gone when its turn has come."""
+        transport = self.connect(secure=True)
+        self.factory.tls = None
+        self.turn()
+        self.assertEqual((transport.disconnected, self.opened()), (True, []))
+
+
+class TestLane(Lanes):
+    def test_its_session_begins_in_the_back_lane(self):
+        """And comes in front as anybody's, with a recipient that exists."""
+        self.stage = Stage(Settings(host="mx.example.org"))
+        self.addCleanup(self.stage.wheel.stop)
+        self.listen(self.stage.factory)
+        alertness = attrs.evolve(self.stage.site.alertness, hung_up_on=lambda address: True)
+        self.stage.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+        peer = self.connect()
+        (waiting,) = self.stage.factory.connections
+        transport = waiting.transport
+        self.stage.clock.advance(0)
+        self.assertIs(transport.lane, self.readers.back)
+        self.assertTrue(peer.recv(100).startswith(b"220 "))
+        peer.sendall(b"EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<demo@example.org>\r\n")
+        self.readers.front.doRead()
+        self.readers.back.doRead()
+        self.assertIs(transport.lane, self.readers.front)
