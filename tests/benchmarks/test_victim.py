@@ -261,7 +261,9 @@ class TestFigures(SynchronousTestCase):
         some = result(run(1, 8000), run(1, 30_000_000, failed=290, peer="twisted"))
         text = page(some)
         self.assertIn("## A legitimate sender under attack", text)
-        self.assertIn("| twistedmx | 2.0 | 4.0 | 4.0 | 0 | 2.0 | 50.0 | 0 | 2.0 | 8.0 | 8.0 | 0 | 12.5 x | 2.0 x |", text)
+        self.assertIn(
+            "| twistedmx | 2.0 | 4.0 | 4.0 | 0 | 2.0 | 50.0 | 0 | 2.0 | 8.0 | 8.0 | 0 | 12.5 x | 2.0 x |", text
+        )
         self.assertIn("It does so 300 times in calm", text)
         self.assertIn("performance/victim-580.svg", text)
         self.assertIn("30,000 ms", chart.draw(CASE, some))

@@ -6,6 +6,7 @@ from random import Random
 import attrs
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.test_connections import Transport
@@ -46,37 +47,38 @@ class Base(SynchronousTestCase):
         self.stage.clock.advance(0)
 
 
-class Turns:
-    """Of a reactor: what is asked for in one is called in the next."""
-
-    def __init__(self):
-        self.calls = []
-
-    def callLater(self, seconds, call):
-        assert seconds == 0
-        self.calls.append(call)
-
-    def turn(self):
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call()
-
-
 class TestLine(SynchronousTestCase):
-    def test_two_at_a_turn_in_their_order(self):
-        """Those of the other lanes have theirs between them; who has gone is not counted."""
-        clock, begun = Turns(), []
-        anteroom = Anteroom(clock)
-        for number in range(6):
-            one = Waiting(None, Peer(address=OFFENDER, port=number), secure=False)
-            one.begin = partial(begun.append, number)
-            one.over = number in (1, 2)
-            anteroom.wait(one)
+    def setUp(self):
+        self.clock = Clock()
+        self.anteroom = Anteroom(self.clock)
+        self.begun = []
+
+    def wait(self, number, *, over=False):
+        one = Waiting(None, Peer(address=OFFENDER, port=number), secure=False)
+        one.begin = partial(self.begun.append, number)
+        one.over = over
+        self.anteroom.wait(one)
+
+    def test_some_at_a_time_in_their_order(self):
+        """At a pace that leaves the processor to others; who has gone is not counted."""
+        for number in range(8):
+            self.wait(number, over=number in (1, 2))
         told = []
-        while clock.calls:
-            clock.turn()
-            told.append(list(begun))
-        self.assertEqual(told, [[0, 3], [0, 3, 4, 5]])
+        for seconds in (0, 0.004, 0.001, 0.005, 0.005):
+            self.clock.advance(seconds)
+            told.append(list(self.begun))
+        self.assertEqual(told, [[0, 3], [0, 3], [0, 3, 4, 5], [0, 3, 4, 5, 6, 7], [0, 3, 4, 5, 6, 7]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_pace_holds_for_those_who_come_one_by_one(self):
+        """Two hosts that take turns are a crowd."""
+        self.wait(1)
+        self.clock.advance(0)
+        self.wait(2)
+        self.clock.advance(0.004)
+        self.assertEqual(self.begun, [1])
+        self.clock.advance(0.001)
+        self.assertEqual(self.begun, [1, 2])
 
 
 class TestWaiting(Base):
@@ -94,6 +96,9 @@ class TestWaiting(Base):
         crowd = [self.connect() for _ in range(100)]
         self.assertTrue(self.connect(STRANGER).value().startswith(b"220 "))
         self.turn()
+        self.assertEqual([bool(transport.value()) for transport in crowd], [True, True] + [False] * 98)
+        for _ in range(49):
+            self.stage.clock.advance(0.005)
         self.assertTrue(all(transport.value() for transport in crowd))
 
     def test_what_it_says_meanwhile_waits_in_the_kernel(self):

@@ -67,7 +67,7 @@ class TestLanes(Base):
         self.assertEqual(
             self.heard[32], (first_time_sender, b"y"), "behind those 32 that are served at once, before the others"
         )
-        for _ in range(3):
+        for _ in range(5):
             self.turn()
         self.assertEqual(len(self.heard), 71)
         self.assertEqual({octets for _, octets in self.heard[33:]}, {b"x"})

@@ -12,10 +12,10 @@ import select
 from collections.abc import Callable
 from functools import partial
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Port, Server
 from twisted.logger import Logger
@@ -168,7 +168,7 @@ class Lane:
         self.readers = readers
         self.heard = 0
         self._reactor: Any = reactor
-        self._seconds: Callable[[], float] = self._reactor.seconds
+        self._seconds = cast(IReactorTime, reactor).seconds
         self._share, self._look_ahead = share, look_ahead
         self._connections: dict[int, Connection] = {}
         self._closing: list[Connection] = []

@@ -37,7 +37,7 @@ class ServerFactory(Factory):
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
     `turned_away`: connections of blocked hosts, of which some wait at the `doorstep`, in a fourth of the
-    `descriptors` at most.
+    `descriptors` at most. `anteroom`: where those wait who were hung up on lately.
     """
 
     noisy = False
