@@ -134,6 +134,7 @@ class TestWaiting(Base):
         transport = self.connect()
         self.successResultOf(self.factory.shut_down())
         self.assertTrue(transport.disconnected)
+        self.assertFalse(any(call.func == self.factory.anteroom._turn for call in self.stage.clock.getDelayedCalls()))
         self.turn()
         self.assertEqual((transport.value(), self.opened()), (b"", []))
 

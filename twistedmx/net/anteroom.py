@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -35,23 +35,25 @@ class Anteroom:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._line: deque[Waiting] = deque()  # also of some who have gone
-        self._asked = False
+        self._call: IDelayedCall | None = None
 
     def wait(self, waiting: "Waiting") -> None:
         """It begins when its turn has come: in the next one of the reactor, where nobody is before it."""
         self._line.append(waiting)
-        if not self._asked:
-            self._ask(0)
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._turn)
 
-    def _ask(self, seconds: float) -> None:
-        self._asked = True
-        self._clock.callLater(seconds, self._turn)
+    def close(self) -> None:
+        """The server stops: nobody begins any more."""
+        self._line.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
 
     def _turn(self) -> None:
-        self._asked = False
         line, left = self._line, _AT_ONCE
-        if line:
-            self._ask(_PACE)  # before anything can go wrong: the line is everybody's
+        # Before anything can go wrong: the line is everybody's.
+        self._call = self._clock.callLater(_PACE, self._turn) if line else None
         while line and left:
             waiting = line.popleft()
             if waiting.over:

@@ -138,6 +138,7 @@ class ServerFactory(Factory):
         self._stopping = True
         self.site.tarpit.let_all_go()
         self.doorstep.let_all_go()
+        self.anteroom.close()
         gone = DeferredList([connection.finish() for connection in list(self.connections)])
         if grace > 0:
             self.wheel.set(self._grace, grace)
