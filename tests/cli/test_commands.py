@@ -49,7 +49,7 @@ STATUS = {
     "uptime": 7_390.2,
     "reloaded": None,
     "listening": ["0.0.0.0:25", "[::]:465"],
-    "sessions": {"open": 12, "tls": 3},
+    "sessions": {"open": 12, "tls": 3, "waiting": 0},
     "rates": {"connections": 14.0, "messages": 2.5, "refused_recipients": 120},
     "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100, "errors": [20, 10, 5]},
     "backends": [

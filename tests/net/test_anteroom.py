@@ -1,6 +1,5 @@
 """Who was hung up on a moment ago waits for his session behind the others, and is read in the back lane when he has it."""
 
-from functools import partial
 from random import Random
 
 import attrs
@@ -15,6 +14,7 @@ from twistedmx.model.event import SessionOpened
 from twistedmx.model.peer import Peer
 from twistedmx.net.anteroom import Anteroom, Waiting
 from twistedmx.net.balancer import BalancerSettings
+from twistedmx.net.litter import Litter
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.networks import network_of
@@ -50,35 +50,80 @@ class Base(SynchronousTestCase):
 class TestLine(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
-        self.anteroom = Anteroom(self.clock)
+        self.clock.advance(10_000)
+        self.anteroom = Anteroom(self.clock, places=100)
         self.begun = []
 
-    def wait(self, number, *, over=False):
-        one = Waiting(None, Peer(address=OFFENDER, port=number), secure=False)
-        one.begin = partial(self.begun.append, number)
-        one.over = over
+    def wait(self, host):
+        one = Waiting(None, Peer(address=host, port=1), secure=False)
+        one.begin = lambda: (self.anteroom.leave(one), self.begun.append(host))
         self.anteroom.wait(one)
+        return one
+
+    def told(self, *times):
+        """Who has begun when so many seconds are over, one after the other."""
+        told = []
+        for seconds in times:
+            self.clock.advance(seconds)
+            told.append(len(self.begun))
+        return told
 
     def test_some_at_a_time_in_their_order(self):
         """At a pace that leaves the processor to others; who has gone is not counted."""
-        for number in range(8):
-            self.wait(number, over=number in (1, 2))
-        told = []
-        for seconds in (0, 0.004, 0.001, 0.005, 0.005):
-            self.clock.advance(seconds)
-            told.append(list(self.begun))
-        self.assertEqual(told, [[0, 3], [0, 3], [0, 3, 4, 5], [0, 3, 4, 5, 6, 7], [0, 3, 4, 5, 6, 7]])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        hosts = [f"192.0.2.{number}" for number in range(8)]
+        waiting = [self.wait(host) for host in hosts]
+        self.anteroom.leave(waiting[1])
+        self.anteroom.leave(waiting[1])
+        self.anteroom.leave(waiting[2])
+        self.assertEqual(len(self.anteroom), 6)
+        self.assertEqual(self.told(0, 0.004, 0.001, 0.005, 0.005), [2, 2, 4, 6, 6])
+        self.assertEqual(self.begun, hosts[:1] + hosts[3:])
+        self.assertEqual((len(self.anteroom), self.clock.getDelayedCalls()), (0, []))
+
+    def test_each_host_has_its_turn(self):
+        """A thousand connections of one host hold up no other."""
+        for _ in range(50):
+            self.wait(OFFENDER)
+        self.wait(STRANGER)
+        self.told(0)
+        self.assertEqual(self.begun, [OFFENDER, STRANGER])
 
     def test_the_pace_holds_for_those_who_come_one_by_one(self):
         """Two hosts that take turns are a crowd."""
-        self.wait(1)
-        self.clock.advance(0)
-        self.wait(2)
-        self.clock.advance(0.004)
-        self.assertEqual(self.begun, [1])
-        self.clock.advance(0.001)
-        self.assertEqual(self.begun, [1, 2])
+        self.wait(OFFENDER)
+        self.told(0)
+        self.wait(STRANGER)
+        self.assertEqual(self.told(0.004, 0.001), [1, 2])
+
+    def test_a_place_is_a_descriptor(self):
+        """There are so many and no more, and who goes gives his back."""
+        self.anteroom = Anteroom(self.clock, places=2)
+        first = self.wait(OFFENDER)
+        self.wait(STRANGER)
+        self.assertFalse(self.anteroom.has_room)
+        self.anteroom.leave(first)
+        self.assertTrue(self.anteroom.has_room)
+
+    def test_a_clock_that_is_set_back_holds_up_nobody_who_comes(self):
+        """The call that is asked for would come an hour late."""
+        self.wait(OFFENDER)
+        self.told(0)
+        self.clock.rightNow -= 3600
+        self.wait(STRANGER)
+        self.assertEqual(self.told(0), [2])
+
+
+class TestLitter(SynchronousTestCase):
+    def test_it_is_swept_up_now_and_then(self):
+        """What handshakes leave behind is more than the collector knows."""
+        swept = []
+        litter = Litter(lambda: swept.append(1))
+        for _ in range(499):
+            litter.add()
+        self.assertEqual(swept, [])
+        for _ in range(501):
+            litter.add()
+        self.assertEqual(swept, [1, 1])
 
 
 class TestWaiting(Base):
@@ -93,7 +138,10 @@ class TestWaiting(Base):
 
     def test_a_stranger_waits_for_none_of_them(self):
         """However many have come before him."""
-        crowd = [self.connect() for _ in range(100)]
+        crowd = []
+        for number in range(100):
+            self.offenders.add(f"192.0.2.{number}")
+            crowd.append(self.connect(f"192.0.2.{number}"))
         self.assertTrue(self.connect(STRANGER).value().startswith(b"220 "))
         self.turn()
         self.assertEqual([bool(transport.value()) for transport in crowd], [True, True] + [False] * 98)
@@ -101,12 +149,33 @@ class TestWaiting(Base):
             self.stage.clock.advance(0.005)
         self.assertTrue(all(transport.value() for transport in crowd))
 
-    def test_what_it_says_meanwhile_waits_in_the_kernel(self):
-        """And none of it is lost."""
+    def test_what_it_says_meanwhile_is_heard_in_its_turn(self):
+        """And none of it is lost; who says much is not read any more until then."""
         transport = self.connect()
-        self.assertEqual(transport.producerState, "paused")
+        transport.protocol.dataReceived(b"EHLO a.example\r\n" + b"NOOP hello\r\n" * 30)
+        self.assertEqual(transport.producerState, "producing")
+        transport.protocol.dataReceived(b"NOOP hello\r\n" * 30)
+        self.assertEqual((transport.producerState, transport.value()), ("paused", b""))
         self.turn()
         self.assertEqual(transport.producerState, "producing")
+        replies = transport.value().split(b"\r\n")[:-1]
+        self.assertEqual(
+            [line[:9] for line in replies if line[3:4] == b" "], [b"220 mx.ex", b"250 LIMIT", *[b"250 2.0.0"] * 60]
+        )
+
+    def test_who_speaks_for_others_or_is_never_blocked_does_not_wait(self):
+        """A filter, and the operator's own networks."""
+        self.factory.site = attrs.evolve(self.factory.site, xclient_from=(network_of(OFFENDER),))
+        self.assertTrue(self.connect().value())
+        blocklist = Blocklist(BlocklistSettings(never=(OFFENDER,)), lambda: 1e9, Random(1))
+        self.factory.site = attrs.evolve(self.factory.site, xclient_from=(), blocklist=blocklist)
+        self.assertTrue(self.connect().value())
+
+    def test_where_no_place_is_left_its_session_begins_at_once(self):
+        """Nobody is refused for want of one."""
+        self.factory.anteroom = Anteroom(self.stage.clock, places=1)
+        self.assertFalse(self.connect().value())
+        self.assertTrue(self.connect().value())
 
     def test_one_that_goes_is_none_of_the_line(self):
         """Its turn is another's."""
@@ -118,14 +187,12 @@ class TestWaiting(Base):
         self.assertTrue(transport.value())
 
     def test_one_that_is_blocked_meanwhile_is_met_as_the_blocked_are(self):
-        """554 instead of a greeting, not 421 behind none."""
+        """554 instead of a greeting, not 421 behind none; and at once, for they hold up the others."""
         transport = self.connect()
         blocklist = Blocklist(BlocklistSettings(hold=0), lambda: 1e9, Random(1))
         self.factory.site = attrs.evolve(self.factory.site, blocklist=blocklist)
         block = blocklist.block(network_of(OFFENDER), reason="r", evidence="", origin="operator")
         self.factory.hang_up(block.network)
-        self.assertEqual(transport.value(), b"")
-        self.turn()
         self.assertTrue(transport.value().startswith(b"554 ") and transport.disconnecting)
         self.assertEqual(self.opened(), [])
 
@@ -142,7 +209,8 @@ class TestWaiting(Base):
         """The line is everybody's."""
         transport = self.connect()
         transport.protocol.begin = lambda: 1 / 0
-        other = self.connect()
+        self.offenders.add(STRANGER)
+        other = self.connect(STRANGER)
         self.turn()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual((transport.disconnected, other.value()[:4]), (True, b"220 "))
@@ -174,14 +242,23 @@ class TestBehindOthers(Base):
         self.assertEqual((transport.disconnected, self.opened()), (True, []))
 
 
-class TestLane(Lanes):
-    def test_its_session_begins_in_the_back_lane(self):
-        """And comes in front as anybody's, with a recipient that exists."""
+class TestOverTcp(Lanes):
+    def setUp(self):
         self.stage = Stage(Settings(host="mx.example.org"))
         self.addCleanup(self.stage.wheel.stop)
         self.listen(self.stage.factory)
         alertness = attrs.evolve(self.stage.site.alertness, hung_up_on=lambda address: True)
         self.stage.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+
+    def test_who_connects_and_goes_holds_no_descriptor(self):
+        """One host could take all of them: its connections were noticed to be gone only in their turn."""
+        for _ in range(20):
+            self.connect().close()
+        self.readers.back.doRead()
+        self.assertEqual((len(self.stage.factory.connections), len(self.stage.factory.anteroom)), (0, 0))
+
+    def test_its_session_begins_in_the_back_lane(self):
+        """And comes in front as anybody's, with a recipient that exists."""
         peer = self.connect()
         (waiting,) = self.stage.factory.connections
         transport = waiting.transport

@@ -35,7 +35,7 @@ class TestPacked(SynchronousTestCase):
         self.assertEqual(unpacked(packed(standing)), standing)
         self.assertEqual(checked(standing), standing)
         self.assertEqual(is_over(packed(standing), standing.last, SETTINGS), False)
-        self.assertEqual(hung_up_at(packed(standing)), standing.hung_up[-1] if standing.hung_up else 0)
+        self.assertEqual(hung_up_at(packed(standing)), standing.hung_up[-1] if standing.hung_up else None)
 
     def test_a_stranger_takes_few_octets(self):
         """There are hundreds of thousands of them."""

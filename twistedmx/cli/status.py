@@ -14,7 +14,7 @@ since         2026-11-20 08:00:12 UTC, 2 h 3 min
 settings      /etc/twistedmx/twistedmx.toml
 reloaded      never
 listening     0.0.0.0:25, [::]:465
-sessions      12 open, 3 tls
+sessions      12 open, 3 tls, 0 waiting
 rates         connections 14, messages 2.5, refused recipients 120 a minute
 limits        descriptors 524288, size 26214400, recipients 100, hops 100, errors 20/10/5
 backends      mailboxes.table: example.org, 40 addresses

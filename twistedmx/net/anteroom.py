@@ -1,12 +1,15 @@
-"""Where hosts wait for their greeting that were hung up on a moment ago.
+"""Where hosts wait for their greeting that were hung up on lately for their conduct.
 
 In the first seconds of an attack nobody is blocked yet, and each host that is hung up on is back at once: two thousand of them are
 again as many sessions to be made, while a first-time sender waits to be accepted behind them (benchmarks, victim-2000). So they
 are accepted for a fifth of what a session costs. Some have theirs at a time, at a pace that leaves most of the processor to others,
-and are read in the back lane (`net.readers`) from its beginning. One that comes back alone waits for nothing.
+and are read in the back lane (`net.readers`) from its beginning. Each host has its turn, whatever the others have of connections:
+one that comes back alone waits for some milliseconds.
+
+A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once.
 """
 
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,6 +19,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.model.peer import Peer
+from twistedmx.net.readers import Connection
+from twistedmx.policy.host_key import host_key
 from twistedmx.smtp.reply import Reply
 
 if TYPE_CHECKING:
@@ -27,38 +32,72 @@ _AT_ONCE: Final = 2
 _PACE: Final = 0.005
 
 
+_LATE: Final = 1.0  # seconds: the clock was set back
+_KEPT: Final = 512  # octets that one may say meanwhile: the commands of a packet
+
+
 class Anteroom:
-    """Of one server."""
+    """Of one server. `places`: how many may wait at most; beyond that a session begins at once, as anybody's."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, places: int) -> None:
         self._clock = clock
-        self._line: deque[Waiting] = deque()  # also of some who have gone
+        self._places = places
+        self._hosts: OrderedDict[bytes, dict[Waiting, None]] = OrderedDict()  # in the order of their turns
+        self._waiting = 0
         self._call: IDelayedCall | None = None
+        self._asked_at = 0.0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._waiting
+
+    @property
+    def has_room(self) -> bool:
+        """For one more."""
+        return self._waiting < self._places
 
     def wait(self, waiting: "Waiting") -> None:
-        """It begins when its turn has come: in the next one of the reactor, where nobody is before it."""
-        self._line.append(waiting)
+        """It begins when its host's turn has come: in the next one of the reactor, where nobody is before it."""
+        self._hosts.setdefault(host_key(waiting.address), {})[waiting] = None
+        self._waiting += 1
+        if self._call is not None and abs(self._clock.seconds() - self._asked_at) > _LATE:
+            self._call.cancel()
+            self._call = None
         if self._call is None:
-            self._call = self._clock.callLater(0, self._turn)
+            self._ask(0)
+
+    def leave(self, waiting: "Waiting") -> None:
+        """It has gone, or begun."""
+        host = host_key(waiting.address)
+        crowd = self._hosts.get(host)
+        if crowd is not None and waiting in crowd:
+            del crowd[waiting]
+            self._waiting -= 1
+            if not crowd:
+                del self._hosts[host]
 
     def close(self) -> None:
         """The server stops: nobody begins any more."""
-        self._line.clear()
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
+    def _ask(self, seconds: float) -> None:
+        self._asked_at = self._clock.seconds()
+        self._call = self._clock.callLater(seconds, self._turn)
+
     def _turn(self) -> None:
-        line, left = self._line, _AT_ONCE
-        # Before anything can go wrong: the line is everybody's.
-        self._call = self._clock.callLater(_PACE, self._turn) if line else None
-        while line and left:
-            waiting = line.popleft()
-            if waiting.over:
-                continue
-            left -= 1
+        self._call = None
+        if self._hosts:
+            self._ask(_PACE)  # before anything can go wrong: the line is everybody's
+        for _ in range(_AT_ONCE):
+            if not self._hosts:
+                break
+            host, crowd = next(iter(self._hosts.items()))
+            self._hosts.move_to_end(host)
+            waiting = next(iter(crowd))
             try:
                 waiting.begin()
             except Exception:
@@ -67,7 +106,10 @@ class Anteroom:
 
 
 class Waiting(Protocol):
-    """A connection until its session begins; then it is a Shell's. `secure`: TLS comes first. `over`: it has begun, or is gone."""
+    """A connection until its session begins; then it is a Shell's. `secure`: TLS comes first.
+
+    It is read meanwhile, to notice when the client goes. A client that ends its side has gone.
+    """
 
     transport: Any
     under_tls = False
@@ -78,22 +120,26 @@ class Waiting(Protocol):
         self._peer = peer
         self._secure = secure
         self._heard = b""
+        self._paused = False
         self.address = peer.address
-        self.over = False
 
     def connectionMade(self) -> None:
-        """Nothing is read until then: what it says waits in the kernel."""
+        """It is there."""
         factory = self._factory
-        self.transport.pauseProducing()
+        if isinstance(self.transport, Connection):
+            self.transport.fall_behind()
         factory.connections.add(self, self.address)
         factory.anteroom.wait(self)
 
     def dataReceived(self, octets: bytes) -> None:
-        """What came in the packet of a balancer's header."""
+        """Kept for its session; who says much is not read any more until then."""
         self._heard += octets
+        if len(self._heard) > _KEPT and not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It was cut."""
+        """It did not wait."""
         self._leave()
 
     def begin(self) -> None:
@@ -103,17 +149,19 @@ class Waiting(Protocol):
         if self._secure and factory.tls is None:
             transport.abortConnection()  # a reload took the certificate away meanwhile
             return
+        if self._paused:
+            transport.resumeProducing()
         transport.protocol = factory.meet(self._peer, secure=self._secure, has_waited=True)
-        transport.resumeProducing()
         transport.protocol.makeConnection(transport)
         if self._heard:
             transport.protocol.dataReceived(self._heard)  # that is not who was met, if TLS is between them by now
 
     def turn_away(self, words: Reply) -> None:
-        """It was blocked meanwhile. `words` are for who was greeted: when its turn comes, it is met as the blocked are."""
+        """It was blocked meanwhile. `words` are for who was greeted: it is met as the blocked are."""
+        self.begin()
 
     def finish(self) -> Deferred[None]:
-        """The server stops: there is nothing to finish."""
+        """The server stops. It has not been greeted: there is nobody to say goodbye to."""
         self._leave()
         self.transport.abortConnection()
         return succeed(None)
@@ -122,6 +170,5 @@ class Waiting(Protocol):
         """It has finished."""
 
     def _leave(self) -> None:
-        if not self.over:
-            self.over = True
-            self._factory.connections.discard(self, self.address)
+        self._factory.anteroom.leave(self)
+        self._factory.connections.discard(self, self.address)

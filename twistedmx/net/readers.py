@@ -238,11 +238,12 @@ class Lane:
         try:
             at = self._seconds()
             turn, batch = self._share(at)
-            # Whom the kernel tells of goes to the end of its line: who is not read in this turn must not be among them.
+            # Whom the kernel tells of goes to the end of its line: who is not read in this turn must not be among them. Of who was
+            # closed in this turn it may tell again and again.
             while ready := epoll.poll(0, batch):
-                self.heard += len(ready)
-                self._serve(ready)
-                if len(ready) < batch or abs(self._seconds() - at) >= turn:
+                heard = self._serve(ready)
+                self.heard += heard
+                if heard < batch or abs(self._seconds() - at) >= turn:
                     break
                 self._look_ahead()
         finally:
@@ -250,8 +251,8 @@ class Lane:
         if self._closing:
             self._close()
 
-    def _serve(self, ready: list[tuple[int, int]]) -> None:
-        """Read from these, then hear them, then send what they are answered (`EagerWriter.write_soon`)."""
+    def _serve(self, ready: list[tuple[int, int]]) -> int:
+        """Read from these, then hear them, then send what they are answered (`EagerWriter.write_soon`). How many there were."""
         connections = self._connections
         heard: list[tuple[int, Connection, bytes | None]] = []  # None: it is lost
         for descriptor, _ in ready:
@@ -265,7 +266,9 @@ class Lane:
             except OSError:
                 octets = None
             heard.append((descriptor, connection, octets))
-        self.readers.together(self._hear, heard)
+        if heard:
+            self.readers.together(self._hear, heard)
+        return len(heard)
 
     def _hear(self, heard: list[tuple[int, Connection, bytes | None]]) -> None:
         connections = self._connections

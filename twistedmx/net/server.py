@@ -13,6 +13,7 @@ from twistedmx.net.anteroom import Anteroom, Waiting
 from twistedmx.net.connections import Connections
 from twistedmx.net.doorstep import Doorstep
 from twistedmx.net.entrance import Entrance
+from twistedmx.net.litter import Litter
 from twistedmx.net.peers import peer_at
 from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
@@ -37,7 +38,7 @@ class ServerFactory(Factory):
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
     `turned_away`: connections of blocked hosts, of which some wait at the `doorstep`, in a fourth of the
-    `descriptors` at most. `anteroom`: where those wait who were hung up on lately.
+    `descriptors` at most. `anteroom`: where those wait who were hung up on lately, as many.
     """
 
     noisy = False
@@ -51,10 +52,11 @@ class ServerFactory(Factory):
         self.wheel = wheel
         self.tls = tls
         self.turns = Turns(site.ports.clock)
+        self.litter = Litter()
         self.connections = Connections()
         self.turned_away = 0
         self.doorstep = Doorstep(site.ports.clock, descriptors // 4)
-        self.anteroom = Anteroom(site.ports.clock)
+        self.anteroom = Anteroom(site.ports.clock, descriptors // 4)
         self._stopping = False
         self._grace = Deadline(self._hurry)
         self._parting = Deadline(self._parted)
@@ -88,9 +90,15 @@ class ServerFactory(Factory):
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
             return self._turn_away(blocklist, block, peer, secure=secure)
-        if not has_waited and site.alertness.hung_up_on(peer.address):
+        if not has_waited and site.alertness.hung_up_on(peer.address) and self._may_wait(peer):
             return Waiting(self, peer, secure=secure)
         return Shell(self, secure=secure, peer=peer, behind=has_waited)
+
+    def _may_wait(self, peer: Peer) -> bool:
+        """Not who speaks for many, nor who is never blocked, nor where there is no place."""
+        site = self.site
+        spared = site.blocklist is not None and site.blocklist.never.find(peer.address) is not None
+        return self.anteroom.has_room and not spared and not peer.among(site.xclient_from)
 
     def _turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
         """`block` is about `peer`. Where TLS comes first, words in plain text would be none."""

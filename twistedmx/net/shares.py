@@ -48,13 +48,14 @@ class Shares:
 
     def back(self, now: float, heard_in_front: int) -> Share:
         """Of this turn. `heard_in_front`: packets, since the start."""
-        if abs(now - self._looked_at) >= _WINDOW:
-            self._back = _back_while(heard_in_front - self._heard)
+        passed = abs(now - self._looked_at)
+        if passed >= _WINDOW:
+            self._back = _back_while((heard_in_front - self._heard) * _WINDOW / passed)
             self._looked_at, self._heard = now, heard_in_front
         return self._back
 
 
-def _back_while(packets: int) -> Share:
+def _back_while(packets: float) -> Share:
     if not packets:
         return _BACK_WHILE_NOTHING
     return _BACK_WHILE_LITTLE if packets <= _LITTLE else _BACK_WHILE_MUCH

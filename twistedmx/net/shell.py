@@ -120,6 +120,7 @@ class Shell(Conversation):
         self._out.be_patient()
         self._stalled = False  # startTLS registers us anew as a producer, and forgets that it has stopped us
         self._wordless = Reason.TLS_FAILED
+        self._factory.litter.add()
         self._patience.wait(self._patience.timeouts.handshake)
         # By who is at the other end of this connection: after XCLIENT it is still the balancer that makes the handshake.
         self.transport.startTLS(self._tls.for_peer(self._peer.address))  # type: ignore[union-attr]  # offered where both are

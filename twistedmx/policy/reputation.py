@@ -29,7 +29,7 @@ from twistedmx.policy.condemnation import Condemnation
 from twistedmx.policy.decay import SteadyTime
 from twistedmx.policy.fingerprint import Sketch, fingerprint
 from twistedmx.policy.helo_shape import helo_shape
-from twistedmx.policy.host_key import allocation_of, host_key, network_key, prefix_key
+from twistedmx.policy.host_key import allocation_of, host_key, network_at, network_key, prefix_key
 from twistedmx.policy.hyperloglog import spot_of
 from twistedmx.policy.network_standing import NetworkStanding
 from twistedmx.policy.reputation_settings import ReputationSettings
@@ -117,9 +117,14 @@ class Reputation:
         return record is not None and not standing.is_over(record, self.time.seconds, self.settings)
 
     def hung_up_on(self, address: str) -> bool:
-        """Whether the host at an address is not proven, and was hung up on for its conduct within `within`: as quick."""
-        record = self.hosts.strangers.get(host_key(address))
-        return record is not None and self.time.seconds - standing.hung_up_at(record) < self.settings.within
+        """Whether the host at an address may be condemned, is not proven, and was hung up on for its conduct within `within`: as
+        quick."""
+        settings, host = self.settings, host_key(address)
+        record = self.hosts.strangers.get(host)
+        at = standing.hung_up_at(record) if record is not None else None
+        if at is None or self.time.seconds - at >= settings.within or settings.shadow or not settings.condemned_after:
+            return False
+        return self.condemnation.may_be(network_at(host))
 
     def standing_of(self, address: str) -> Standing | None:
         """Of the host at an address, as its counts are now; None: nothing is known."""

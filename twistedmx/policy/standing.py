@@ -149,10 +149,10 @@ def heard_at(record: bytes) -> int:
     return at
 
 
-def hung_up_at(record: bytes) -> int:
-    """Of a packed one: when it was hung up on last; 0: it was not."""
+def hung_up_at(record: bytes) -> int | None:
+    """Of a packed one: when it was hung up on last; None: it was not."""
     times = record[_TIMES]
-    return _TIME.unpack_from(record, _HEAD.size + 4 * (times - 1))[0] if times else 0
+    return _TIME.unpack_from(record, _HEAD.size + 4 * (times - 1))[0] if times else None
 
 
 def checked(standing: Standing) -> Standing:

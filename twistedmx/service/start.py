@@ -52,9 +52,9 @@ def makeService(options: Options) -> Server:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # A session in plain text is part of no cycle once it has ended: a collection for each seven hundred objects of a flood finds
     # nothing, and costs a fourteenth of a refused RCPT (benchmarks, reject-580-pipelined). Each is a pause for everybody, so there
-    # are few, and what is there by now takes no part in them. A session under TLS may be part of one: some 80 objects, and 70 KB of
-    # OpenSSL's; 40 MB until they are found, at most.
+    # are few, and what is there by now takes no part in them. Sessions under TLS: net.litter.
     gc.set_threshold(50_000, 10, 10)
+    gc.collect()
     gc.freeze()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))

@@ -19,7 +19,7 @@ _DAY = 86_400
 def gauges(server: "Server") -> Gauges:
     """What is known elsewhere than in the counters, asked at each scrape."""
     return Gauges(
-        sessions=lambda: len(server.factory.connections),
+        sessions=lambda: len(server.factory.connections) - len(server.factory.anteroom),
         secured=lambda: server.factory.under_tls,
         refused_handshakes=lambda: {limit.value: count for limit, count in server.lasting.handshakes.refused.items()},
         certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
@@ -52,7 +52,11 @@ def state(server: "Server") -> dict[str, Any]:
         "uptime": now - server.since,
         "reloaded": server.reloaded,
         "listening": [place_of(port) for port in server.ports],
-        "sessions": {"open": len(server.factory.connections), "tls": server.factory.under_tls},
+        "sessions": {
+            "open": len(server.factory.connections) - len(server.factory.anteroom),
+            "tls": server.factory.under_tls,
+            "waiting": len(server.factory.anteroom),
+        },
         "blocklist": {
             "entries": len(lasting.blocking.blocklist),
             "turned_away": server.factory.turned_away,
