@@ -504,7 +504,7 @@ class FactsTests(Life):
         self.assertEqual(done.returncode, 0, done.stderr)
         status = json.loads(done.stdout)
         self.assertEqual((status["host"], status["pid"]), ("mx.example.org", server.pid))
-        self.assertEqual(status["sessions"], {"open": 1, "tls": 0})
+        self.assertEqual(status["sessions"], {"open": 1, "tls": 0, "waiting": 0})
         self.assertEqual(status["listening"], [f"127.0.0.1:{self.port}"])
         self.assertEqual((status["rates"]["messages"], status["rates"]["refused_recipients"]), (3, 4))
 
