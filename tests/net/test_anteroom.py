@@ -175,7 +175,9 @@ class TestWaiting(Base):
         """Nobody is refused for want of one."""
         self.factory.anteroom = Anteroom(self.stage.clock, places=1)
         self.assertFalse(self.connect().value())
-        self.assertTrue(self.connect().value())
+        transport = self.connect()
+        self.assertTrue(transport.value())
+        self.assertTrue(transport.protocol._behind)
 
     def test_one_that_goes_is_none_of_the_line(self):
         """Its turn is another's."""
@@ -212,6 +214,8 @@ class TestWaiting(Base):
         self.offenders.add(STRANGER)
         other = self.connect(STRANGER)
         self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        transport.protocol.turn_away(None)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual((transport.disconnected, other.value()[:4]), (True, b"220 "))
 

@@ -43,7 +43,7 @@ class TestWatching(SynchronousTestCase):
         )
         self.stream = Stream([self.told.append])
         self.proven = set()
-        self.watching = Watching(self.settings, world, self.stream, self.proven.__contains__)
+        self.watching = Watching(self.settings, world, self.stream, self.proven.__contains__, set().__contains__)
         self.stream.replace([self.told.append, self.watching.attacks])
         self.watching.startService()
         self.addCleanup(self.watching.stopService)

@@ -1,12 +1,15 @@
 """Where hosts wait for their greeting that were hung up on lately for their conduct.
 
 In the first seconds of an attack nobody is blocked yet, and each host that is hung up on is back at once: two thousand of them are
-again as many sessions to be made, while a first-time sender waits to be accepted behind them (benchmarks, victim-2000). So they
-are accepted for a fifth of what a session costs. Some have theirs at a time, at a pace that leaves most of the processor to others,
-and are read in the back lane (`net.readers`) from its beginning. Each host has its turn, whatever the others have of connections:
-one that comes back alone waits for some milliseconds.
+again as many sessions, each half a millisecond of work, and a first-time sender waits behind them (benchmarks, victim-2000). So
+they have theirs some at a time, at a pace that leaves most of the processor to others, and are read in the back lane
+(`net.readers`) from its beginning. Each host has its turn, whatever the others have of connections: one that comes back alone waits
+for some milliseconds.
 
 A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once.
+
+BUGS: who has said more than some commands is not read any more, and is noticed to be gone in his turn. If the clock is set back,
+those who wait go on when somebody else comes.
 """
 
 from collections import OrderedDict
@@ -30,14 +33,12 @@ if TYPE_CHECKING:
 # if each guesses until it is hung up on.
 _AT_ONCE: Final = 2
 _PACE: Final = 0.005
-
-
 _LATE: Final = 1.0  # seconds: the clock was set back
 _KEPT: Final = 512  # octets that one may say meanwhile: the commands of a packet
 
 
 class Anteroom:
-    """Of one server. `places`: how many may wait at most; beyond that a session begins at once, as anybody's."""
+    """Of one server. `places`: how many may wait at most; beyond that a session begins at once."""
 
     _log = Logger()
 
@@ -97,12 +98,15 @@ class Anteroom:
                 break
             host, crowd = next(iter(self._hosts.items()))
             self._hosts.move_to_end(host)
-            waiting = next(iter(crowd))
-            try:
-                waiting.begin()
-            except Exception:
-                self._log.failure("a session failed at its beginning")
-                waiting.transport.abortConnection()
+            self.let_in(next(iter(crowd)))
+
+    def let_in(self, waiting: "Waiting") -> None:
+        """Now, whoever is before it. A fault of its beginning leaves no connection that is nobody's."""
+        try:
+            waiting.begin()
+        except Exception:
+            self._log.failure("a session failed at its beginning")
+            waiting.transport.abortConnection()
 
 
 class Waiting(Protocol):
@@ -158,7 +162,7 @@ class Waiting(Protocol):
 
     def turn_away(self, words: Reply) -> None:
         """It was blocked meanwhile. `words` are for who was greeted: it is met as the blocked are."""
-        self.begin()
+        self._factory.anteroom.let_in(self)
 
     def finish(self) -> Deferred[None]:
         """The server stops. It has not been greeted: there is nobody to say goodbye to."""

@@ -90,15 +90,17 @@ class ServerFactory(Factory):
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
             return self._turn_away(blocklist, block, peer, secure=secure)
-        if not has_waited and site.alertness.hung_up_on(peer.address) and self._may_wait(peer):
+        behind = has_waited or self._comes_back(peer)
+        if behind and not has_waited and self.anteroom.has_room:
             return Waiting(self, peer, secure=secure)
-        return Shell(self, secure=secure, peer=peer, behind=has_waited)
+        return Shell(self, secure=secure, peer=peer, behind=behind)
 
-    def _may_wait(self, peer: Peer) -> bool:
-        """Not who speaks for many, nor who is never blocked, nor where there is no place."""
+    def _comes_back(self, peer: Peer) -> bool:
+        """Whether it was hung up on lately; not if it speaks for many, or is never blocked."""
         site = self.site
-        spared = site.blocklist is not None and site.blocklist.never.find(peer.address) is not None
-        return self.anteroom.has_room and not spared and not peer.among(site.xclient_from)
+        if not site.alertness.hung_up_on(peer.address) or peer.among(site.xclient_from):
+            return False
+        return site.blocklist is None or site.blocklist.never.find(peer.address) is None
 
     def _turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
         """`block` is about `peer`. Where TLS comes first, words in plain text would be none."""

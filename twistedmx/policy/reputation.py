@@ -117,8 +117,8 @@ class Reputation:
         return record is not None and not standing.is_over(record, self.time.seconds, self.settings)
 
     def hung_up_on(self, address: str) -> bool:
-        """Whether the host at an address may be condemned, is not proven, and was hung up on for its conduct within `within`: as
-        quick."""
+        """Whether the host at an address may be condemned, is not proven, and was hung up on for its conduct within `within`. As
+        quick, for whoever was not."""
         settings, host = self.settings, host_key(address)
         record = self.hosts.strangers.get(host)
         at = standing.hung_up_at(record) if record is not None else None

@@ -30,7 +30,7 @@ class Watching(Looking):
         world: World,
         events: Events,
         proven: Callable[[str], bool],
-        hung_up_on: Callable[[str], bool] = lambda address: False,
+        hung_up_on: Callable[[str], bool],
     ) -> None:
         super().__init__(world.reactor)
         self._now, self._seconds, self._load = world.now, world.reactor.seconds, world.load
