@@ -12,12 +12,14 @@ from tests.net.test_connections import Transport
 from tests.net.test_lanes import Base as Lanes
 from twistedmx.model.event import SessionOpened
 from twistedmx.model.peer import Peer
-from twistedmx.net.anteroom import Anteroom, Waiting
+from twistedmx.net.anteroom import Anteroom
 from twistedmx.net.balancer import BalancerSettings
 from twistedmx.net.litter import Litter
+from twistedmx.net.waiting import Waiting
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.networks import network_of
+from twistedmx.policy.record import HUNG_UP, NOTHING_KNOWN
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
@@ -30,13 +32,16 @@ class Base(SynchronousTestCase):
         self.addCleanup(self.stage.wheel.stop)
         self.factory = self.stage.factory
         self.offenders = {OFFENDER}
-        alertness = attrs.evolve(self.stage.site.alertness, hung_up_on=self.offenders.__contains__)
+        alertness = attrs.evolve(self.stage.site.alertness, known=self.known)
         self.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+
+    def known(self, address):
+        return HUNG_UP if address in self.offenders else NOTHING_KNOWN
 
     def connect(self, host=OFFENDER, *, secure=False):
         address = IPv4Address("TCP", host, 1024)
         transport = Transport(address)
-        transport.protocol = self.factory.door(address, secure=secure)
+        transport.protocol = self.factory.meet(address, secure=secure)
         transport.protocol.makeConnection(transport)
         return transport
 
@@ -55,7 +60,7 @@ class TestLine(SynchronousTestCase):
         self.begun = []
 
     def wait(self, host):
-        one = Waiting(None, Peer(address=host, port=1), secure=False)
+        one = Waiting(None, Peer(address=host, port=1), HUNG_UP, secure=False)
         one.begin = lambda: (self.anteroom.leave(one), self.begun.append(host))
         self.anteroom.wait(one)
         return one
@@ -173,7 +178,7 @@ class TestWaiting(Base):
 
     def test_where_no_place_is_left_its_session_begins_at_once(self):
         """Nobody is refused for want of one."""
-        self.factory.anteroom = Anteroom(self.stage.clock, places=1)
+        self.factory.door.anteroom = Anteroom(self.stage.clock, places=1)
         self.assertFalse(self.connect().value())
         transport = self.connect()
         self.assertTrue(transport.value())
@@ -203,7 +208,9 @@ class TestWaiting(Base):
         transport = self.connect()
         self.successResultOf(self.factory.shut_down())
         self.assertTrue(transport.disconnected)
-        self.assertFalse(any(call.func == self.factory.anteroom._turn for call in self.stage.clock.getDelayedCalls()))
+        self.assertFalse(
+            any(call.func == self.factory.door.anteroom._turn for call in self.stage.clock.getDelayedCalls())
+        )
         self.turn()
         self.assertEqual((transport.value(), self.opened()), (b"", []))
 
@@ -251,7 +258,7 @@ class TestOverTcp(Lanes):
         self.stage = Stage(Settings(host="mx.example.org"))
         self.addCleanup(self.stage.wheel.stop)
         self.listen(self.stage.factory)
-        alertness = attrs.evolve(self.stage.site.alertness, hung_up_on=lambda address: True)
+        alertness = attrs.evolve(self.stage.site.alertness, known=lambda address: HUNG_UP)
         self.stage.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
 
     def test_who_connects_and_goes_holds_no_descriptor(self):
@@ -259,7 +266,7 @@ class TestOverTcp(Lanes):
         for _ in range(20):
             self.connect().close()
         self.readers.back.doRead()
-        self.assertEqual((len(self.stage.factory.connections), len(self.stage.factory.anteroom)), (0, 0))
+        self.assertEqual((len(self.stage.factory.connections), len(self.stage.factory.door.anteroom)), (0, 0))
 
     def test_its_session_begins_in_the_back_lane(self):
         """And comes in front as anybody's, with a recipient that exists."""

@@ -113,7 +113,7 @@ class TestTurnedAway(SynchronousTestCase):
 
     def connect(self, *, secure=False):
         address = IPv4Address("TCP", "192.0.2.7", 1024)
-        protocol, transport = self.factory.door(address, secure=secure), Transport(address)
+        protocol, transport = self.factory.meet(address, secure=secure), Transport(address)
         protocol.makeConnection(transport)
         return protocol, transport
 
@@ -132,7 +132,7 @@ class TestTurnedAway(SynchronousTestCase):
         self.allow(held=1)
         protocol, _ = self.connect()
         protocol.connectionLost()
-        self.assertEqual(len(self.factory.doorstep), 0)
+        self.assertEqual(len(self.factory.door.doorstep), 0)
         _, transport = self.connect()
         self.stage.clock.advance(5)
         self.assertTrue(transport.value().startswith(b"554 "))
@@ -143,7 +143,7 @@ class TestTurnedAway(SynchronousTestCase):
         protocol.readConnectionLost()
         self.assertTrue(transport.value().startswith(b"554 "))
         self.stage.clock.advance(5)
-        self.assertEqual((transport.value().count(b"\n"), len(self.factory.doorstep)), (1, 0))
+        self.assertEqual((transport.value().count(b"\n"), len(self.factory.door.doorstep)), (1, 0))
 
     def test_where_no_place_is_left_it_hears_it_at_once(self):
         """The wait costs a descriptor, the line costs nothing."""
@@ -170,4 +170,4 @@ class TestTurnedAway(SynchronousTestCase):
         _, transport = self.connect()
         self.factory.shut_down()
         self.assertTrue(transport.value().startswith(b"554 "))
-        self.assertEqual(len(self.factory.doorstep), 0)
+        self.assertEqual(len(self.factory.door.doorstep), 0)

@@ -166,10 +166,13 @@ class TestReload(Base):
             def for_peer(self, address):
                 contexts.append(self.name)
 
-        stage.factory.adopt(site=stage.site, timeouts=SETTINGS.timeouts, tls=Tls("second"))
+        stage.factory.adopt(site=stage.site, timeouts=SETTINGS.timeouts, tls=Tls("second"), governor=SETTINGS.governor)
         between = self.connect()
         stage.factory.adopt(
-            site=attrs.evolve(stage.site, host="new.example.org"), timeouts=Timeouts(command=10.0), tls=Tls("third")
+            site=attrs.evolve(stage.site, host="new.example.org"),
+            timeouts=Timeouts(command=10.0),
+            tls=Tls("third"),
+            governor=SETTINGS.governor,
         )
         new = self.connect()
         self.assertEqual(new.value(), b"220 new.example.org ESMTP twistedmx\r\n")

@@ -124,7 +124,7 @@ class TestServer(Asking):
         blocked = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())
         self.addCleanup(lambda: blocked.gone)
         self.addCleanup(blocked.transport.abortConnection)
-        await self.until(lambda: server.factory.turned_away)
+        await self.until(lambda: server.factory.door.turned_away)
         (minute,) = (await self.ask(server, "history", hours=0.5))["minutes"]
         self.assertEqual(minute["turned_away"], 1)
 

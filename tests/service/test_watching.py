@@ -8,7 +8,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import NOBODY, SESSION, UNKNOWN
-from tests.service.test_recording import no_load, warnings_of
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import AttackBegan, FloodBegan
 from twistedmx.model.peer import Peer
@@ -82,23 +81,6 @@ class TestWatching(SynchronousTestCase):
         self.stream.tell(guesses(20))
         self.clock.advance(1)
         self.assertEqual((self.watching.attacks.any, self.watching.attacks.any_flooded), (False, True))
-
-    def test_a_load_that_cannot_be_read_is_not_high_and_said_once(self):
-        """Attacks are noticed all the same, and what was high before is not so for ever."""
-        self.load = lambda: 9.0
-        self.clock.advance(1)
-        self.assertTrue(self.watching.alertness.under_load)
-        warnings = warnings_of(self)
-        self.load = no_load
-        self.stream.tell(guesses(20))
-        for _ in range(3):
-            self.clock.advance(1)
-        self.assertFalse(self.watching.alertness.under_load)
-        self.assertTrue(self.watching.attacks.any)
-        self.assertEqual(len(warnings), 1, warnings)
-        self.load = lambda: 9.0
-        self.clock.advance(1)
-        self.assertTrue(self.watching.alertness.under_load)
 
     def test_a_fault_of_ours_leaves_nobody_under_attack_for_ever(self):
         """It is said in the log, and strangers have their budgets back."""

@@ -168,12 +168,12 @@ class TestBan(Asking):
         await self.ask(server, "ban", networks=["127.0.0.1"])
         port = server.ports[0].getHost().port
         blocked = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())
-        await self.until(lambda: server.factory.turned_away and len(server.factory.doorstep))
+        await self.until(lambda: server.factory.door.turned_away and len(server.factory.door.doorstep))
         told = (await self.ask(server, "status"))["blocklist"]
         self.assertEqual((told["entries"], told["turned_away"], told["waiting"]), (1, 1, 1))
         blocked.transport.abortConnection()
         await blocked.gone
-        await self.until(lambda: not len(server.factory.doorstep))
+        await self.until(lambda: not len(server.factory.door.doorstep))
         self.assertEqual((await self.ask(server, "status"))["blocklist"]["waiting"], 0)
 
     async def test_it_is_all_or_nothing(self):

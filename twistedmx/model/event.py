@@ -1,7 +1,6 @@
 """What happened: the closed list of facts. The log, and later counters, reputation and reports, are made from these alone.
 
-`at` is seconds since the epoch. `session` names a session; a transaction's `queue_id` is that name, a dot and its number,
-so that one leads to the other.
+`at` is seconds since the epoch. `session` names a session; a transaction's `queue_id` is that name, a dot and its number.
 """
 
 import attrs
@@ -11,6 +10,7 @@ from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.model.peer import Network, Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
@@ -43,8 +43,8 @@ class TransactionEnded:
 
     `verdict`: what was said to the content, or None when it was given up before (`reason` says how). `octets`: the content as
     received, with CRLF. `seconds`: from MAIL to the end. `detail`: where the copies are, or what went wrong. `beginning`: of
-    content that was refused, `[samples] octets` at most; for the samples alone, and in no log. Where there was a fault in it, how
-    much that is depends on how the octets were cut (`smtp.content`): it makes no difference between two events.
+    content that was refused, `[samples] octets` at most; for the samples alone, and in no log. With a fault in it, how much that is
+    depends on how the octets were cut (`smtp.content`): no difference between two events.
     """
 
     at: float
@@ -67,9 +67,9 @@ class TransactionEnded:
 class NobodyAccepted:
     """Transactions of one session in which nobody was accepted came to their ends.
 
-    Guessers make thousands: some hundreds are told together, three seconds late at most, and before the session's end is.
-    `transactions`: how many. `reverse_paths`: theirs, each once, in the order of their first use. `flooded`: nothing but flooded
-    addresses was asked for; the log is silent then, and one line a minute (`FloodGoesOn`) stands for all of them.
+    Guessers make thousands: some hundreds (`transactions`) are told together, three seconds late at most.
+    `reverse_paths`: theirs, each once, in the order of their first use. `flooded`: nothing but flooded addresses was asked for; the
+    log is silent then, and one line a minute (`FloodGoesOn`) stands for all of them.
     """
 
     at: float
@@ -113,7 +113,7 @@ class SessionEnded:
 @attrs.frozen(kw_only=True)
 class _Refusals:
     """The first refusal of a kind (by stage, verdict, reason and policy) in a session is told at once; those that follow are told
-    together when it ends, `count` of them, with what the last was about. `stage`: where. `reverse_path`: None if not known."""
+    together when it ends, `count` of them, with what the last was about. `reverse_path`: None if not known."""
 
     at: float
     session: str
@@ -155,7 +155,6 @@ class VerdictInShadow(_Refusals):
 @attrs.frozen(kw_only=True)
 class PolicyFailed:
     """A policy could not decide: it raised, or took longer than it may (`reason` says which). `fault`: how it failed last.
-
     The first failure is told at once; those of the next minute are told with the first one after it. `count`: failures.
     """
 
@@ -345,5 +344,7 @@ Event = (
     | FloodBegan
     | FloodGoesOn
     | FloodEnded
+    | LimitMoved
+    | NewcomersRefused
     | SubscriberDropped
 )

@@ -67,6 +67,7 @@ class Reason(enum.Enum):
     EARLY_TALK = "early-talk"
     EARLY_PIPELINING = "early-pipelining"
     BLOCKED = "blocked"
+    NO_PLACE = "no-place"
     SYNTAX = "syntax"
     NOT_SMTP = "not-smtp"
     # how a transaction or a session ended without a reply of ours deciding it

@@ -1,10 +1,19 @@
-"""Where hosts wait for their greeting that were hung up on lately for their conduct.
+"""Where connections wait for their session, accepted and not greeted: those that find no place (`policy.admission`), and hosts
+that were hung up on lately for their conduct.
 
-In the first seconds of an attack nobody is blocked yet, and each host that is hung up on is back at once: two thousand of them are
-again as many sessions, each half a millisecond of work, and a first-time sender waits behind them (benchmarks, victim-2000). So
-they have theirs some at a time, at a pace that leaves most of the processor to others, and are read in the back lane
-(`net.readers`) from its beginning. Each host has its turn, whatever the others have of connections: one that comes back alone waits
-for some milliseconds.
+Whoever is of better record goes before all others (`policy.record`). In each line every host has its turn, whatever the others have
+of connections:
+
+    PROVEN      only where descriptors are used up
+    STRANGER    the newest host first
+    FAILED      one host after the other
+    HUNG_UP     the same, and always: also where there is a place for each
+
+The newest first, for a flood of strangers comes all at once and an innocent one behind it: he finds the next place that there is,
+and who waits too long is told so and comes back (adaptive LIFO, as Facebook has it against overload). Hosts that were hung up on
+wait because in the first seconds of an attack nobody is blocked yet, and each is back at once: two thousand of them are again as
+many sessions, each half a millisecond of work, and a first-time sender waits behind them (benchmarks, victim-2000). At the pace
+of their line they take a fifth of a core, and are read in the back lane (`net.readers`) from the beginning.
 
 A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once.
 
@@ -13,56 +22,109 @@ those who wait go on when somebody else comes.
 """
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from twistedmx.model.peer import Peer
-from twistedmx.net.readers import Connection
 from twistedmx.policy.host_key import host_key
-from twistedmx.smtp.reply import Reply
+from twistedmx.policy.record import Known, Record
 
 if TYPE_CHECKING:
-    from twistedmx.net.server import ServerFactory
+    from twistedmx.net.waiting import Waiting
 
-# So many sessions begin at a time, and so many seconds later the next ones: four hundred a second, which take a fifth of a core
-# if each guesses until it is hung up on.
-_AT_ONCE: Final = 2
+# So many sessions of each line begin at a time, and so many seconds later the next ones. Of who was hung up on four hundred a
+# second: a fifth of a core, if each guesses until it is hung up on again.
+_AT_ONCE: Final = {Record.PROVEN: 8, Record.STRANGER: 4, Record.FAILED: 2, Record.HUNG_UP: 2}
 _PACE: Final = 0.005
 _LATE: Final = 1.0  # seconds: the clock was set back
-_KEPT: Final = 512  # octets that one may say meanwhile: the commands of a packet
+
+
+class _Line:
+    """Of one record. `newest_first`: of the hosts; else the first one."""
+
+    def __init__(self, *, newest_first: bool) -> None:
+        self._newest_first = newest_first
+        self._hosts: OrderedDict[bytes, dict[Waiting, None]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._hosts)
+
+    def add(self, waiting: "Waiting") -> None:
+        """A host that is there keeps its turn."""
+        self._hosts.setdefault(host_key(waiting.address), {})[waiting] = None
+
+    def discard(self, waiting: "Waiting") -> bool:
+        """Whether it was there."""
+        host = host_key(waiting.address)
+        crowd = self._hosts.get(host)
+        if crowd is None or waiting not in crowd:
+            return False
+        del crowd[waiting]
+        if not crowd:
+            del self._hosts[host]
+        return True
+
+    def take_turn(self) -> "Waiting":
+        """Whose turn it is; its host's next one comes when all others had theirs. Of a line that is not empty."""
+        host = next(reversed(self._hosts)) if self._newest_first else next(iter(self._hosts))
+        self._hosts.move_to_end(host, last=not self._newest_first)
+        return next(iter(self._hosts[host]))
+
+    def last(self) -> "Waiting":
+        """Who would wait the longest."""
+        host = next(iter(self._hosts)) if self._newest_first else next(reversed(self._hosts))
+        return next(reversed(self._hosts[host]))
 
 
 class Anteroom:
-    """Of one server. `places`: how many may wait at most; beyond that a session begins at once."""
+    """Of one server. `places`: how many may wait at most. `make_place`: whether one of whom that is known may come in now; it then
+    does. `emptied`: called when nobody waits any more."""
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, places: int) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        places: int,
+        make_place: Callable[[Known], bool] = lambda known: True,
+        emptied: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clock = clock
         self._places = places
-        self._hosts: OrderedDict[bytes, dict[Waiting, None]] = OrderedDict()  # in the order of their turns
-        self._waiting = 0
+        self._make_place = make_place
+        self._emptied = emptied
+        self._lines = {record: _Line(newest_first=record is Record.STRANGER) for record in Record}
+        self.waiting: dict[Record, int] = dict.fromkeys(Record, 0)
         self._call: IDelayedCall | None = None
         self._asked_at = 0.0
 
     def __len__(self) -> int:
         """How many wait."""
-        return self._waiting
+        return sum(self.waiting.values())
 
     @property
     def has_room(self) -> bool:
         """For one more."""
-        return self._waiting < self._places
+        return len(self) < self._places
+
+    def goes_before(self, record: Record) -> bool:
+        """Whether somebody waits who has his turn before one of this record who comes now."""
+        return record > Record.STRANGER and any(self.waiting[one] for one in Record if one <= record)
+
+    def worse_than(self, record: Record) -> "Waiting | None":
+        """Who gives his place here up for one of this record; None: nobody."""
+        for one in reversed(Record):
+            if one > record and self._lines[one]:
+                return self._lines[one].last()
+        return None
 
     def wait(self, waiting: "Waiting") -> None:
         """It begins when its host's turn has come: in the next one of the reactor, where nobody is before it."""
-        self._hosts.setdefault(host_key(waiting.address), {})[waiting] = None
-        self._waiting += 1
+        record = waiting.known.record
+        self._lines[record].add(waiting)
+        self.waiting[record] += 1
         if self._call is not None and abs(self._clock.seconds() - self._asked_at) > _LATE:
             self._call.cancel()
             self._call = None
@@ -71,13 +133,11 @@ class Anteroom:
 
     def leave(self, waiting: "Waiting") -> None:
         """It has gone, or begun."""
-        host = host_key(waiting.address)
-        crowd = self._hosts.get(host)
-        if crowd is not None and waiting in crowd:
-            del crowd[waiting]
-            self._waiting -= 1
-            if not crowd:
-                del self._hosts[host]
+        record = waiting.known.record
+        if self._lines[record].discard(waiting):
+            self.waiting[record] -= 1
+            if not len(self):
+                self._emptied()
 
     def close(self) -> None:
         """The server stops: nobody begins any more."""
@@ -91,14 +151,16 @@ class Anteroom:
 
     def _turn(self) -> None:
         self._call = None
-        if self._hosts:
+        if len(self):
             self._ask(_PACE)  # before anything can go wrong: the line is everybody's
-        for _ in range(_AT_ONCE):
-            if not self._hosts:
-                break
-            host, crowd = next(iter(self._hosts.items()))
-            self._hosts.move_to_end(host)
-            self.let_in(next(iter(crowd)))
+        for record, line in self._lines.items():
+            for _ in range(_AT_ONCE[record]):
+                if not line:
+                    break
+                waiting = line.take_turn()
+                if not self._make_place(waiting.known):
+                    break
+                self.let_in(waiting)
 
     def let_in(self, waiting: "Waiting") -> None:
         """Now, whoever is before it. A fault of its beginning leaves no connection that is nobody's."""
@@ -107,72 +169,3 @@ class Anteroom:
         except Exception:
             self._log.failure("a session failed at its beginning")
             waiting.transport.abortConnection()
-
-
-class Waiting(Protocol):
-    """A connection until its session begins; then it is a Shell's. `secure`: TLS comes first.
-
-    It is read meanwhile, to notice when the client goes. A client that ends its side has gone.
-    """
-
-    transport: Any
-    under_tls = False
-    attending = None  # nobody: there is no session yet
-
-    def __init__(self, factory: "ServerFactory", peer: Peer, *, secure: bool) -> None:
-        self._factory = factory
-        self._peer = peer
-        self._secure = secure
-        self._heard = b""
-        self._paused = False
-        self.address = peer.address
-
-    def connectionMade(self) -> None:
-        """It is there."""
-        factory = self._factory
-        if isinstance(self.transport, Connection):
-            self.transport.fall_behind()
-        factory.connections.add(self, self.address)
-        factory.anteroom.wait(self)
-
-    def dataReceived(self, octets: bytes) -> None:
-        """Kept for its session; who says much is not read any more until then."""
-        self._heard += octets
-        if len(self._heard) > _KEPT and not self._paused:
-            self._paused = True
-            self.transport.pauseProducing()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It did not wait."""
-        self._leave()
-
-    def begin(self) -> None:
-        """Its turn has come."""
-        self._leave()
-        factory, transport = self._factory, self.transport
-        if self._secure and factory.tls is None:
-            transport.abortConnection()  # a reload took the certificate away meanwhile
-            return
-        if self._paused:
-            transport.resumeProducing()
-        transport.protocol = factory.meet(self._peer, secure=self._secure, has_waited=True)
-        transport.protocol.makeConnection(transport)
-        if self._heard:
-            transport.protocol.dataReceived(self._heard)  # that is not who was met, if TLS is between them by now
-
-    def turn_away(self, words: Reply) -> None:
-        """It was blocked meanwhile. `words` are for who was greeted: it is met as the blocked are."""
-        self._factory.anteroom.let_in(self)
-
-    def finish(self) -> Deferred[None]:
-        """The server stops. It has not been greeted: there is nobody to say goodbye to."""
-        self._leave()
-        self.transport.abortConnection()
-        return succeed(None)
-
-    def hurry(self) -> None:
-        """It has finished."""
-
-    def _leave(self) -> None:
-        self._factory.anteroom.leave(self)
-        self._factory.connections.discard(self, self.address)

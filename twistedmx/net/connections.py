@@ -37,6 +37,11 @@ class Connections(Set[Any]):
         if self._length > self._highest:
             self._highest = self._length
 
+    def number_of(self, host: bytes) -> int:
+        """How many are there of the host with this key."""
+        there = self._by_host.get(host)
+        return 0 if there is None else len(there) if type(there) is set else 1
+
     def take_highest(self) -> int:
         """The most that were there at once since this was asked last."""
         highest, self._highest = self._highest, self._length

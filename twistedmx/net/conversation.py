@@ -7,22 +7,19 @@ waited for there is no next input; octets that come meanwhile are kept, and read
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.model.verdict import Reason
-from twistedmx.net.eager import EagerWriter
+from twistedmx.net.in_lane import InLane
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.patience import Patience
-from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.net.turns import inputs_in
-from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.short_way import answer_shortly, refuse_shortly
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Block, Need, Phase, Session
+from twistedmx.smtp.session import Block, Need, Phase
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
@@ -35,31 +32,27 @@ _MUCH: Final = 8192
 _AHEAD: Final = 2048
 
 
-class Conversation(Protocol):
+class Conversation(InLane):
     """What is said and heard on one connection. How it begins and how it ends is `net.shell`."""
 
     _log = Logger()
-    transport: Any  # ITCPTransport, or what stands for it in tests
-    _session: Session  # these three from connectionMade on
-    _receiver: Receiver
-    _out: EagerWriter
 
     def __init__(self, factory: "ServerFactory") -> None:
-        self._factory = factory
+        super().__init__(factory)
         self._patience = Patience(factory.wheel, factory.timeouts, self._expired)
         self._turning = False  # _turn is on the stack
         self._waiting = False  # for an answer, or for the disk to take content
         self._stalled = False  # the peer does not read what we write
         self._resting = False  # it is the turn of the others
         self._much = False  # was heard at once
-        self._large = False  # and it was content: more is read at once
-        self._behind = False  # it was judged to belong into the back lane (net.readers)
         self._paused = False  # we do not read what the peer writes
         self._heard_all = False  # the peer sends no more, but may still read
         self._closed = False
         self._wordless: Reason | None = None  # why it ends, if it does now: in a handshake no words can be said
         self._leaving: Leaving | None = None  # from when the server stops
-        self._parting: Reply | None = None  # what is said when the client was blocked
+        self._parting: tuple[Reply, Reason] | None = (
+            None  # what is said when the client was blocked, or gives up its place
+        )
 
     # -- what the shell adds -----------------------------------------------------------------------------------------
 
@@ -80,7 +73,7 @@ class Conversation(Protocol):
         raise NotImplementedError
 
     def _part(self) -> None:
-        """Close, after `_parting`, if the client was blocked meanwhile."""
+        """Close, after `_parting`, if the client was blocked meanwhile, or gave its place up."""
         raise NotImplementedError
 
     def _leave(self) -> None:
@@ -252,25 +245,6 @@ class Conversation(Protocol):
         if share - left >= turns.least:
             turns.spend(share - left)
         return replied
-
-    def _fall_behind(self) -> None:
-        """Nothing but errors so far: it is read after the others, unless its client has a good record, or speaks for many."""
-        session = self._session
-        if session.served or session.xclient:
-            return
-        self._behind = True
-        if not self._receiver.proven:
-            self._out.fall_behind()
-
-    def _catch_up(self) -> None:
-        """A recipient was accepted: it belongs in front for good."""
-        self._behind = False
-        self._out.catch_up()
-
-    def _read_content(self, large: bool) -> None:
-        """So much is read at once, where it is us who say that (net.readers)."""
-        self._large = large
-        self.transport.most = READ_OF_CONTENT if large else READ
 
     def _answer_guesses(self, replies: list[bytes], most: int) -> int:
         """Those of what is held that go the short way: how many."""

@@ -81,7 +81,7 @@ class Entrance(Protocol):
         if header.address:
             peer = Peer(address=header.address, port=header.port, via=balancer.address)
         transport = self.transport
-        met = transport.protocol = self._factory.meet(peer, secure=self._secure)
+        met = transport.protocol = self._factory.door.meet(peer, secure=self._secure)
         met.makeConnection(transport)  # type: ignore[no-untyped-call]
         if header.rest:
             transport.protocol.dataReceived(header.rest)  # that is not who was met, if TLS is between them by now

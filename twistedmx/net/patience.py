@@ -76,6 +76,12 @@ class Patience(Deadline):
         """Whether what is waited for is a message."""
         return phase in _MESSAGE
 
+    def idle(self, phase: Phase) -> float:
+        """Seconds that a command has been waited for."""
+        if self._bucket is None or phase in _MESSAGE:
+            return 0.0
+        return self.timeouts.command - (self._at - self._wheel.seconds())
+
     def _for_message(self, phase: Phase) -> float:
         """Seconds until the message is too slow, if nothing more comes; 0 or less when it is already."""
         now = self._wheel.seconds()

@@ -100,6 +100,8 @@ class Readers:
     ) -> None:
         self.begin, self.end = begin, end
         self.turn = Turn()
+        self._ports: list[Port] = []
+        self._accepts = True
         shares = Shares()
         self.front = Lane(reactor, self, shares.front)
         self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self.front.doRead)
@@ -132,11 +134,23 @@ class Readers:
         """Read from what `port` accepts. A port that is not TCP's own stays as it is."""
         if type(port) is not Port:  # those of Unix sockets inherit from it
             return
+        self._ports = [*(one for one in self._ports if one.connected), port]
+        if not self._accepts:
+            port.stopReading()
         # What is accepted inherits it. A late answer must not wait for the peer to acknowledge an earlier one.
         port.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
         if hasattr(select, "epoll"):
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
             port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
+
+    def accept(self, on: bool) -> None:
+        """Whether connections are accepted; else they wait in the queues of the ports, where nothing is known of them."""
+        self._accepts = on
+        for port in self._ports:
+            if port.connected and on:
+                port.startReading()
+            elif port.connected:
+                port.stopReading()
 
     def _accept(self, port: Port) -> None:
         """As `Port.doRead`, which takes twenty more each time it could take all that it may, without end: who is turned away and

@@ -25,6 +25,7 @@ from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
 from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.attending import Attending
+from twistedmx.policy.record import NOTHING_KNOWN, Known, Record
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Phase
@@ -35,16 +36,17 @@ if TYPE_CHECKING:
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Shell(Conversation):
-    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known: by the door, or by a balancer. `behind`:
-    it was hung up on a moment ago, and is read in the back lane from the beginning."""
+    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known by now; `known`: what is. Who was hung up
+    on a moment ago is read in the back lane from the beginning."""
 
     def __init__(
-        self, factory: "ServerFactory", *, secure: bool = False, peer: Peer | None = None, behind: bool = False
+        self, factory: "ServerFactory", *, peer: Peer | None = None, known: Known = NOTHING_KNOWN, secure: bool = False
     ) -> None:
         super().__init__(factory)
-        self._behind = behind
+        self._behind = known.record is Record.HUNG_UP
         self._secure = secure
         self._peer = peer
+        self._known = known
         self._tls = factory.tls
         self.under_tls = False
 
@@ -56,12 +58,13 @@ class Shell(Conversation):
         transport = self.transport
         if self._peer is None:
             self._peer = peer_at(transport.getPeer())
-        factory.met(self, self._peer)
+        self._place = factory.met(self, self._peer, self._known)
         self._session = factory.session(self._peer, secure=self._secure)
         self._receiver = receiver_of(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
         if self._behind:
             self._out.fall_behind()
+            self._may_go()
         transport.registerProducer(self, True)
         if not self._secure:
             self._greet()
@@ -156,20 +159,34 @@ class Shell(Conversation):
 
     def turn_away(self, words: Reply) -> None:
         """The client was blocked: `words`, behind what is just being asked or made safe, and the end."""
+        self._part_with(words, Reason.BLOCKED)
+
+    def displace(self, words: Reply) -> None:
+        """It gives its place to another: the same."""
+        self._part_with(words, Reason.NO_PLACE)
+
+    def end_if_idle(self, seconds: float) -> None:
+        """Others wait for a place: a stranger that has said nothing for so long, and sent no mail, is done."""
+        idle = not (self._closed or self._holds_off() or self._place.proven or self._session.served)
+        if idle and self._wordless is None and self._patience.idle(self._session.phase) >= seconds:
+            self._say_last(codes.IDLE)
+
+    def _part_with(self, words: Reply, reason: Reason) -> None:
         if self._closed:
             return
-        self._parting = words
+        self._parting = words, reason
         if self._wordless is not None:
-            self._cut(Reason.BLOCKED)
+            self._cut(reason)
         elif not self._waiting:
             self._part()
 
     def _part(self) -> None:
         if self._parting is None or self._closed:
             return
+        words, reason = self._parting
         self._session.close()
-        self._out.write(self._parting.octets)
-        self._end(self._parting, Reason.BLOCKED)
+        self._out.write(words.octets)
+        self._end(words, reason)
         self._close(linger=not self._heard_all)
 
     def _expired(self) -> None:
@@ -212,6 +229,8 @@ class Shell(Conversation):
             return
         self._closed = True
         self._patience.end()
+        if self._peer is not None:
+            self._factory.left(self, self._peer, self._place)
         self._receiver.ended(last, reason)
         if self._leaving is not None:
             self._leaving.ended()

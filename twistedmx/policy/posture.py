@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from twistedmx.policy.record import NOTHING_KNOWN, Known
+
 
 class Posture(enum.IntEnum):
     """An index into the values of a limit."""
@@ -62,12 +64,12 @@ class Peace:
 @attrs.define(kw_only=True)
 class Alertness:
     """Of one server, for all its sessions. `attacks`: what is attacked. `under_load`: whether the machine is. `proven`: whether the
-    host at an address has a good record; `hung_up_on`: whether it has none, and was hung up on lately for its conduct."""
+    host at an address has a good record; `known`: what is known of it at the door."""
 
     attacks: Attacked = attrs.Factory(Peace)
     under_load: bool = False
     proven: Callable[[str], bool] = lambda address: False
-    hung_up_on: Callable[[str], bool] = lambda address: False
+    known: Callable[[str], Known] = lambda address: NOTHING_KNOWN
 
     @property
     def is_calm(self) -> bool:

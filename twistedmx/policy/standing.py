@@ -23,6 +23,7 @@ _MOST_DAYS: Final = 255
 # Messages this long apart are of different days: who mails daily does not do it to the second, and midnight is no proof.
 _DAY: Final = 72_000
 _HEAD: Final = struct.Struct("<fffIIIIBB")
+_COUNTS: Final = struct.Struct("<fff")  # good, bad, guesses: where it begins
 _TIME: Final = struct.Struct("<I")
 _OF_LAST_MAIL: Final = struct.calcsize("<fffII")  # where it stands
 _TIMES: Final = _HEAD.size - 1  # how many there are of hung_up: behind it
@@ -147,6 +148,12 @@ def heard_at(record: bytes) -> int:
     """Of a packed one: when it was heard of last."""
     at: int = _HEAD.unpack_from(record)[3]
     return at
+
+
+def outcome(record: bytes) -> tuple[float, bool]:
+    """Of a packed one: messages accepted, as they were when it was heard of last, and whether anything failed."""
+    good, bad, guesses = _COUNTS.unpack_from(record)
+    return good, bool(bad or guesses)
 
 
 def hung_up_at(record: bytes) -> int | None:

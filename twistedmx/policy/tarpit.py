@@ -7,18 +7,19 @@ from twistedmx.smtp.reply import Reply
 
 
 class Tarpit:
-    """Of one server. `held`: errors whose answers wait now."""
+    """Of one server. `held`: errors whose answers wait now. `is_lifted`: nobody is held, for each holds a place."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._waiting: dict[Deferred[Reply], tuple[Reply, IDelayedCall, bool]] = {}
         self._is_over = False
         self.held = 0
+        self.is_lifted = False
 
     def hold(self, words: Reply, seconds: float, most: int | None) -> Reply | Deferred[Reply]:
         """`words`, after `seconds`; at once where `most` wait already. None: it is no error, and does not count. The Deferred does
         not fail, unless it is cancelled."""
-        if self._is_over or (most is not None and self.held >= most):
+        if self._is_over or self.is_lifted or (most is not None and self.held >= most):
             return words
         held: Deferred[Reply] = Deferred(self._cancelled)
         late = self._clock.callLater(seconds, self._say, held)

@@ -28,6 +28,11 @@ def spoken(default: str, why: str = "What is said then, in ASCII") -> Any:
     )
 
 
+def spoken_at_the_door(default: str, why: str) -> Any:
+    """The same, said where there is no session yet, and so no id."""
+    return setting(default, unit="", why=f"{why}.", precedent="none", validator=_are_words)
+
+
 def signed_with(text: str, session: str) -> str:
     """`text` as the session of this name hears it."""
     return text.replace(_ID, session)

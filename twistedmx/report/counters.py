@@ -40,6 +40,7 @@ from twistedmx.model.event import (
     TransactionEnded,
     VerdictInShadow,
 )
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.rates import LastMinute, Rates
 
@@ -145,6 +146,8 @@ class Counters:
             FloodBegan: self._flood_began,
             FloodGoesOn: _nothing,  # its tries are counted where they are seen
             FloodEnded: _nothing,
+            LimitMoved: _nothing,  # these two are gauges
+            NewcomersRefused: _nothing,
             SubscriberDropped: self._dropped,
         }
 

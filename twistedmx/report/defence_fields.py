@@ -1,4 +1,4 @@
-"""What a line of the log says of the blocklist, of attacks and of floods: as `fields`, of which this is a part."""
+"""What a line of the log says of the blocklist, of attacks, of floods and of the governor: as `fields`, of which this is a part."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -16,6 +16,7 @@ from twistedmx.model.event import (
     NetworkUnblocked,
     NetworkWouldBeBlocked,
 )
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.report.values import Fields, time_of
 
 _LAST: Final = 253_402_300_799.0  # the last second that has four digits for its year
@@ -113,6 +114,30 @@ def _flood_ended(event: FloodEnded) -> Fields:
     }
 
 
+def _limit_moved(event: LimitMoved) -> Fields:
+    return {
+        "event": "limit-moved",
+        "before": event.before,
+        "limit": event.limit,
+        "why": event.why,
+        "strangers": event.strangers,
+        "proven": event.proven,
+        "waiting": event.waiting,
+        "load": _rounded(event.load, 2),
+        "lag": _rounded(event.lag, 4),
+        "free_memory": _rounded(event.free_memory, 3),
+    }
+
+
+def _newcomers_refused(event: NewcomersRefused) -> Fields:
+    return {"event": "newcomers-refused", **dict(event.refused), "displaced": event.displaced}
+
+
+def _rounded(value: float | None, digits: int) -> float | str:
+    """Empty: not known."""
+    return "" if value is None else round(value, digits)
+
+
 def _span(start: float, end: float | None) -> Fields:
     return {"start": time_of(start), "end": _time(end)}
 
@@ -128,4 +153,6 @@ OF_THE_DEFENCE: Final[dict[type, Callable[[Any], Fields]]] = {
     FloodBegan: _flood_began,
     FloodGoesOn: _flood_goes_on,
     FloodEnded: _flood_ended,
+    LimitMoved: _limit_moved,
+    NewcomersRefused: _newcomers_refused,
 }

@@ -28,6 +28,7 @@ from twistedmx.model.event import (
     TransactionEnded,
     VerdictInShadow,
 )
+from twistedmx.model.governor_event import NewcomersRefused
 from twistedmx.model.peer import Tls
 from twistedmx.model.verdict import Reason
 from twistedmx.report.defence_fields import OF_THE_DEFENCE
@@ -49,6 +50,7 @@ _SEVERITIES: Final[dict[type | Reason, int]] = {
     SettingsKept: WARNING,
     AttackBegan: WARNING,
     FloodBegan: WARNING,
+    NewcomersRefused: WARNING,
     SubscriberDropped: ERROR,
     Reason.DISK_FULL: WARNING,
     Reason.DISK_FAILED: ERROR,

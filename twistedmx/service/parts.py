@@ -40,6 +40,7 @@ from twistedmx.report.trail import Trail
 from twistedmx.service.backends import Backends, backends_of
 from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
+from twistedmx.service.governing import Governing
 from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
@@ -78,6 +79,7 @@ class Lasting:
     acceptance: MaildirAcceptance
     blocking: Blocking
     watching: Watching
+    governing: Governing
     trail: Trail
     samples: Samples
     policies: Policies
@@ -95,6 +97,7 @@ class Lasting:
         self.handshakes.settings = settings.handshakes
         self.blocking.configure(settings)
         self.watching.configure(settings)
+        self.governing.configure(settings)
         self.trail.configure(settings.trail)
         self.samples.configure(settings.samples)
 
@@ -102,8 +105,10 @@ class Lasting:
         """What runs in `server` while it does, and knows who is connected."""
         self.blocking.hang_up = factory.hang_up
         self.recording.most_open = factory.connections.take_highest
-        self.recording.turned_away = lambda: factory.turned_away
-        for service in (self.watching, self.recording):
+        self.recording.turned_away = lambda: factory.door.turned_away
+        self.governing.door = factory.door
+        self.governing.sessions = factory.sessions
+        for service in (self.watching, self.recording, self.governing):
             service.setServiceParent(server)
 
 
@@ -141,6 +146,8 @@ def lasting(settings: Settings, world: World) -> Lasting:
     events = Stream([])
     blocking = Blocking(settings, world, events)
     proven = blocking.reputation.proven
+    watching = Watching(settings, world, events, proven, blocking.reputation.known)
+    tarpit = Tarpit(world.reactor)
     readers = Readers(world.reactor, begin=events.hold, end=events.release)
     return Lasting(
         world=world,
@@ -148,11 +155,12 @@ def lasting(settings: Settings, world: World) -> Lasting:
         readers=readers,
         events=events,
         blocking=blocking,
-        watching=Watching(settings, world, events, proven, blocking.reputation.hung_up_on),
+        watching=watching,
+        governing=Governing(settings, world, events, watching.alertness, tarpit),
         trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
         samples=Samples(settings.samples, since=world.now(), ration=sample_ration),
         policies=Policies(world, proven),
-        tarpit=Tarpit(world.reactor),
+        tarpit=tarpit,
         counters=counters,
         recording=Recording(world, counters),
         losses=Losses(world.reactor.seconds),

@@ -76,10 +76,12 @@ class Server(MultiService):
             timeouts=parts.settings.timeouts,
             wheel=lasting.wheel,
             tls=parts.tls,
+            governor=parts.settings.governor,
             descriptors=lasting.world.descriptors(),
         )
         self._implicit_tls = ImplicitTls(self.factory)
         lasting.serve_beside(self.factory, self)
+        self.factory.door.accept = lasting.readers.accept
         self._adopt(parts)
 
     @property
@@ -302,7 +304,9 @@ class Server(MultiService):
         lasting.events.replace([parts.log, *lasting.subscribers])
         lasting.policies.keep(parts.site.chain, conduct_in_shadow=bool(parts.settings.conduct.shadow))
         lasting.configure(parts.settings)
-        self.factory.adopt(site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls)
+        self.factory.adopt(
+            site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls, governor=parts.settings.governor
+        )
 
     def _tell(self, event: Event) -> None:
         self.lasting.events.tell(event)

@@ -19,13 +19,13 @@ _DAY = 86_400
 def gauges(server: "Server") -> Gauges:
     """What is known elsewhere than in the counters, asked at each scrape."""
     return Gauges(
-        sessions=lambda: len(server.factory.connections) - len(server.factory.anteroom),
+        sessions=lambda: len(server.factory.connections) - len(server.factory.door.anteroom),
         secured=lambda: server.factory.under_tls,
         refused_handshakes=lambda: {limit.value: count for limit, count in server.lasting.handshakes.refused.items()},
         certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
         free_octets=server.lasting.acceptance.free_octets,
         log_lines_lost=lambda: server.lasting.losses.lines,
-        turned_away=lambda: server.factory.turned_away,
+        turned_away=lambda: server.factory.door.turned_away,
         blocked=lambda: len(server.lasting.blocking.blocklist),
         allowed=lambda: len(server.lasting.blocking.allowing.allowed),
         under_attack=lambda: len(server.lasting.watching.attacks.attacks()),
@@ -53,14 +53,15 @@ def state(server: "Server") -> dict[str, Any]:
         "reloaded": server.reloaded,
         "listening": [place_of(port) for port in server.ports],
         "sessions": {
-            "open": len(server.factory.connections) - len(server.factory.anteroom),
+            "open": len(server.factory.connections) - len(server.factory.door.anteroom),
             "tls": server.factory.under_tls,
-            "waiting": len(server.factory.anteroom),
+            "waiting": len(server.factory.door.anteroom),
         },
+        "governor": lasting.governing.told(),
         "blocklist": {
             "entries": len(lasting.blocking.blocklist),
-            "turned_away": server.factory.turned_away,
-            "waiting": len(server.factory.doorstep),
+            "turned_away": server.factory.door.turned_away,
+            "waiting": len(server.factory.door.doorstep),
             "evicted": lasting.blocking.blocklist.evicted,
             "allowed": len(lasting.blocking.allowing.allowed),
             "store": attrs.asdict(lasting.blocking.store),

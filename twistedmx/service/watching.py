@@ -1,4 +1,4 @@
-"""Domains under attack, flooded addresses and the load of a running server: looked for every second, told to whoever asks."""
+"""Domains under attack and flooded addresses of a running server: looked for every second, told to whoever asks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from twisted.python.failure import Failure
 from twistedmx.mailbox.keys import domain_key
 from twistedmx.model.attack import Attack
 from twistedmx.policy.attacks import Attacks
-from twistedmx.policy.load import Load
 from twistedmx.policy.posture import Alertness
+from twistedmx.policy.record import Known
 from twistedmx.ports import Events
 from twistedmx.service.looking import Looking
 from twistedmx.service.world import World
@@ -20,7 +20,7 @@ from twistedmx.settings import Settings
 
 class Watching(Looking):
     """`attacks`: a subscriber of `events`, which tells them what it notices. `alertness`: what sessions ask. `proven`: has the host
-    at an address a good record? `hung_up_on`: has it none, and was hung up on lately?"""
+    at an address a good record? `known`: what is known of it at the door."""
 
     _log = Logger()
 
@@ -30,14 +30,13 @@ class Watching(Looking):
         world: World,
         events: Events,
         proven: Callable[[str], bool],
-        hung_up_on: Callable[[str], bool],
+        known: Callable[[str], Known],
     ) -> None:
         super().__init__(world.reactor)
-        self._now, self._seconds, self._load = world.now, world.reactor.seconds, world.load
-        self.load = Load(settings.load)
+        self._now = world.now
         self.attacks = Attacks(settings.attacks, events, domain_key)
         self.attacks.proven = proven
-        self.alertness = Alertness(attacks=self.attacks, proven=proven, hung_up_on=hung_up_on)
+        self.alertness = Alertness(attacks=self.attacks, proven=proven, known=known)
 
     def told(self) -> dict[str, Any]:
         """What goes on and what is over, as JSON can say it, in the words of `model.attack`. Times are seconds since the epoch."""
@@ -56,21 +55,13 @@ class Watching(Looking):
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
         self.attacks.configure(settings.attacks)
-        self.load.settings = settings.load
 
     def _look(self) -> None:
         self.attacks.tick(self._now())
-        load, before = self._load(), self.alertness.under_load
-        self.alertness.under_load = load is not None and self.load.judge(self._seconds(), load)
-        if before is not self.alertness.under_load:
-            state = "high: limits under load hold for strangers" if load is not None and not before else "low again"
-            at = "not known" if load is None else f"{load:.2f} for each CPU"
-            self._log.info("the load is {state} ({at})", state=state, at=at)
 
     def _failed(self, failure: Failure) -> None:
         """By a fault of ours: what nobody would end must not go on."""
         self.attacks.stand_down()
-        self.alertness.under_load = False
         self._log.failure("attacks are not noticed any more, until a restart", failure=failure)
 
 

@@ -12,7 +12,9 @@ import attrs
 from twisted.logger import Logger
 
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.model.vitals import Vitals
 from twistedmx.ports import Disk
+from twistedmx.service.vitals import MachineVitals
 from twistedmx.settings.dangers import Account
 from twistedmx.settings.machine import account, descriptors, is_ours
 
@@ -47,6 +49,10 @@ def _if_it_can_be_read(load: Callable[[], float]) -> Callable[[], float | None]:
     return read
 
 
+def _nothing_known(time: float) -> Vitals:
+    return Vitals()
+
+
 _STATM = Path("/proc/self/statm")  # proc(5): pages, those that are resident second
 
 
@@ -64,8 +70,8 @@ class World:
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
     has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`: average of a minute
-    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `descriptors`: that the process may
-    have. `environment`: its own.
+    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`: how the machine is, by the
+    reactor's time. `descriptors`: that the process may have. `environment`: its own.
     """
 
     reactor: Any
@@ -79,6 +85,7 @@ class World:
     account: Callable[[str], Account | None] = account
     load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
+    vitals: Callable[[float], Vitals] = _nothing_known
     descriptors: Callable[[], int] = descriptors
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
@@ -87,4 +94,4 @@ def this_world() -> World:
     """The real one. Importing the reactor installs it: here, and nowhere else."""
     from twisted.internet import reactor
 
-    return World(reactor=reactor, disk=PosixDisk(now=time.time))
+    return World(reactor=reactor, disk=PosixDisk(now=time.time), vitals=MachineVitals().read)

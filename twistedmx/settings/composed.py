@@ -18,6 +18,7 @@ from twistedmx.net.tls import TlsSettings
 from twistedmx.policy.attack_settings import AttackSettings
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.conduct_settings import ConductSettings
+from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.handshakes import HandshakeSettings
 from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.policy.load import LoadSettings
@@ -134,6 +135,7 @@ class Settings:
     limits: LimitSettings = attrs.Factory(LimitSettings)
     conduct: ConductSettings = attrs.Factory(ConductSettings)
     load: LoadSettings = attrs.Factory(LoadSettings)
+    governor: GovernorSettings = attrs.Factory(GovernorSettings)
     blocklist: BlocklistSettings = attrs.Factory(BlocklistSettings)
     reputation: ReputationSettings = attrs.Factory(ReputationSettings)
     attacks: AttackSettings = attrs.Factory(AttackSettings)

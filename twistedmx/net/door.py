@@ -1,0 +1,190 @@
+"""Who is let in: what meets a connection once it is known who its client is.
+
+    blocked                                      `TurnedAway`: a line or none (`policy.blocklist`)
+    its shares are used up                       `TurnedAway`: 421
+    no place, or it was hung up on lately        `Waiting`, in the anteroom; 421 where there is no room either, or nobody is to wait
+    else                                         `Shell`: a session
+
+Whoever speaks for many (XCLIENT) is as of good record and has no shares, and whoever is never blocked has no shares and is not
+kept waiting for what he did; places are everybody's.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from twistedmx.model.block import Block
+from twistedmx.model.peer import Peer
+from twistedmx.net.anteroom import Anteroom
+from twistedmx.net.doorstep import Doorstep
+from twistedmx.net.shell import Shell
+from twistedmx.net.turned_away import TurnedAway
+from twistedmx.net.waiting import Waiting
+from twistedmx.policy import record
+from twistedmx.policy.admission import Admission, Full
+from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.governor_settings import GovernorSettings
+from twistedmx.policy.host_key import host_key
+from twistedmx.policy.record import Known, Record
+from twistedmx.smtp.reply import Reply, reply
+
+if TYPE_CHECKING:
+    from twistedmx.net.server import ServerFactory
+
+Met = Shell | Waiting | TurnedAway
+# Of the descriptors, left for files that are written, look-ups, and connections that are closed but not gone.
+_RESERVE: Final = 8
+_MOST_RESERVE: Final = 1000
+
+
+class Door:
+    """Of one server. `descriptors`: that the process may have. `turned_away`: connections of blocked hosts, since the start, of
+    which some wait at the `doorstep`, in a fourth of the descriptors at most; as many in the `anteroom`. `admission`: who is in.
+    `accept`: called with False where nobody more is to be accepted, and with True when that is over."""
+
+    def __init__(self, factory: "ServerFactory", settings: GovernorSettings, descriptors: int) -> None:
+        clock = factory.site.ports.clock
+        self._factory = factory
+        self._descriptors = descriptors - min(descriptors // _RESERVE, _MOST_RESERVE)
+        self._places = descriptors // 4
+        self.admission = Admission(settings, limit=settings.start)
+        self.doorstep = Doorstep(clock, self._places)
+        self.anteroom = Anteroom(clock, self._places, self.make_place, self._accept_again)
+        self.accept: Callable[[bool], None] = lambda on: None
+        self._accepts = True
+        self.turned_away = 0
+        self.configure(settings)
+
+    def configure(self, settings: GovernorSettings) -> None:
+        """For who comes from now on."""
+        self.admission.settings = settings
+        self._kept = min(settings.kept, self._descriptors // 4)
+        self._words = {full: reply(421, "4.3.2", settings.words) for full in Full}
+        for full in (Full.HOST, Full.NETWORK):
+            self._words[full] = reply(421, "4.7.0", settings.share_words)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that one waits at most."""
+        return self.admission.settings.patience
+
+    @property
+    def left(self) -> int:
+        """Descriptors for connections, beside those that are kept for hosts of good record. May be below 0."""
+        return self._descriptors - self._kept - len(self._factory.connections) - len(self.doorstep)
+
+    # -- who comes ---------------------------------------------------------------------------------------------------
+
+    def meet(self, peer: Peer, *, secure: bool, has_waited: bool = False) -> Met:
+        """What meets `peer`, which is known to be the client. `has_waited`: it has been in the anteroom, and has a place."""
+        blocklist = self._factory.site.blocklist
+        block = blocklist.find(peer.address) if blocklist is not None else None
+        if blocklist is not None and block is not None:
+            return self._turn_away(blocklist, block, peer, secure=secure)
+        known, shares = self._known(peer)
+        if has_waited:
+            return Shell(self._factory, secure=secure, peer=peer, known=known)
+        if shares:
+            host = host_key(peer.address)
+            full = (
+                self.admission.share_used_up(host, known, self._factory.connections.number_of(host)) if host else None
+            )
+            if full is not None and not self._is_never_blocked(peer):
+                return self.refuse(full, secure=secure)
+        has_room = self.anteroom.has_room
+        if known.record is Record.HUNG_UP and has_room:
+            return Waiting(self._factory, peer, known, secure=secure)
+        has_turn = not (has_room and self.anteroom.goes_before(known.record))
+        if has_turn and self.make_place(known):
+            return Shell(self._factory, secure=secure, peer=peer, known=known)
+        return self._without_place(peer, known, secure=secure)
+
+    def _known(self, peer: Peer) -> tuple[Known, bool]:
+        """Of a client; and whether it has shares."""
+        site = self._factory.site
+        if site.xclient_from and peer.among(site.xclient_from):
+            return record.PROVEN, False
+        known = site.alertness.known(peer.address)
+        if known.record is Record.HUNG_UP and self._is_never_blocked(peer):
+            return record.NOTHING_KNOWN, False
+        return known, True
+
+    def _is_never_blocked(self, peer: Peer) -> bool:
+        blocklist = self._factory.site.blocklist
+        return blocklist is not None and blocklist.never.find(peer.address) is not None
+
+    def make_place(self, known: Known) -> bool:
+        """Whether there is one, or somebody of worse record has given up his."""
+        full = self._full(known)
+        if full is None:
+            return True
+        worse = self.admission.worse_than(known.record) if full is Full.STRANGERS else None
+        if worse is None:
+            return False
+        self.displace(worse)
+        return True
+
+    def _full(self, known: Known) -> Full | None:
+        if self.left <= (-self._kept if known.record is Record.PROVEN else 0):
+            return Full.DESCRIPTORS
+        return self.admission.no_place(known)
+
+    def _without_place(self, peer: Peer, known: Known, *, secure: bool) -> Waiting | TurnedAway:
+        admission, anteroom = self.admission, self.anteroom
+        full = self._full(known) or Full.STRANGERS
+        admission.missed()
+        over = admission.settings.over
+        if over == "refuse" or not self.patience or full is Full.DESCRIPTORS:
+            return self.refuse(full, secure=secure)
+        if not anteroom.has_room:
+            worse = anteroom.worse_than(known.record)
+            if worse is None:
+                return self.refuse(full, secure=secure)
+            worse.give_up()
+        if over == "queue" and self._accepts:
+            self._accepts = False
+            self.accept(False)
+        return Waiting(self._factory, peer, known, secure=secure, full=full)
+
+    def refuse(self, full: Full, *, secure: bool) -> TurnedAway:
+        """Who finds no place is told so. Where TLS comes first, words in plain text would be none."""
+        self.admission.refused[full] += 1
+        return TurnedAway(None if secure else self._words[full], self.doorstep, 0, 0)
+
+    def _turn_away(self, blocklist: Blocklist, block: Block, peer: Peer, *, secure: bool) -> TurnedAway:
+        """`block` is about `peer`."""
+        self.turned_away += 1
+        words = None if secure else blocklist.refusal(block, peer.address)
+        return TurnedAway(words, self.doorstep, blocklist.hold, blocklist.held)
+
+    # -- who is in ---------------------------------------------------------------------------------------------------
+
+    def displace(self, session: Shell) -> None:
+        """It gives its place up, and hears why."""
+        self.admission.stays(session)
+        self.admission.displaced += 1
+        session.displace(self.words)
+
+    @property
+    def words(self) -> Reply:
+        """What is said to who finds no place any more."""
+        return self._words[Full.STRANGERS]
+
+    def shed(self, most: int) -> None:
+        """Where strangers are more than the limit, by now: those of worst record go, `most` at a time."""
+        for _ in range(min(self.admission.over, most)):
+            worst = self.admission.worse_than(Record.STRANGER)
+            if worst is None:
+                return
+            self.displace(worst)
+
+    # -- when the server stops ---------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        self.doorstep.let_all_go()
+        self.anteroom.close()
+
+    def _accept_again(self) -> None:
+        if not self._accepts:
+            self._accepts = True
+            self.accept(True)

@@ -1,0 +1,59 @@
+"""In which lane a session is read, how much at once, and whether it may be asked to give up its place."""
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.protocol import Protocol
+
+from twistedmx.net.eager import EagerWriter
+from twistedmx.net.readers import READ, READ_OF_CONTENT
+from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.record import Known
+from twistedmx.smtp.session import Session
+
+if TYPE_CHECKING:
+    from twistedmx.net.server import ServerFactory
+
+
+class InLane(Protocol):
+    """The part of one connection that `net.readers` and `net.door` see. `has_failed`: and nothing else, so far: it may be asked to
+    go."""
+
+    transport: Any  # ITCPTransport, or what stands for it in tests
+    _session: Session  # these three from connectionMade on
+    _receiver: Receiver
+    _out: EagerWriter
+    _known: Known  # of the client, at the door
+
+    def __init__(self, factory: "ServerFactory") -> None:
+        self._factory = factory
+        self._behind = False  # it was judged to belong into the back lane
+        self._large = False  # what it sends is content: more is read at once
+        self.has_failed = False
+
+    def _fall_behind(self) -> None:
+        """Nothing but errors so far: it is read after the others, unless its client has a good record, or speaks for many."""
+        session = self._session
+        if session.served or session.xclient:
+            return
+        self._behind = True
+        if not self._receiver.proven:
+            self._out.fall_behind()
+            self._may_go()
+
+    def _catch_up(self) -> None:
+        """A recipient was accepted: it belongs in front for good."""
+        self._behind = False
+        self._out.catch_up()
+        if self.has_failed:
+            self.has_failed = False
+            self._factory.door.admission.stays(self)
+
+    def _may_go(self) -> None:
+        """Where others find no place, it is asked to give up its own before those who have not failed."""
+        self.has_failed = True
+        self._factory.door.admission.has_failed(self, self._known.record)
+
+    def _read_content(self, large: bool) -> None:
+        """So much is read at once, where it is us who say that (net.readers)."""
+        self._large = large
+        self.transport.most = READ_OF_CONTENT if large else READ

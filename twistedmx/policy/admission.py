@@ -1,0 +1,166 @@
+"""Who has a session now, in two lanes; whether one more finds a place, and who gives his up for it.
+
+    hosts of good record    as many as descriptors allow; of one host four times a stranger's share
+    strangers               as many as the governor's `limit`; of one host, one network and one wider network a share of that
+
+A session of who has sent mail counts less in the shares of its networks: a quarter at the least. Networks that are never blocked
+(ours, the operator's) have no shares.
+
+Where no place is left, a newcomer has that of a stranger of worse record (`policy.record`), the worst first, and of these who has
+failed for the longest time. Nobody goes whose session has not failed: whoever behaves and is in, stays in.
+
+Counts alone are kept of a session, and of those that have failed themselves: ten thousand idle ones are to cost nothing here
+(benchmarks, idle).
+"""
+
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from twistedmx.policy.governor_settings import GovernorSettings
+from twistedmx.policy.record import MOST_TRUST, Known, Record
+
+# What one session of a stranger counts in its networks: can be divided by each trust.
+_WHOLE: Final = 12
+_BITS: Final = {
+    4: (6, 11),
+    8: (16, 32),
+}  # that are cut off from a host's key (policy.host_key) for its network and the wider one
+
+
+class Full(StrEnum):
+    """Why somebody finds no place."""
+
+    HOST = "host"
+    NETWORK = "network"
+    STRANGERS = "strangers"
+    DESCRIPTORS = "descriptors"
+
+
+class Place(NamedTuple):
+    """What a session has, and gives back. `proven`: in which lane. `weight`: what it counts in its networks; 0: not there."""
+
+    proven: bool
+    weight: int
+
+
+_PLACES: Final = {
+    (proven, weight): Place(proven, weight)
+    for proven in (False, True)
+    for weight in (0, *(_WHOLE // trust for trust in range(1, MOST_TRUST + 1)))
+}
+
+
+class Admission:
+    """Of one server. `settings` and `limit` (of strangers) may be replaced at any time. `refused`: who found no place and was told
+    so, by why, since the start; `displaced`: who gave his up."""
+
+    def __init__(self, settings: GovernorSettings, *, limit: int) -> None:
+        self.settings = settings
+        self.limit = limit
+        self.proven = 0
+        self.strangers = 0
+        self.refused: dict[Full, int] = dict.fromkeys(Full, 0)
+        self.displaced = 0
+        self._most_strangers = 0
+        self._unmet = 0
+        self._in_networks: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        # In the order in which they failed first; only they may be asked to go.
+        self._failed: dict[Record, dict[Any, None]] = {Record.HUNG_UP: {}, Record.FAILED: {}}
+
+    # -- may one more come? ------------------------------------------------------------------------------------------
+
+    def share_used_up(self, host: bytes, known: Known, of_host: int) -> Full | None:
+        """Whether the shares of a client are. `host`: its key, not NOBODY. `of_host`: sessions that it has already."""
+        settings, limit = self.settings, self.limit
+        (share, *shares), (least, *leasts) = settings.shares, settings.least
+        if of_host >= max(least, int(share * limit)) * known.trust:
+            return Full.HOST
+        if known.record is not Record.PROVEN:
+            for counts, key, part, fewest in zip(self._in_networks, _networks(host), shares, leasts, strict=True):
+                if counts.get(key, 0) >= max(fewest, int(part * limit)) * _WHOLE:
+                    return Full.NETWORK
+        return None
+
+    def no_place(self, known: Known) -> Full | None:
+        """Whether there is none left in his lane."""
+        if known.record is not Record.PROVEN and self.strangers >= self.limit:
+            return Full.STRANGERS
+        return None
+
+    def worse_than(self, record: Record) -> Any | None:
+        """The session that goes first for a newcomer of this record; None: nobody does."""
+        for worse, sessions in self._failed.items():
+            if worse > record and sessions:
+                return next(iter(sessions))
+        return None
+
+    def missed(self) -> None:
+        """Somebody found no place, or waits for one."""
+        self._unmet += 1
+
+    # -- who is there ------------------------------------------------------------------------------------------------
+
+    def enter(self, host: bytes, known: Known, *, shared: bool) -> Place:
+        """A session begins. `host`: the key of its client; `shared`: whether its networks have shares."""
+        proven = known.record is Record.PROVEN
+        if proven:
+            self.proven += 1
+        else:
+            self.strangers += 1
+            if self.strangers > self._most_strangers:
+                self._most_strangers = self.strangers
+        weight = _WHOLE // known.trust if shared and host and not proven else 0
+        if weight:
+            for counts, key in zip(self._in_networks, _networks(host), strict=True):
+                counts[key] = counts.get(key, 0) + weight
+        return _PLACES[proven, weight]
+
+    def leave(self, host: bytes, place: Place) -> None:
+        """It has ended. Both as they were when it began."""
+        if place.proven:
+            self.proven -= 1
+        else:
+            self.strangers -= 1
+        if place.weight:
+            for counts, key in zip(self._in_networks, _networks(host), strict=True):
+                left = counts[key] - place.weight
+                if left:
+                    counts[key] = left
+                else:
+                    del counts[key]
+
+    def has_failed(self, session: Any, record: Record) -> None:
+        """A stranger's session has only failed so far, or is of who was hung up on: it may be asked to go."""
+        self._failed[Record.HUNG_UP if record is Record.HUNG_UP else Record.FAILED][session] = None
+
+    def stays(self, session: Any) -> None:
+        """Not any more: it has sent mail, or is over. Harmless of one that was none of these."""
+        for sessions in self._failed.values():
+            sessions.pop(session, None)
+
+    # -- what the governor asks --------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> int:
+        """Strangers beyond the limit."""
+        return max(self.strangers - self.limit, 0)
+
+    @property
+    def may_go(self) -> int:
+        """Sessions that may be asked to."""
+        return sum(map(len, self._failed.values()))
+
+    def take_demand(self) -> tuple[int, int]:
+        """Of strangers, since this was asked last: sessions at once at the most, and how many found no place."""
+        told = self._most_strangers, self._unmet
+        self._most_strangers, self._unmet = self.strangers, 0
+        return told
+
+
+def _networks(host: bytes) -> tuple[int, int]:
+    """Keys of the network and of the wider one that a host is in. Those of IPv6 are below 0, so that none is another's."""
+    narrow, wide = _BITS[len(host)]
+    number = int.from_bytes(host, "big")
+    if narrow == 6:
+        return number >> narrow, number >> wide
+    return -1 - (number >> narrow), -1 - (number >> wide)

@@ -1,0 +1,116 @@
+"""Settings `[governor]`: how many sessions there may be at a time, and what becomes of who finds no place."""
+
+from typing import Any, Final
+
+import attrs
+
+from twistedmx.policy.words import spoken_at_the_door
+from twistedmx.setting import at_least, setting
+
+OVER: Final = ("wait", "refuse", "queue")
+LEVELS: Final = 3  # host, network, and the wider network
+
+
+def _is_over(instance: Any, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if value not in OVER:
+        raise ValueError(f"must be one of {', '.join(OVER)}, is {value!r}")
+
+
+def _are_shares(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[float, ...]) -> None:
+    if len(value) != LEVELS or any(not 0 < one <= 1 for one in value) or list(value) != sorted(value):
+        raise ValueError(
+            "must be three numbers above 0 and at most 1, the wider network's not the smaller, "
+            f"as [0.2, 0.4, 0.6], is {list(value)!r}"
+        )
+
+
+def _are_places(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[int, ...]) -> None:
+    if len(value) != LEVELS or any(one < 1 for one in value):
+        raise ValueError(f"must be three numbers of 1 or more, as [20, 40, 80], is {list(value)!r}")
+
+
+@attrs.frozen(kw_only=True)
+class GovernorSettings:
+    """The limit is of strangers; hosts of good record have places beyond it."""
+
+    start: int = setting(
+        140,
+        unit="sessions of strangers",
+        why="Where the limit begins, and to which it comes back in the end when it is not used.",
+        precedent="Postfix default_process_limit 100, qmail's tcpserver -c 40",
+        validator=at_least(1),
+    )
+    floor: int = setting(
+        50,
+        unit="sessions of strangers",
+        why="The limit never falls below this, however loaded the machine is.",
+        precedent="none",
+        validator=at_least(1),
+    )
+    ceiling: int = setting(
+        0,
+        unit="sessions of strangers",
+        why="The limit never rises above this. 0: as far as file descriptors go.",
+        precedent="Postfix default_process_limit 100, Exim smtp_accept_max 20",
+        validator=at_least(0),
+    )
+    growth: float = setting(
+        0.25,
+        unit="of the limit, a second",
+        why="So fast it rises while somebody waits for a place and the machine has room.",
+        precedent="TCP's slow start doubles each round trip",
+        validator=at_least(0.001),
+    )
+    kept: int = setting(
+        200,
+        unit="sessions",
+        why="File descriptors that strangers leave for hosts of good record; a fourth of all at most.",
+        precedent="Exim smtp_accept_reserve",
+        validator=at_least(0),
+    )
+    shares: tuple[float, ...] = setting(
+        (0.2, 0.4, 0.6),
+        unit="of the limit, for a host, a network and a wider one",
+        why="That IPv4 /32, /26 and /21, IPv6 /64, /48 and /32 may have; four times that by their good record.",
+        precedent="mox 30, 90 and 270 connections a minute; Postfix smtpd_client_connection_count_limit 50 of 100",
+        validator=_are_shares,
+    )
+    least: tuple[int, ...] = setting(
+        (20, 40, 80),
+        unit="sessions, for a host, a network and a wider one",
+        why="That they may always have, so far as there are places, however small their shares are.",
+        precedent="Exim smtp_accept_max_per_host",
+        validator=_are_places,
+    )
+    over: str = setting(
+        "wait",
+        unit="",
+        why='Who finds no place: "wait" for `patience`, then 421; "refuse": 421; "queue": nobody is accepted until there is one.',
+        precedent="Postfix: the accept queue; Exim smtp_accept_max: 421",
+        validator=_is_over,
+    )
+    patience: float = setting(
+        20.0,
+        unit="seconds",
+        why="So long one waits for a place, in a connection that is accepted and not greeted.",
+        precedent="RFC 5321 4.5.3.2.1: clients wait 5 minutes",
+        validator=at_least(0),
+    )
+    idle: float = setting(
+        10.0,
+        unit="seconds",
+        why="While somebody waits, a stranger who has said nothing for so long, and sent no mail, hears 421. 0: never.",
+        precedent="Postfix smtpd_timeout under stress 10 s",
+        validator=at_least(0),
+    )
+    words: str = spoken_at_the_door(
+        "Too many sessions just now; try again shortly", "What is said to who finds no place, in ASCII"
+    )
+    share_words: str = spoken_at_the_door(
+        "Too many sessions from your network; end some, then try again",
+        "What is said where a share is used up, in ASCII",
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.ceiling and self.ceiling < self.floor:
+            raise ValueError(f"ceiling must be 0, or at least floor, {self.floor}, is {self.ceiling}")

@@ -1,0 +1,36 @@
+"""What is known of a client at the door, in one word: who is let in first, and who goes first when there is no place.
+
+PROVEN      of good record: has a lane of his own
+STRANGER    nothing is known, or good and bad
+FAILED      has only failed so far: recipients that are not here, and no mail, within the last hour or in this session
+HUNG_UP     was hung up on for its conduct lately
+"""
+
+import enum
+from typing import Final, NamedTuple
+
+
+class Record(enum.IntEnum):
+    """The lower, the better."""
+
+    PROVEN = 0
+    STRANGER = 1
+    FAILED = 2
+    HUNG_UP = 3
+
+
+class Known(NamedTuple):
+    """`trust`: 1 to `MOST_TRUST`, by the mail that was accepted of it lately: so many times its share of places it may have."""
+
+    record: Record
+    trust: int
+
+
+MOST_TRUST: Final = 4
+MAIL_FOR_TRUST: Final = 5  # accepted lately, for each more
+
+NOTHING_KNOWN: Final = Known(Record.STRANGER, 1)
+PROVEN: Final = Known(Record.PROVEN, MOST_TRUST)
+STRANGERS: Final = tuple(Known(Record.STRANGER, trust) for trust in range(1, MOST_TRUST + 1))
+FAILED: Final = Known(Record.FAILED, 1)
+HUNG_UP: Final = Known(Record.HUNG_UP, 1)

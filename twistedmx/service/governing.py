@@ -1,0 +1,171 @@
+"""The governor of a running server: looks at the machine every second, moves the limit of sessions, and tells why."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+import attrs
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
+from twistedmx.model.vitals import Vitals
+from twistedmx.net.door import Door
+from twistedmx.net.lag import Lag
+from twistedmx.policy.governor import Demand, Governor
+from twistedmx.policy.load import Load
+from twistedmx.policy.posture import Alertness
+from twistedmx.policy.record import Record
+from twistedmx.policy.tarpit import Tarpit
+from twistedmx.ports import Events
+from twistedmx.service.looking import Looking
+from twistedmx.service.world import World
+from twistedmx.settings import Settings
+
+_SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
+_LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
+_TOLD: Final = 60.0  # seconds until those who were refused are told again
+
+
+class Governing(Looking):
+    """`alertness`, `tarpit`: are told what follows. `door`, `sessions`: who is let in, and who is there; given by who has them."""
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
+        super().__init__(world.reactor)
+        self.governor = Governor(settings.governor, Load(settings.load))
+        self.vitals = Vitals()
+        self.door: Door | None = None
+        self.sessions: Callable[[], Iterator[Any]] = lambda: iter(())
+        self._now, self._seconds, self._read = world.now, world.reactor.seconds, world.vitals
+        self._lag = Lag(world.reactor)
+        self._events = events
+        self._alertness, self._tarpit = alertness, tarpit
+        self._round: Iterator[Any] = iter(())
+        self._told = self._refused()
+        self._told_at = -_TOLD
+
+    def configure(self, settings: Settings) -> None:
+        """From now on these hold."""
+        self.governor.settings = settings.governor
+        self.governor.load.settings = settings.load
+
+    def startService(self) -> None:
+        """Look, now and every second."""
+        self._lag.start()
+        super().startService()
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        self._lag.stop()
+
+    def told(self) -> dict[str, Any]:
+        """As JSON can say it. What could not be read is None."""
+        governor, door = self.governor, self.door
+        pressure, settings = governor.pressure, governor.settings
+        lanes: dict[str, Any] = {}
+        if door is not None:
+            admission, waiting = door.admission, door.anteroom.waiting
+            lanes = {
+                "strangers": admission.strangers,
+                "proven": admission.proven,
+                "may_go": admission.may_go,
+                "waiting": {record.name.lower(): number for record, number in waiting.items()},
+                "refused": {full.value: number for full, number in admission.refused.items()},
+                "displaced": admission.displaced,
+            }
+        return {
+            "limit": governor.limit,
+            "why": governor.why.value,
+            "floor": settings.floor,
+            "ceiling": settings.ceiling,
+            **lanes,
+            "under_load": governor.load.high,
+            "pressure": None if pressure is None else {"of": pressure.signal.value, "share": round(pressure.share, 2)},
+            "vitals": attrs.asdict(self.vitals),
+        }
+
+    def _look(self) -> None:
+        door = self.door
+        if door is None:
+            return
+        self.vitals = attrs.evolve(self._read(self._seconds()), lag=self._lag.take())
+        move = self._judge(door)
+        if move is not None:
+            self._events.tell(move)
+        admission = door.admission
+        self._be_under_load(self.governor.load.high)
+        is_crowded = admission.strangers >= admission.limit and door.anteroom.waiting[Record.STRANGER] > 0
+        # Who is held in either case has a place that somebody else needs.
+        self._tarpit.is_lifted = self._alertness.under_load or is_crowded
+        if is_crowded and admission.settings.idle:
+            self._end_idle(admission.settings.idle)
+        door.shed(_SHED)
+        self._tell_refused()
+
+    def _judge(self, door: Door) -> LimitMoved | None:
+        admission, waiting = door.admission, door.anteroom.waiting
+        used, missed = admission.take_demand()
+        unmet = missed + waiting[Record.STRANGER] + waiting[Record.FAILED]
+        demand = Demand(used=used, unmet=unmet, room=admission.strangers + door.left)
+        move = self.governor.judge(self._seconds(), self.vitals, demand)
+        admission.limit = self.governor.limit
+        if move is None:
+            return None
+        return LimitMoved(
+            at=self._now(),
+            before=move.before,
+            limit=move.limit,
+            why=move.why.value,
+            strangers=admission.strangers,
+            proven=admission.proven,
+            waiting=len(door.anteroom),
+            load=self.vitals.load,
+            lag=self.vitals.lag,
+            free_memory=self.vitals.free_memory,
+        )
+
+    def _be_under_load(self, high: bool) -> None:
+        alertness, pressure = self._alertness, self.governor.pressure
+        if high is alertness.under_load or pressure is None:
+            return
+        alertness.under_load = high
+        state = "high: limits under load hold for strangers" if high else "low again"
+        self._log.info(
+            "the load is {state} ({signal} {value:.2f})", state=state, signal=pressure.signal, value=pressure.value
+        )
+
+    def _end_idle(self, seconds: float) -> None:
+        """Of some, in turn."""
+        some = list(islice(self._round, _LOOKED_AT))
+        if not some:
+            self._round = self.sessions()
+            some = list(islice(self._round, _LOOKED_AT))
+        for session in some:
+            session.end_if_idle(seconds)
+
+    def _refused(self) -> NewcomersRefused:
+        """Since the start."""
+        if self.door is None:
+            return NewcomersRefused(at=0.0, refused=(), displaced=0)
+        admission = self.door.admission
+        refused = tuple((full.value, number) for full, number in admission.refused.items())
+        return NewcomersRefused(at=self._now(), refused=refused, displaced=admission.displaced)
+
+    def _tell_refused(self) -> None:
+        """What is new; a flood of it once a minute."""
+        now, told = self._refused(), self._told
+        if (now.refused, now.displaced) == (told.refused, told.displaced) or self._seconds() - self._told_at < _TOLD:
+            return
+        self._told, self._told_at = now, self._seconds()
+        before = dict(told.refused)
+        refused = tuple((why, number - before.get(why, 0)) for why, number in now.refused)
+        self._events.tell(attrs.evolve(now, refused=refused, displaced=now.displaced - told.displaced))
+
+    def _failed(self, failure: Failure) -> None:
+        """By a fault of ours: the limit stays where it is, and nobody is held to what nobody would end."""
+        self._alertness.under_load = False
+        self._tarpit.is_lifted = False
+        self._log.failure("the limit of sessions follows the load no more, until a restart", failure=failure)
