@@ -16,6 +16,7 @@ from typing import Final
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _STEP: Final = 0.1  # seconds
+_LEAST: Final = 0.001  # seconds until it is asked again: two clocks may differ in their last digit for ever
 _MOST: Final = 600  # moments that are kept: a minute, should nobody ask
 
 
@@ -55,7 +56,7 @@ class Lag:
 
     def _come(self) -> None:
         self._look()
-        self._call = self._clock.callLater(max(0.0, self._due - self._seconds()), self._come)
+        self._call = self._clock.callLater(max(_LEAST, self._due - self._seconds()), self._come)
 
     def _look(self) -> None:
         """Count the moments that were due."""
