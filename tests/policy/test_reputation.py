@@ -10,6 +10,7 @@ from twistedmx.model.peer import NOWHERE, Peer
 from twistedmx.model.verdict import Action, Reason, verdict
 from twistedmx.policy import hyperloglog
 from twistedmx.policy.networks import network_of
+from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, Record
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.smtp import codes
 
@@ -39,6 +40,28 @@ class TestHosts(Clients):
         self.assertFalse(self.reputation.hung_up_on(HOST))
         self.guesses()
         self.assertFalse(self.reputation.hung_up_on(HOST), "he ended it himself")
+
+    def test_what_is_known_at_the_door_is_one_word(self):
+        """Who is let in first, and who goes first."""
+        door = self.reputation.known
+        self.assertEqual(door(HOST), NOTHING_KNOWN)
+        self.guesses()
+        self.assertEqual(door(HOST), FAILED)
+        self.hung_up()
+        self.assertEqual(door(HOST), HUNG_UP)
+        self.reputation.tick(AT + self.reputation.settings.within)
+        self.assertEqual(door(HOST), NOTHING_KNOWN, "it is long ago")
+        self.assertEqual([door(other) for other in (NOWHERE, "", "a socket")], [NOTHING_KNOWN] * 3)
+
+    def test_trust_grows_with_mail(self):
+        """And a guess among much mail is no failure."""
+        told = []
+        for _ in range(4):
+            self.sends(messages=5)
+            self.guesses()
+            told.append(self.reputation.known(HOST))
+        self.assertEqual([one.trust for one in told], [2, 3, 4, 4])
+        self.assertEqual({one.record for one in told}, {Record.STRANGER})
 
     def test_an_ipv6_host_is_its_64(self):
         """Whoever has one address there has all of them."""

@@ -177,10 +177,10 @@ class Conversation(InLane):
         if self._closed:
             return
         session = self._session
-        if self._behind:
-            if session.served:
+        if session.served:
+            if self._behind or self.may_go:
                 self._catch_up()
-        elif session.errors:
+        elif session.errors and not self._behind:
             self._fall_behind()
         if not (self._waiting or self._wordless is not None):
             self._patience.turned(session.phase, replied)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class InLane(Protocol):
-    """The part of one connection that `net.readers` and `net.door` see. `has_failed`: and nothing else, so far: it may be asked to
-    go."""
+    """The part of one connection that `net.readers` and `net.door` see. `may_go`: its client has only failed
+    so far, in this session or lately: it may be asked to give its place up."""
 
     transport: Any  # ITCPTransport, or what stands for it in tests
     _session: Session  # these three from connectionMade on
@@ -28,7 +28,7 @@ class InLane(Protocol):
         self._factory = factory
         self._behind = False  # it was judged to belong into the back lane
         self._large = False  # what it sends is content: more is read at once
-        self.has_failed = False
+        self.may_go = False
 
     def _fall_behind(self) -> None:
         """Nothing but errors so far: it is read after the others, unless its client has a good record, or speaks for many."""
@@ -38,19 +38,19 @@ class InLane(Protocol):
         self._behind = True
         if not self._receiver.proven:
             self._out.fall_behind()
-            self._may_go()
+            self._let_go()
 
     def _catch_up(self) -> None:
         """A recipient was accepted: it belongs in front for good."""
         self._behind = False
         self._out.catch_up()
-        if self.has_failed:
-            self.has_failed = False
+        if self.may_go:
+            self.may_go = False
             self._factory.door.admission.stays(self)
 
-    def _may_go(self) -> None:
+    def _let_go(self) -> None:
         """Where others find no place, it is asked to give up its own before those who have not failed."""
-        self.has_failed = True
+        self.may_go = True
         self._factory.door.admission.has_failed(self, self._known.record)
 
     def _read_content(self, large: bool) -> None:

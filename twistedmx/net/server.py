@@ -112,7 +112,7 @@ class ServerFactory(Factory):
         """Its session has ended, which had this place."""
         admission = self.door.admission
         admission.leave(host_key(peer.address), place)
-        if connection.has_failed:
+        if connection.may_go:
             admission.stays(connection)
 
     def sessions(self) -> Iterator[Shell]:

@@ -64,7 +64,8 @@ class Shell(Conversation):
         self._out = EagerWriter(transport)
         if self._behind:
             self._out.fall_behind()
-            self._may_go()
+        if self._known.record >= Record.FAILED:
+            self._let_go()
         transport.registerProducer(self, True)
         if not self._secure:
             self._greet()

@@ -130,7 +130,7 @@ class Admission:
                     del counts[key]
 
     def has_failed(self, session: Any, record: Record) -> None:
-        """A stranger's session has only failed so far, or is of who was hung up on: it may be asked to go."""
+        """A stranger's session, or all that is known of its client, has only failed so far: it may be asked to go."""
         self._failed[Record.HUNG_UP if record is Record.HUNG_UP else Record.FAILED][session] = None
 
     def stays(self, session: Any) -> None:

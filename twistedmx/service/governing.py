@@ -1,4 +1,8 @@
-"""The governor of a running server: looks at the machine every second, moves the limit of sessions, and tells why."""
+"""The governor of a running server: looks at the machine every second, moves the limit of sessions, and tells why.
+
+While somebody waits for a place the limit is judged five times a second, by what was seen of the machine last: who comes to a calm
+machine is not to wait for a second.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -22,6 +26,8 @@ from twistedmx.service.looking import Looking
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
+_QUICK: Final = 0.2  # seconds between two looks at who waits
+_SLOW: Final = 5  # of these are a look at the machine
 _SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
 _LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
 _TOLD: Final = 60.0  # seconds until those who were refused are told again
@@ -33,18 +39,20 @@ class Governing(Looking):
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
-        super().__init__(world.reactor)
+        super().__init__(world.reactor, _QUICK)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
         self.door: Door | None = None
         self.sessions: Callable[[], Iterator[Any]] = lambda: iter(())
-        self._now, self._seconds, self._read = world.now, world.reactor.seconds, world.vitals
-        self._lag = Lag(world.reactor)
+        self._now, self._seconds, self._read = world.now, world.steady or world.reactor.seconds, world.vitals
+        self._lag = Lag(world.reactor, self._seconds)
         self._events = events
         self._alertness, self._tarpit = alertness, tarpit
         self._round: Iterator[Any] = iter(())
-        self._told = self._refused()
-        self._told_at = -_TOLD
+        self._looks = 0
+        self._limit_told = self.governor.limit
+        self._refused_told: tuple[dict[str, int], int] = ({}, 0)
+        self._tell_at = 0.0
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
@@ -91,10 +99,16 @@ class Governing(Looking):
         door = self.door
         if door is None:
             return
+        self._looks += 1
+        if self._looks % _SLOW == 1:
+            self._look_at_the_machine(door)
+        elif door.anteroom.waiting[Record.STRANGER]:
+            self._judge(door)
+
+    def _look_at_the_machine(self, door: Door) -> None:
         self.vitals = attrs.evolve(self._read(self._seconds()), lag=self._lag.take())
-        move = self._judge(door)
-        if move is not None:
-            self._events.tell(move)
+        self._judge(door)
+        self._tell_limit(door)
         admission = door.admission
         self._be_under_load(self.governor.load.high)
         is_crowded = admission.strangers >= admission.limit and door.anteroom.waiting[Record.STRANGER] > 0
@@ -103,29 +117,38 @@ class Governing(Looking):
         if is_crowded and admission.settings.idle:
             self._end_idle(admission.settings.idle)
         door.shed(_SHED)
-        self._tell_refused()
+        self._tell_refused(door)
 
-    def _judge(self, door: Door) -> LimitMoved | None:
+    def _judge(self, door: Door) -> None:
         admission, waiting = door.admission, door.anteroom.waiting
         used, missed = admission.take_demand()
         unmet = missed + waiting[Record.STRANGER] + waiting[Record.FAILED]
-        demand = Demand(used=used, unmet=unmet, room=admission.strangers + door.left)
-        move = self.governor.judge(self._seconds(), self.vitals, demand)
+        demand = Demand(used=used, unmet=unmet, room=admission.strangers + self._descriptors_left(door))
+        self.governor.judge(self._seconds(), self.vitals, demand)
         admission.limit = self.governor.limit
-        if move is None:
-            return None
-        return LimitMoved(
-            at=self._now(),
-            before=move.before,
-            limit=move.limit,
-            why=move.why.value,
-            strangers=admission.strangers,
-            proven=admission.proven,
-            waiting=len(door.anteroom),
-            load=self.vitals.load,
-            lag=self.vitals.lag,
-            free_memory=self.vitals.free_memory,
-        )
+
+    def _tell_limit(self, door: Door) -> None:
+        """If it is another one than a second ago."""
+        before, self._limit_told = self._limit_told, self.governor.limit
+        if before != self._limit_told:
+            moved = LimitMoved(
+                at=self._now(),
+                before=before,
+                limit=self._limit_told,
+                why=self.governor.why.value,
+                strangers=door.admission.strangers,
+                proven=door.admission.proven,
+                waiting=len(door.anteroom),
+                load=self.vitals.load,
+                lag=self.vitals.lag,
+                free_memory=self.vitals.free_memory,
+            )
+            self._events.tell(moved)
+
+    def _descriptors_left(self, door: Door) -> int:
+        """As the door counts them, and as the kernel does: files and look-ups have some too."""
+        free = self.vitals.free_descriptors
+        return door.left if free is None else min(door.left, free)
 
     def _be_under_load(self, high: bool) -> None:
         alertness, pressure = self._alertness, self.governor.pressure
@@ -146,23 +169,17 @@ class Governing(Looking):
         for session in some:
             session.end_if_idle(seconds)
 
-    def _refused(self) -> NewcomersRefused:
-        """Since the start."""
-        if self.door is None:
-            return NewcomersRefused(at=0.0, refused=(), displaced=0)
-        admission = self.door.admission
-        refused = tuple((full.value, number) for full, number in admission.refused.items())
-        return NewcomersRefused(at=self._now(), refused=refused, displaced=admission.displaced)
-
-    def _tell_refused(self) -> None:
+    def _tell_refused(self, door: Door) -> None:
         """What is new; a flood of it once a minute."""
-        now, told = self._refused(), self._told
-        if (now.refused, now.displaced) == (told.refused, told.displaced) or self._seconds() - self._told_at < _TOLD:
+        admission, (before, displaced) = door.admission, self._refused_told
+        now = {full.value: number for full, number in admission.refused.items()}
+        more = {full: number - before.get(full, 0) for full, number in now.items()}
+        if not (any(more.values()) or admission.displaced > displaced) or self._seconds() < self._tell_at:
             return
-        self._told, self._told_at = now, self._seconds()
-        before = dict(told.refused)
-        refused = tuple((why, number - before.get(why, 0)) for why, number in now.refused)
-        self._events.tell(attrs.evolve(now, refused=refused, displaced=now.displaced - told.displaced))
+        self._refused_told = now, admission.displaced
+        self._tell_at = self._seconds() + _TOLD
+        event = NewcomersRefused(at=self._now(), refused=tuple(more.items()), displaced=admission.displaced - displaced)
+        self._events.tell(event)
 
     def _failed(self, failure: Failure) -> None:
         """By a fault of ours: the limit stays where it is, and nobody is held to what nobody would end."""

@@ -70,8 +70,9 @@ class World:
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
     has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`: average of a minute
-    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`: how the machine is, by the
-    reactor's time. `descriptors`: that the process may have. `environment`: its own.
+    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`: how the machine is, at a time
+    by `steady`: a clock that cannot be set, as the reactor's can; None: the reactor's. `descriptors`: that the process may have.
+    `environment`: its own.
     """
 
     reactor: Any
@@ -86,6 +87,7 @@ class World:
     load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
     vitals: Callable[[float], Vitals] = _nothing_known
+    steady: Callable[[], float] | None = None
     descriptors: Callable[[], int] = descriptors
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
 
@@ -94,4 +96,4 @@ def this_world() -> World:
     """The real one. Importing the reactor installs it: here, and nowhere else."""
     from twisted.internet import reactor
 
-    return World(reactor=reactor, disk=PosixDisk(now=time.time), vitals=MachineVitals().read)
+    return World(reactor=reactor, disk=PosixDisk(now=time.time), vitals=MachineVitals().read, steady=time.monotonic)

@@ -156,6 +156,7 @@ class Stage:
             timeouts=settings.timeouts,
             wheel=self.wheel,
             tls=tls or _Pretended(),  # type: ignore[arg-type]
+            governor=settings.governor,
         )
 
     def tell(self, event: Event) -> None:

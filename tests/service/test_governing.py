@@ -1,0 +1,182 @@
+"""The governor of a running server: what it looks at, what it moves, and what it tells."""
+
+import json
+from random import Random
+
+import attrs
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.net.test_connections import Transport
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
+from twistedmx.model.vitals import Vitals
+from twistedmx.report.stream import Stream
+from twistedmx.service.governing import Governing
+from twistedmx.service.world import World
+from twistedmx.settings import settings_from
+from twistedmx.testing.stage import Stage
+
+GUESSES = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\n"
+
+
+class Base(SynchronousTestCase):
+    settings = {"governor": {"start": 4, "floor": 2, "patience": 60}, "host": "mx.example.org"}
+
+    def setUp(self):
+        settings = settings_from(self.settings, "x")
+        self.stage = Stage(settings)
+        self.addCleanup(self.stage.wheel.stop)
+        self.clock: Clock = self.stage.clock
+        self.vitals = Vitals(load=0.1, runnable=0.0, free_memory=0.9)
+        world = World(
+            reactor=self.clock,
+            disk=None,
+            chance=lambda: Random(1),
+            load=lambda: 0.0,
+            vitals=lambda time: self.vitals,
+            environment={},
+        )
+        self.told = []
+        self.stream = Stream([self.told.append])
+        site, factory = self.stage.site, self.stage.factory
+        self.governing = Governing(settings, world, self.stream, site.alertness, site.tarpit)
+        self.governing.door, self.governing.sessions = factory.door, factory.sessions
+        self.door = factory.door
+        self.governing.startService()
+        self.addCleanup(self.governing.stopService)
+
+    def come(self, host):
+        transport = Transport(IPv4Address("TCP", host, 1024))
+        transport.protocol = self.stage.factory.meet(transport.getPeer(), secure=False)
+        transport.protocol.makeConnection(transport)
+        return transport
+
+    def crowd(self, number, network="192.0"):
+        return [self.come(f"{network}.{one // 250}.{one % 250}") for one in range(number)]
+
+    def pass_(self, seconds):
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+
+    def of(self, kind):
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+class TestLimit(Base):
+    def test_on_a_calm_machine_it_rises_until_nobody_waits(self):
+        """Siege 2, in small: and who waited is greeted, in some seconds at most."""
+        crowd = self.crowd(40)
+        self.assertEqual(sum(bool(transport.value()) for transport in crowd), 4)
+        self.pass_(10)
+        self.assertEqual(sum(bool(transport.value()) for transport in crowd), 40)
+        moved = self.of(LimitMoved)
+        self.assertEqual((moved[0].before, moved[0].why), (4, "wanted"))
+        self.assertEqual([event.before for event in moved[1:]], [event.limit for event in moved[:-1]])
+        self.assertGreaterEqual(moved[-1].limit, 40)
+        self.assertEqual((moved[0].load, moved[0].free_memory), (0.1, 0.9))
+
+    def test_on_a_loaded_one_it_falls_to_the_floor_and_limits_under_load_hold(self):
+        """And who behaves and is in stays in."""
+        crowd = self.crowd(4)
+        self.vitals = attrs.evolve(self.vitals, load=50.0)
+        self.pass_(120)
+        self.assertEqual(self.governing.governor.limit, 2)
+        self.assertTrue(self.stage.alertness.under_load)
+        self.assertEqual([transport.disconnecting for transport in crowd], [False] * 4)
+        self.assertEqual(self.of(LimitMoved)[-1].why, "load")
+        self.vitals = attrs.evolve(self.vitals, load=0.1)
+        self.pass_(120)
+        self.assertFalse(self.stage.alertness.under_load)
+        self.assertGreaterEqual(self.governing.governor.limit, 4)
+
+    def test_those_who_have_only_failed_go_when_it_falls(self):
+        """They are asked to, some in a second."""
+        crowd = self.crowd(4)
+        for transport in crowd:
+            transport.protocol.dataReceived(GUESSES)
+        self.vitals = attrs.evolve(self.vitals, load=50.0)
+        self.pass_(120)
+        self.assertEqual(self.door.admission.strangers, 2)
+
+    def test_what_cannot_be_read_moves_nothing(self):
+        """A container that hides all of it."""
+        self.vitals = Vitals()
+        self.crowd(40)
+        self.pass_(10)
+        self.assertFalse(self.stage.alertness.under_load)
+        self.assertGreater(self.governing.governor.limit, 4)
+
+    def test_descriptors_bound_it(self):
+        """Whatever the load is."""
+        self.door._descriptors, self.door._kept = 50, 10
+        self.crowd(45)
+        self.pass_(10)
+        self.assertEqual(self.governing.governor.limit, 40 - len(self.door.anteroom))
+        self.assertEqual(self.governing.governor.why.value, "descriptors")
+
+
+class TestCrowded(Base):
+    settings = {
+        "governor": {"start": 4, "floor": 2, "ceiling": 4, "patience": 60, "idle": 10},
+        "host": "mx.example.org",
+    }
+
+    def test_who_says_nothing_ends_where_others_wait(self):
+        """And delays hold no places meanwhile."""
+        silent = self.crowd(4)
+        self.pass_(20)
+        self.assertFalse(any(transport.disconnecting for transport in silent), "nobody waits")
+        self.assertFalse(self.stage.site.tarpit.is_lifted)
+        other = self.come("198.51.100.1")
+        self.pass_(2)
+        self.assertTrue(other.value())
+        self.assertIn(b"421 4.4.2", b"".join(transport.value() for transport in silent))
+
+    def test_delays_are_lifted_as_long_as_somebody_waits(self):
+        """Each holds a place."""
+        crowd = self.crowd(5)
+        self.pass_(2)
+        self.assertTrue(self.stage.site.tarpit.is_lifted)
+        for transport in crowd:
+            transport.protocol.connectionLost(None)
+        self.pass_(2)
+        self.assertFalse(self.stage.site.tarpit.is_lifted)
+
+    def test_who_is_refused_is_told_at_once_and_then_once_a_minute(self):
+        """A flood of them is not a flood of lines."""
+        self.door.configure(attrs.evolve(self.door.admission.settings, over="refuse"))
+        self.crowd(7)
+        self.pass_(2)
+        self.crowd(5, "198.51")
+        self.pass_(30)
+        self.assertEqual(
+            [(dict(one.refused)["strangers"], one.displaced) for one in self.of(NewcomersRefused)], [(3, 0)]
+        )
+        self.pass_(40)
+        self.assertEqual([dict(one.refused)["strangers"] for one in self.of(NewcomersRefused)], [3, 5])
+
+    def test_what_is_told_of_it_is_json(self):
+        """For `status`."""
+        self.crowd(6)
+        self.pass_(2)
+        told = json.loads(json.dumps(self.governing.told()))
+        self.assertEqual((told["limit"], told["strangers"], told["ceiling"]), (4, 4, 4))
+        self.assertEqual(told["waiting"], {"proven": 0, "stranger": 2, "failed": 0, "hung_up": 0})
+        self.assertEqual(told["vitals"]["load"], 0.1)
+
+    def test_a_fault_of_ours_leaves_nobody_under_load_for_ever(self):
+        """It is said in the log, and the limit stays where it is."""
+        self.vitals = attrs.evolve(self.vitals, load=50.0)
+        self.pass_(2)
+        self.assertTrue(self.stage.alertness.under_load)
+        self.vitals = None
+        self.pass_(2)
+        self.assertFalse(self.stage.alertness.under_load)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_a_stop_leaves_nothing_behind(self):
+        """No timer of its own."""
+        self.governing.stopService()
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if "anteroom" not in str(call.func)], [])
+        self.governing.startService()
