@@ -1,18 +1,21 @@
-"""How many strangers may have a session at a time: a limit that follows how loaded the machine is. docs/governor.md has the picture.
+"""How many strangers may have a session at a time: a limit that follows how loaded the machine is. docs/governor.md has a picture.
 
 It is judged every second, by the signal that presses most (`policy.load`), in shares of that signal's target:
 
-    pressure                       the limit
-    high: a signal is at its mark  falls by a third, each second, to the floor
-    more than 1                    falls in proportion: to what is used, divided by the pressure; then waits until that is felt
-    from 0.75 to 1                 stays
-    less                           rises while somebody finds no place: by a fourth a second, or more slowly near where it fell last
-    whatever                       falls slowly to twice what is used: a limit that holds nobody out need not be that high
+    pressure          the limit
+    more than 1       falls: to what is used, divided by the pressure, to half of it at the most; then waits until that is felt
+    from 0.75 to 1    stays
+    less              rises while somebody finds no place, the faster the more room is left: by a fourth a second at nothing,
+                      by a hundredth near where it fell last; and back to where it began, whether it is wanted or not
+    up to 1           falls by a hundredth a second, to twice what is used, where nobody is held out
 
-Two marks and not one, and a wait behind each step, because signals are late: the kernel looks at who runs each five seconds, and one
-look is an accident. What runs just now (`Vitals.runnable`) is rough, but quick: it stops a rise, and brings about no fall.
+Two marks and not one, and a wait behind each step, because signals are late: the kernel looks at who runs each five seconds, and
+one look is an accident. What runs just now (`Vitals.runnable`) is rough, but quick: it slows a rise, and brings about no fall.
 
 It knows no clock and no sessions: both are told.
+
+BUGS: whether sessions are what weighs is not known; a limit that falls for another program's load holds out mail that would
+have cost nothing.
 """
 
 from enum import StrEnum
@@ -25,18 +28,14 @@ from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.load import Load, Pressure, Signal
 
 _ROOM: Final = 0.75  # of a target: below this the limit may rise
-# Seconds until a step down shows in a signal: the load is a mean over as many (policy.load_average).
-_FELT: Final = {Signal.LOAD: 15.0, Signal.LAG: 3.0, Signal.MEMORY: 5.0, Signal.THROTTLED: 5.0}
-_DEEPEST: Final = 0.5  # of what is used: one step down is never deeper
-_HIGH: Final = 2 / 3  # of the limit, a second, while a signal is high
+_DEEPEST: Final = 0.5  # of what is used: behind a queue that has just begun, tasks are many times what is too much
+_FELT: Final = 15.0  # seconds until a step down shows in the load, a mean over as many (policy.load_average)
+_BLIND: Final = 1 / 3  # of `growth`, where what runs just now cannot be read: the load needs so many times longer
 _WANTED: Final = 0.9  # of the limit in use: somebody will find no place
-_LEAST_STEP: Final = 10.0  # sessions a second
-# Near where it fell last the limit rises so slowly that the load's answer comes before a tenth more is let in; with each step that
-# brings no fall, that place is a little higher, and forgotten after a while.
-_NEAR: Final = 0.8  # of where it fell
-_SLOW: Final = 0.005  # of the limit, a second
-_FORGOTTEN: Final = 600.0  # seconds after the fall
-_UNUSED: Final = 0.01  # of the limit, a second
+# Near where it fell last, so slowly that the load's answer comes before more than a tenth is let in. As slowly an unused one falls.
+_GENTLE: Final = 0.01  # of the limit, a second
+_NEAR: Final = 0.8  # of where it fell: a fall leads below that, and the rise on the way back ends before it
+_FORGOTTEN: Final = 300.0  # seconds after a fall; where it falls again and again, that is each minute
 _LONGEST: Final = 5.0  # seconds that a step may be for: a pause of ours is no reason for a leap
 
 
@@ -78,7 +77,8 @@ class Move:
 
 
 class Governor:
-    """`limit`: of strangers' sessions. `why`: what moved it last. `pressure`: as judged last. `load`: is told how high it is."""
+    """`limit`: of strangers' sessions. `why`: what moved it last, or holds it now. `pressure`: as judged last. `load`: is told how
+    high it is. `settings` may be replaced at any time."""
 
     def __init__(self, settings: GovernorSettings, load: Load) -> None:
         self.load = load
@@ -86,83 +86,78 @@ class Governor:
         self.why = Why.START
         self.pressure: Pressure | None = None
         self._limit = float(settings.start)
-        self._at: float | None = None  # when it was judged last; these in seconds of `judge`
-        self._felt_at = 0.0  # when the last fall will be felt
-        self._fell_from = 0.0  # 0: not lately
-        self._fell_at = 0.0
+        self._limit, _ = self._bounded(self._limit, self.why)
+        self._moved = Why.START  # by what, last
+        self._at: float | None = None  # when it was judged last
+        self._unfelt = 0.0  # seconds until the last fall will be felt
+        self._rising = True
+        self._fell_from = 0.0
+        self._fell_ago = _FORGOTTEN
 
     @property
     def limit(self) -> int:
         return int(self._limit)
 
     def judge(self, time: float, vitals: Vitals, demand: Demand) -> Move | None:
-        """From now on another limit, or the same. `time`: seconds of a clock that is never put back."""
+        """From now on another limit, or the same. `time`: seconds of a clock that should not be put back."""
         passed = 1.0 if self._at is None else min(max(time - self._at, 0.0), _LONGEST)
         self._at = time
+        self._unfelt = max(self._unfelt - passed, 0.0)
+        self._fell_ago += passed
         before = self.limit
         pressure = self.pressure = self.load.judge(time, vitals)
-        limit, why = self._judged(time, passed, vitals, pressure, demand)
-        limit, why = self._bounded(limit, why, demand.room)
-        self._limit = limit
+        if pressure.share > 1:
+            limit, why = self._pressed(pressure, demand), _PRESSED[pressure.signal]
+        else:
+            limit, why = self._calm(passed, pressure, self.load.quick(vitals), demand)
+        self._limit, self.why = self._bounded(limit, why, demand.room)
         if self.limit == before:
             return None
-        self.why = why
-        return Move(before=before, limit=self.limit, why=why, pressure=pressure)
+        self._moved = self.why
+        return Move(before=before, limit=self.limit, why=self.why, pressure=pressure)
 
-    def _judged(
-        self, time: float, passed: float, vitals: Vitals, pressure: Pressure, demand: Demand
-    ) -> tuple[float, Why]:
-        limit, why = self._limit, _PRESSED[pressure.signal]
-        if pressure.high:
-            self._fall(time, pressure)
-            return limit * _HIGH**passed, why
-        if pressure.share > 1:
-            if time < self._felt_at:
-                return limit, why
-            used = min(limit, float(max(demand.used, self.settings.floor)))
-            self._fall(time, pressure)
-            return used * max(1 / pressure.share, _DEEPEST), why
-        if pressure.share < _ROOM and _has_room(vitals, self.load.settings.target):
-            if demand.unmet or demand.used >= limit * _WANTED:
-                return limit + self._step(time, passed, demand), Why.WANTED
-            resting = max(float(self.settings.start), 2.0 * demand.used)
-            if limit > resting:
-                return max(limit * (1 - _UNUSED) ** passed, resting), Why.UNUSED
-        return limit, why
+    def _pressed(self, pressure: Pressure, demand: Demand) -> float:
+        """The limit where there is too much to do."""
+        limit = self._limit
+        # Sessions end as they end: while there are more than it allows, the last step has not even been carried out.
+        if self._unfelt or demand.used > self.limit:
+            return limit
+        if self._rising:
+            self._fell_from, self._rising = limit, False
+        self._fell_ago = 0.0
+        self._unfelt = _FELT
+        return min(limit, max(demand.used, self.settings.floor)) * max(1 / pressure.share, _DEEPEST)
 
-    def _fall(self, time: float, pressure: Pressure) -> None:
-        self._felt_at = time + _FELT[pressure.signal]
-        if not self._fell_from or self._limit > self._fell_from or time - self._fell_at >= _FORGOTTEN:
-            self._fell_from = self._limit
-        self._fell_at = time
+    def _calm(self, passed: float, pressure: Pressure, quick: float | None, demand: Demand) -> tuple[float, Why]:
+        """The limit where there is not."""
+        limit, start = self._limit, float(self.settings.start)
+        wanted = demand.unmet > 0 or demand.used >= limit * _WANTED
+        if wanted or limit < start:
+            share = max(pressure.share, quick or 0.0)
+            if share >= _ROOM:
+                return limit, _PRESSED[pressure.signal] if share == pressure.share else Why.LOAD
+            growth = self.settings.growth * (1 - share / _ROOM) * (_BLIND if quick is None else 1)
+            risen = limit + self._step(limit * growth * passed, limit * _GENTLE * passed)
+            self._rising = True
+            return (risen, Why.WANTED) if wanted else (min(risen, start), Why.START)
+        unused = max(start, 2.0 * demand.used)
+        if limit > unused:
+            return max(limit * (1 - _GENTLE) ** passed, unused), Why.UNUSED
+        return limit, self._moved
 
-    def _step(self, time: float, passed: float, demand: Demand) -> float:
-        """Sessions more, after `passed` seconds."""
-        if time - self._fell_at >= _FORGOTTEN:
-            self._fell_from = 0.0
-        fast = max(self._limit * self.settings.growth, _LEAST_STEP) * passed
-        if not self._fell_from:
+    def _step(self, fast: float, gentle: float) -> float:
+        """Sessions more: no faster than gently once it is near where it fell."""
+        if self._fell_ago >= _FORGOTTEN:
             return fast
-        near = self._fell_from * _NEAR
-        if self._limit < near:
-            return min(fast, near - self._limit + 1)
-        slow = max(self._limit * _SLOW, 1.0) * passed
-        if self._limit + slow > self._fell_from:
-            self._fell_from = self._limit + slow
-        return slow
+        return min(fast, max(self._fell_from * _NEAR - self._limit, gentle))
 
-    def _bounded(self, limit: float, why: Why, room: int) -> tuple[float, Why]:
-        """Between floor and ceiling, and within the descriptors."""
+    def _bounded(self, limit: float, why: Why, room: int | None = None) -> tuple[float, Why]:
+        """Between floor and ceiling, and within the descriptors. `room`: None: not yet told."""
         settings = self.settings
         if limit < settings.floor:
             limit, why = float(settings.floor), why if self._limit >= settings.floor else Why.SETTINGS
         if settings.ceiling and limit > settings.ceiling:
-            limit, why = float(settings.ceiling), why if self._limit <= settings.ceiling else Why.SETTINGS
-        if limit > room:
+            limit, why = float(settings.ceiling), why if self._limit < settings.ceiling else Why.SETTINGS
+        if room is not None and limit > room:
             limit, why = float(max(room, 1)), Why.DESCRIPTORS
         return limit, why
-
-
-def _has_room(vitals: Vitals, target: float) -> bool:
-    """Whether what runs just now allows for more."""
-    return vitals.runnable is None or not target or vitals.runnable < target

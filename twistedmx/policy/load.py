@@ -27,7 +27,7 @@ def _level(default: float, unit: str, why: str, precedent: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class LoadSettings:
-    """Settings `[load]`. A mark of 0: that signal is not looked at."""
+    """Settings `[load]`. A mark (`high`) of 0: that signal is not looked at. A target of 0: it is the mark."""
 
     target: float = _level(
         2.0,
@@ -38,7 +38,7 @@ class LoadSettings:
     high: float = _level(
         4.0,
         "tasks for each CPU",
-        "From here on the limits under load hold (the second of three values), for strangers, and their sessions fall to the floor.",
+        "From here on the limits under load hold (the second of three values), for strangers.",
         "Sendmail RefuseLA 12, as 4 for each CPU; Exim smtp_load_reserve",
     )
     lag_target: float = _level(0.05, "seconds", "As `target`, of what our own event loop is late.", "none")
@@ -74,15 +74,6 @@ class LoadSettings:
     def __attrs_post_init__(self) -> None:
         if self.leave > 1:
             raise ValueError(f"leave must be at most 1, is {self.leave:g}: else it would be left before it is entered")
-        for target, high in (("target", "high"), ("lag_target", "lag_high"), ("throttled_target", "throttled_high")):
-            if 0 < getattr(self, high) < getattr(self, target):
-                raise ValueError(
-                    f"{target} must be at most {high}, {getattr(self, high):g}, is {getattr(self, target):g}"
-                )
-        if 0 < self.memory_target < self.memory_high:
-            raise ValueError(
-                f"memory_target must be at least memory_high, {self.memory_high:g}, is {self.memory_target:g}"
-            )
 
 
 class Signal(StrEnum):
@@ -123,12 +114,18 @@ class Load:
     def judge(self, time: float, vitals: Vitals) -> Pressure:
         """What presses most. `time`: seconds of a clock that is never put back."""
         settings = self.settings
-        pressures = list(_pressures(vitals, settings))
+        pressures = _pressures(vitals, settings)
         stays = any(one.high for one in _pressures(vitals, settings, settings.leave))
         enters = any(one.high for one in pressures)
         self._latch.judge(time, enters=enters, stays=stays, calm=settings.calm)
-        # What is high goes first, for one signal may be high at less of its target than another.
-        return max(pressures, key=lambda one: (one.high, one.share), default=NO_PRESSURE)
+        return max(pressures, key=lambda one: one.share, default=NO_PRESSURE)
+
+    def quick(self, vitals: Vitals) -> float | None:
+        """What runs just now, in shares of the load's target: rough, but seconds before the load. None: cannot be read."""
+        settings = self.settings
+        if not settings.high:
+            return 0.0
+        return None if vitals.runnable is None else vitals.runnable / (settings.target or settings.high)
 
 
 def _pressures(vitals: Vitals, settings: LoadSettings, leave: float = 1.0) -> list[Pressure]:
@@ -140,11 +137,12 @@ def _pressures(vitals: Vitals, settings: LoadSettings, leave: float = 1.0) -> li
         (Signal.THROTTLED, vitals.throttled, settings.throttled_target, settings.throttled_high),
     ):
         if value is not None and high:
-            share = value / target if target else 0.0
-            pressures.append(Pressure(signal=signal, value=value, share=min(share, _MOST), high=value >= high * leave))
+            share = min(value / (target or high), _MOST)
+            pressures.append(Pressure(signal=signal, value=value, share=share, high=value >= high * leave))
     free = vitals.free_memory
     if free is not None and settings.memory_high:
-        share = settings.memory_target / max(free, settings.memory_target / _MOST, 1e-9)
-        high_ = free * leave <= settings.memory_high
-        pressures.append(Pressure(signal=Signal.MEMORY, value=free, share=min(share, _MOST), high=high_))
+        target = settings.memory_target or settings.memory_high
+        share = target / max(free, target / _MOST)
+        is_high = free * leave <= settings.memory_high
+        pressures.append(Pressure(signal=Signal.MEMORY, value=free, share=share, high=is_high))
     return pressures

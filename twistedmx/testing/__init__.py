@@ -7,5 +7,6 @@ must pass, and the runner of SMTP dialogues.
     disk        FakeDisk (a disk whose power can be cut); disk_suite  DiskSuite
     dialogue    Dialogue: a file of "C:" and "S:" lines, as in RFC 5321 appendix D
     stage       Stage: a whole server on fakes, its clock in the test's hand
+    machine     Machine: a model of one under load, for the governor; machine_picture draws it
     players     play a Dialogue: against the bare session, through the Twisted shell, over a real socket, over TLS
 """
