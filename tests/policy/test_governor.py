@@ -17,7 +17,10 @@ CROWD = 100_000
 
 
 def governor(load=None, **settings):
-    return Governor(GovernorSettings(**settings), load or Load(LoadSettings()))
+    """With numbers that are easily reckoned with."""
+    return Governor(
+        GovernorSettings(**{"floor": 50, "growth": 0.25} | settings), load or Load(LoadSettings(target=2.0))
+    )
 
 
 class Judged:

@@ -15,7 +15,7 @@ from tests.fuzz import EXAMPLES
 from twistedmx.policy.governor import Why
 from twistedmx.testing.machine import ALL, Machine, Strangers, steady
 
-FLOOR, START, TARGET = 50, 140, 2.0  # of the settings
+FLOOR, START, TARGET = 100, 140, 3.0  # of the settings
 CHEAP = Strangers(task=0.0005, failing=0.5)  # 580 of them are a load of 0.15 for each of two CPUs
 CROWD = 200_000
 

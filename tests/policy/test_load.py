@@ -97,15 +97,14 @@ class TestPressure(SynchronousTestCase):
 
 class TestSettings(SynchronousTestCase):
     def test_what_contradicts_itself_is_refused(self):
-        """A state would be left before it is entered, or a mark reached before its target."""
-        for wrong in (
-            {"leave": 1.1},
-            {"target": 5.0},
-            {"lag_target": 1.0},
-            {"throttled_target": 0.9},
-            {"memory_target": 0.02},
-        ):
-            self.assertRaises(ValueError, LoadSettings, **wrong)
+        """A state would be left before it is entered."""
+        self.assertRaises(ValueError, LoadSettings, leave=1.1)
+
+    def test_a_target_beyond_its_mark_is_the_mark(self):
+        """Whoever lowers the mark alone need not know of the target."""
+        load = Load(LoadSettings(high=1.0, memory_high=0.3))
+        self.assertEqual(load.judge(0.0, Vitals(load=0.5)).share, 0.5)
+        self.assertEqual(load.judge(0.0, Vitals(free_memory=0.6)).share, 0.5)
 
     def test_every_level_may_be_nought(self):
         """It is how a signal is left out."""

@@ -31,7 +31,7 @@ _ROOM: Final = 0.75  # of a target: below this the limit may rise
 _DEEPEST: Final = 0.5  # of what is used: behind a queue that has just begun, tasks are many times what is too much
 _FELT: Final = 15.0  # seconds until a step down shows in the load, a mean over as many (policy.load_average)
 _BLIND: Final = 1 / 3  # of `growth`, where what runs just now cannot be read: the load needs so many times longer
-_WANTED: Final = 0.9  # of the limit in use: somebody will find no place
+_WANTED: Final = 0.8  # of the limit in use: by the next look somebody will find no place
 # Near where it fell last, so slowly that the load's answer comes before more than a tenth is let in. As slowly an unused one falls.
 _GENTLE: Final = 0.01  # of the limit, a second
 _NEAR: Final = 0.8  # of where it fell: a fall leads below that, and the rise on the way back ends before it
@@ -136,7 +136,7 @@ class Governor:
             share = max(pressure.share, quick or 0.0)
             if share >= _ROOM:
                 return limit, _PRESSED[pressure.signal] if share == pressure.share else Why.LOAD
-            growth = self.settings.growth * (1 - share / _ROOM) * (_BLIND if quick is None else 1)
+            growth = self.settings.growth * (1 - share / _ROOM) ** 2 * (_BLIND if quick is None else 1)
             risen = limit + self._step(limit * growth * passed, limit * _GENTLE * passed)
             self._rising = True
             return (risen, Why.WANTED) if wanted else (min(risen, start), Why.START)

@@ -41,7 +41,7 @@ class GovernorSettings:
         validator=at_least(1),
     )
     floor: int = setting(
-        50,
+        100,
         unit="sessions of strangers",
         why="The limit never falls below this, however loaded the machine is.",
         precedent="none",
@@ -55,9 +55,9 @@ class GovernorSettings:
         validator=at_least(0),
     )
     growth: float = setting(
-        0.25,
+        1.0,
         unit="of the limit, a second",
-        why="So fast it rises while somebody waits for a place and the machine has room.",
+        why="So fast it rises while somebody finds no place and nothing is to be done; less, the nearer the load is to its target.",
         precedent="TCP's slow start doubles each round trip",
         validator=at_least(0.001),
     )

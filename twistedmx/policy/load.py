@@ -27,10 +27,11 @@ def _level(default: float, unit: str, why: str, precedent: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class LoadSettings:
-    """Settings `[load]`. A mark (`high`) of 0: that signal is not looked at. A target of 0: it is the mark."""
+    """Settings `[load]`. A mark (`high`) of 0: that signal is not looked at. A target of 0, or
+    beyond the mark: it is the mark."""
 
     target: float = _level(
-        2.0,
+        3.0,
         "tasks for each CPU",
         "Beyond so many that run, or wait for a disk, at present, the limit of sessions falls; well below, it may rise.",
         "Sendmail QueueLA 8, Exim queue_only_load",
@@ -125,7 +126,11 @@ class Load:
         settings = self.settings
         if not settings.high:
             return 0.0
-        return None if vitals.runnable is None else vitals.runnable / (settings.target or settings.high)
+        return None if vitals.runnable is None else vitals.runnable / _target(settings.target, settings.high)
+
+
+def _target(target: float, high: float) -> float:
+    return min(target, high) or high
 
 
 def _pressures(vitals: Vitals, settings: LoadSettings, leave: float = 1.0) -> list[Pressure]:
@@ -137,11 +142,11 @@ def _pressures(vitals: Vitals, settings: LoadSettings, leave: float = 1.0) -> li
         (Signal.THROTTLED, vitals.throttled, settings.throttled_target, settings.throttled_high),
     ):
         if value is not None and high:
-            share = min(value / (target or high), _MOST)
+            share = min(value / _target(target, high), _MOST)
             pressures.append(Pressure(signal=signal, value=value, share=share, high=value >= high * leave))
     free = vitals.free_memory
     if free is not None and settings.memory_high:
-        target = settings.memory_target or settings.memory_high
+        target = max(settings.memory_target, settings.memory_high)
         share = target / max(free, target / _MOST)
         is_high = free * leave <= settings.memory_high
         pressures.append(Pressure(signal=Signal.MEMORY, value=free, share=share, high=is_high))

@@ -1,7 +1,7 @@
 """The governor of a running server: looks at the machine every second, moves the limit of sessions, and tells why.
 
-While somebody waits for a place the limit is judged five times a second, by what was seen of the machine last: who comes to a calm
-machine is not to wait for a second.
+While many come the limit is judged five times a second, by what was seen of the machine last: who comes to a calm machine is not to
+wait for a second.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
 _QUICK: Final = 0.2  # seconds between two looks at who waits
+_MANY: Final = 0.8  # of the limit in use
 _SLOW: Final = 5  # of these are a look at the machine
 _SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
 _LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
@@ -102,7 +103,7 @@ class Governing(Looking):
         self._looks += 1
         if self._looks % _SLOW == 1:
             self._look_at_the_machine(door)
-        elif door.anteroom.waiting[Record.STRANGER]:
+        elif door.anteroom.waiting[Record.STRANGER] or door.admission.strangers > self.governor.limit * _MANY:
             self._judge(door)
 
     def _look_at_the_machine(self, door: Door) -> None:

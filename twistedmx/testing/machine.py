@@ -25,6 +25,7 @@ from twistedmx.policy.load_average import LoadAverage
 
 _STEPS: Final = 5  # a second
 _STEP: Final = 1 / _STEPS
+_MANY: Final = 0.8  # of the limit in use
 _FIXED_1: Final = 1 << 11  # FSHIFT
 _EXP_1: Final = 1884
 _UPDATE: Final = 5.004  # seconds: 5·HZ+1 ticks of 250
@@ -133,6 +134,7 @@ class Machine:
         self._speed = 1.0
         self._average, self._updated = 0, 0.0
         self._present = LoadAverage()
+        self._seen = Vitals()
 
     @property
     def sessions(self) -> float:
@@ -148,6 +150,7 @@ class Machine:
         for _ in range(_STEPS):
             self._enter_and_go()
             most = max(most, self.sessions)
+            self._judge_again()
             self._work()
             lag += self._queued * self.strangers.loop / self._speed / _STEPS
             self.time += _STEP
@@ -159,7 +162,7 @@ class Machine:
         if self._rounded:
             average = round(average, 2)
         self._present.heard(self.time, average)
-        vitals = self._vitals(lag)
+        vitals = self._seen = self._vitals(lag)
         outside = max(0, ceil(self.wanted(self.time) - self.governor.limit))
         demand = Demand(used=round(most), unmet=outside, room=int(self.room(self.time)))
         move = self.governor.judge(self.time, vitals, demand)
@@ -173,6 +176,14 @@ class Machine:
             lag=lag,
             move=move,
         )
+
+    def _judge_again(self) -> None:
+        """As a server does while many come: by what was seen of the machine last (`service.governing`)."""
+        used, limit = round(self.sessions), self.governor.limit
+        outside = max(0, ceil(self.wanted(self.time) - limit))
+        if outside or used > limit * _MANY:
+            demand = Demand(used=used, unmet=outside, room=int(self.room(self.time)))
+            self.governor.judge(self.time, self._seen, demand)
 
     def _enter_and_go(self) -> None:
         """Who finds a place comes in; those that have failed give up theirs while there are too many."""
