@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -109,6 +110,45 @@ class DrillTests(SynchronousTestCase):
         self.assertEqual((process.returncode, told["verdict"]), (130, "interrupted"))
         self.assertGreater(told["attackers"]["connections"], 10)
         self.assertLess(told["attack_seconds"], 7)
+
+    def test_the_governor_is_shown_and_so_is_what_hogs_do_to_it(self):
+        """Told apart from what is judged."""
+        self.start()
+        done = command(*self.words(2, "--json", "--minutes", "0.08", "--hog", "2", "--hogs", "2"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        told = json.loads(done.stdout)
+        self.assertGreaterEqual(told["governor"]["limit_first"], 50)
+        self.assertGreater(told["governor"]["strangers_most"], 5)
+        self.assertGreater(told["governor"]["load_most"], 0)
+        hog = told["hog"]
+        self.assertEqual(hog["processes"], 2)
+        self.assertGreaterEqual(hog["seconds"], 2)
+        self.assertGreaterEqual(hog["legitimate"]["sent"], 9)
+        self.assertLessEqual(hog["governor"]["limit_lowest"], hog["governor"]["limit_first"])
+        self.assertRegex(done.stderr, r"drill 2: attack beside hogs, 1 of 2 s; .*; limit \d+, load \d+\.\d\d\n")
+
+    def test_no_hog_is_left_by_ctrl_c_or_by_a_kill(self):
+        """Each would have a core for ever."""
+        self.start()
+        for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "twistedmx", *self.words(2, "--hog", "60", "--hogs", "2")],
+                env={**os.environ, "PYTHONPATH": str(SOURCE)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self.addCleanup(process.kill)
+            Output(process.stderr).wait_for("attack beside hogs, 1 of 60 s")
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+                left = [os.pidfd_open(int(child)) for child in children.read().split()]
+            self.assertEqual(len(left), 3, "attackers, and two hogs")
+            process.send_signal(number)
+            self.assertEqual(process.wait(60), status)
+            process.stderr.close()
+            for child in left:
+                self.assertTrue(select.select([child], [], [], 60)[0], "it runs still")
+                os.close(child)
 
     def test_what_cannot_be_attacked_is_told_with_the_remedy(self):
         """Status 2, and no traceback."""
