@@ -49,7 +49,7 @@ class DrillTests(SynchronousTestCase):
             told[siege] = json.loads(done.stdout)
             self.assertEqual((told[siege]["verdict"], told[siege]["target"]), ("passed", f"127.0.0.1:{server.port}"))
             self.assertRegex(
-                done.stderr, f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms\n"
+                done.stderr, f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms; limit \\d+"
             )
             self.assertRegex(done.stderr, f"drill {siege}: attack, 2 of [24].\\d s; \\d+ sessions, ")
             legitimate = told[siege]["legitimate"]["attack"]
@@ -76,7 +76,9 @@ class DrillTests(SynchronousTestCase):
         config.write_text(
             lax
             + "[conduct]\nbad_recipients = [1000, 1000, 1000]\nresets = [1000, 1000, 1000]\n"
-            + "[limits]\nerrors = [1000, 1000, 1000]\n",
+            + "[limits]\nerrors = [1000, 1000, 1000]\n"
+            # Nor does it let a session go for want of places, whatever else runs here.
+            + "[load]\nhigh = 0\nlag_high = 0\nmemory_high = 0\nthrottled_high = 0\n",
             encoding="utf-8",
         )
         server = Started(config)
