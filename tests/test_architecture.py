@@ -47,7 +47,7 @@ WORLD = {
     "secrets": {"token_hex", "token_bytes", "token_urlsafe", "choice", "randbelow"},
 }
 # Rooms, and the modules of processes of their own.
-_GIVES_THE_WORLD = {"service", "delivery.agent", "drill.world"}
+_GIVES_THE_WORLD = {"service", "delivery.agent", "drill.world", "cli.world"}
 
 
 class Module:

@@ -32,13 +32,18 @@ def no_drill(plan, thresholds, **more):
     raise AssertionError(f"{plan} was begun")
 
 
+def no_sleep(seconds):
+    """Nobody waits."""
+    raise AssertionError(f"waited for {seconds} s")
+
+
 class Standard(io.TextIOWrapper):
     """An output that takes octets as well. `is_terminal`: what it says of itself."""
 
-    def __init__(self, *, is_terminal):
+    def __init__(self, *, is_terminal, encoding="utf-8"):
         self.written = io.BytesIO()
         self._is_terminal = is_terminal
-        super().__init__(self.written, encoding="utf-8", newline="")
+        super().__init__(self.written, encoding=encoding, newline="")
 
     def isatty(self):
         return self._is_terminal
@@ -118,10 +123,22 @@ class Calling(SynchronousTestCase):
         self.addCleanup(FakeServer(self.socket, answer).close)
 
     def call(
-        self, *words, environment=None, findings=no_findings, look_up=no_look_up, drill=no_drill, at_terminal=False
+        self,
+        *words,
+        environment=None,
+        findings=no_findings,
+        look_up=no_look_up,
+        drill=no_drill,
+        at_terminal=False,
+        encoding="utf-8",
+        sleep=no_sleep,
+        **more,
     ):
-        out, beside = Standard(is_terminal=at_terminal), io.StringIO()
-        world = World(environment=environment or {}, findings=findings, look_up=look_up, drill=drill)
+        """`more`: of the World."""
+        out, beside = Standard(is_terminal=at_terminal, encoding=encoding), io.StringIO()
+        world = World(
+            environment=environment or {}, findings=findings, look_up=look_up, drill=drill, sleep=sleep, **more
+        )
         status = main(words, out, beside, world)
         out.flush()
         octets = out.written.getvalue()

@@ -13,10 +13,12 @@ from tests.cli.test_history import RECORDED
 from tests.cli.test_samples import SAMPLES
 from tests.settings.test_dangers import FakeMachine
 from twistedmx.cli.commands import COMMANDS
+from twistedmx.cli.governor import why
 from twistedmx.cli.status import page
 from twistedmx.cli.where import CONFIG
 from twistedmx.model.verdict import Reason
 from twistedmx.net.control import Refused
+from twistedmx.policy.governor import Why
 from twistedmx.report.meanings import MEANINGS
 from twistedmx.settings import Settings, settings_from
 from twistedmx.settings.dangers import backlog_is_cut
@@ -50,6 +52,28 @@ STATUS = {
     "reloaded": None,
     "listening": ["0.0.0.0:25", "[::]:465"],
     "sessions": {"open": 12, "tls": 3, "waiting": 0},
+    "governor": {
+        "limit": 580,
+        "why": "wanted",
+        "floor": 50,
+        "ceiling": 0,
+        "strangers": 9,
+        "proven": 3,
+        "may_go": 2,
+        "waiting": {"proven": 0, "stranger": 1, "failed": 0, "hung_up": 4},
+        "refused": {"host": 7, "network": 0, "strangers": 12, "descriptors": 0},
+        "displaced": 14,
+        "under_load": False,
+        "pressure": {"of": "load", "share": 0.21},
+        "vitals": {
+            "load": 0.42,
+            "runnable": 0.31,
+            "lag": 0.0012,
+            "free_memory": 0.61,
+            "throttled": None,
+            "free_descriptors": 524_000,
+        },
+    },
     "rates": {"connections": 14.0, "messages": 2.5, "refused_recipients": 120},
     "limits": {"descriptors": 524_288, "size": 26_214_400, "recipients": 100, "hops": 100, "errors": [20, 10, 5]},
     "backends": [
@@ -73,6 +97,7 @@ STATUS = {
     "handshakes": {"under_way": 2, "refused": {"host": 7, "rate": 0, "under-way": 0}},
     "log": {"lines_lost": 0},
 }
+FLOOR = {"key": "governor.floor", "value": 80, "before": 50, "written": 50, "unit": "sessions of strangers"}
 
 GUESSER = {
     "id": "7KW3PQ2N",
@@ -175,6 +200,7 @@ class TestExamples(Calling):
             status=STATUS,
             rcpt=lambda arguments: known.get(arguments["address"], BOB),
             reload=changed,
+            set=FLOOR,
             ban=[GUESSER],
             unban=GUESSER,
             allow=[PARTNER],
@@ -386,6 +412,30 @@ disk          free space not known
         said = self.ask("status").out
         self.assertIn("new thing     on no, path none, more (a b 1.2, c yes)\n", said)
         self.assertNotRegex(said, r"True|False|None|[{}']")
+
+    def test_what_is_not_known_of_the_governor_is_said_so(self):
+        """A machine without /proc, and the first second of any."""
+        vitals = dict.fromkeys(STATUS["governor"]["vitals"])
+        young = {**STATUS["governor"], "why": "start", "pressure": None, "vitals": vitals, "under_load": True}
+        self.serve(status={"governor": {**young, "ceiling": 900, "whims": 5}})
+        self.assertEqual(
+            self.ask("status").out.splitlines()[0],
+            "governor  limit 580 of strangers, as at the start; floor 50, ceiling 900",
+        )
+        self.assertEqual(
+            self.ask("status").out.splitlines()[4:],
+            [
+                "          load not known, running now not known, lag not known, free memory not known, throttled not known",
+                "          presses most: was not judged yet; limits under load HOLD",
+                "          whims 5",
+            ],
+        )
+
+    def test_why_the_limit_is_there_is_in_words(self):
+        """Whatever may move it."""
+        for reason in Why:
+            self.assertNotEqual(why({"why": reason.value}), reason.value)
+        self.assertEqual(why({"why": "whim"}), "whim")
 
     def test_what_is_wrong_with_the_store_is_told(self):
         """Blocks that are not safe are gone after a restart."""

@@ -87,6 +87,20 @@ class TestDrill(Calling):
         self.assertEqual((plan.recipients, plan.domain), (("ann@example.org", "bob@example.org"), "example.org"))
         self.assertEqual((thresholds, ask is not None, spared), ("my.toml", True, False))
 
+    def test_hogs_are_five_for_each_cpu_unless_it_is_said(self):
+        """Beside which the attack goes on, after what is judged."""
+        self.serve_with("demo@localhost")
+        drill = drilled()
+        said = self.ask("drill", "2", "--hog", "40", drill=drill, cpus=4)
+        self.assertEqual((drill.asked[0].hog, drill.asked[0].hogs), (40.0, 20))
+        self.assertIn("; then 40 s more beside 20 busy processes\n", said.beside)
+        self.ask("drill", "2", "--hog", "1", "--hogs", "3", drill=drill)
+        self.assertEqual((drill.asked[0].hog, drill.asked[0].hogs), (1.0, 3))
+        self.ask("drill", "2", drill=drill)
+        self.assertEqual((drill.asked[0].hog, drill.asked[0].hogs), (0.0, 0))
+        said = self.ask("drill", "2", "--hogs", "3")
+        self.assertEqual((said.status, said.beside), (2, "twistedmx drill: --hogs is of --hog SECONDS: say both\n"))
+
     def test_a_target_that_is_not_loopback_is_refused(self):
         """Whatever else is said."""
         for target in ("192.0.2.1:25", "[::1]:25", "mx.example.org:25"):
@@ -163,6 +177,8 @@ class TestDrill(Calling):
             (["1", "--rate", "fast"], "'fast' is no number from 0.1"),
             (["1", "--minutes", "nan"], "'nan' is no number"),
             (["1", "--sessions", "1.5"], "'1.5' is no number"),
+            (["1", "--hog", "0"], "'0' is no number from 1 to 3,600"),
+            (["1", "--hog", "5", "--hogs", "1001"], "'1001' is no number from 1 to 1,000"),
         ):
             said = self.call("drill", *words)
             self.assertEqual((said.status, said.out), (2, ""))

@@ -3,14 +3,17 @@
 import json
 import os
 import shutil
+import signal
 import smtplib
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import twistedmx
+from tests.integration.output import Output
 from tests.integration.program import Program
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(twistedmx.__file__)))
@@ -64,6 +67,44 @@ class TestRunningServer(SynchronousTestCase):
 
         done = self.command("reload")
         self.assertEqual((done.returncode, done.stdout), (0, "reloaded; no setting has changed\n"), done.stderr)
+
+    def test_a_setting_is_changed_until_the_next_reload(self):
+        """All those that can be are listed, and can be set to what is listed."""
+        done = self.command("set", "governor.flor", "60")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("did you mean governor.floor?", done.stderr)
+        done = self.command("set", "governor.floor", "60")
+        self.assertIn("governor.floor = 60, was 50; until", done.stdout, done.stderr)
+        self.assertEqual(json.loads(self.command("status", "--json").stdout)["governor"]["floor"], 60)
+        done = self.command("set")
+        self.assertIn("\ngovernor.floor = 60  # written: 50; sessions of strangers\n", done.stdout)
+        document = tomllib.loads(done.stdout)
+        self.assertEqual(document["governor"]["shares"], [0.2, 0.4, 0.6])
+        done = self.command("set", "governor.words", json.dumps(document["governor"]["words"]))
+        self.assertTrue(done.stdout.endswith("as before; as written\n"), done.stdout + done.stderr)
+        done = self.command("reload")
+        self.assertEqual(done.stdout, "reloaded; changed: governor.floor\n", done.stderr)
+
+    def test_it_can_be_watched_until_ctrl_c_or_its_end(self):
+        """A line each time, at once."""
+        words = [sys.executable, "-m", "twistedmx", "status", "--watch", "--interval", "0.1", "--socket", self.socket]
+        for end, status in ((lambda process: process.send_signal(signal.SIGINT), 0), (lambda _: self.server.stop(), 2)):
+            process = subprocess.Popen(
+                words,
+                env={**os.environ, "PYTHONPATH": SOURCE},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self.addCleanup(process.kill)
+            said = Output(process.stdout)
+            for _ in range(2):
+                said.wait_for(r"^\d\d:\d\d:\d\d UTC  limit \d+, strangers 0, waiting 0, load ")
+            end(process)
+            self.assertEqual(process.wait(60), status)
+            said.rest()
+            with process.stdout, process.stderr:
+                self.assertEqual("twistedmx status: " in process.stderr.read(), bool(status))
 
     def test_what_was_refused_can_be_looked_at(self):
         """A message that loops, over a real connection: in the list, whole, octet by octet, and in no log."""

@@ -5,8 +5,9 @@ from typing import Any
 import attrs
 
 from twistedmx.drill.counts import Counts
-from twistedmx.drill.figures import Figures
+from twistedmx.drill.figures import Figures, Starved
 from twistedmx.drill.latencies import Latencies
+from twistedmx.drill.limits import Limits
 from twistedmx.drill.plan import Plan
 from twistedmx.drill.sieges import SIEGES
 
@@ -20,6 +21,25 @@ def latencies(sent: int, *seconds: float) -> Latencies:
     for value in (*[seconds[0]] * (sent - len(seconds)), *seconds):
         found.took(value)
     return found
+
+
+def limits(*told: tuple[float, int, int, float | None]) -> Limits:
+    """Of looks: after how many seconds, the limit, strangers, and the load."""
+    found = Limits()
+    for seconds, limit, strangers, load in told:
+        found.told({"limit": limit, "strangers": strangers, "vitals": {"load": load}}, seconds)
+    return found
+
+
+def starved(**more: Any) -> Starved:
+    """A phase beside hogs in which the limit fell."""
+    good = Starved(
+        seconds=40.0,
+        latencies=latencies(200, 0.02, 0.4),
+        own_lag=[0.004],
+        limits=limits((0.2, 580, 570, 0.5), (9.4, 290, 290, 3.1), (21.3, 50, 50, 4.9), (39.2, 50, 50, 4.8)),
+    )
+    return attrs.evolve(good, **more)
 
 
 def figures(plan: Plan, **more: Any) -> Figures:
@@ -45,6 +65,8 @@ def figures(plan: Plan, **more: Any) -> Figures:
         alive=True,
         resident_before=52 * _MIB,
         resident_most=54 * _MIB,
+        limits=limits((0.0, 140, 0, 0.1), (5.2, 580, 281, 0.42), (11.3, 560, 270, None)),
+        starved=None,
         interrupted=False,
     )
     return attrs.evolve(good, **more)

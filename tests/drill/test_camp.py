@@ -89,7 +89,7 @@ class TestWatch(SynchronousTestCase):
     def test_memory_is_that_of_the_first_look_and_the_most_since(self):
         """It is asked while the siege is on, and may shrink afterwards."""
         answers = iter([5, 9, 7])
-        watch = Watch(Threads(), lambda: {"memory": {"resident_octets": next(answers)}})
+        watch = Watch(Threads(), lambda: {"memory": {"resident_octets": next(answers)}}, float)
         for _ in range(3):
             self.successResultOf(watch.look())
         self.assertEqual((watch.before, watch.most), (5, 9))
@@ -101,10 +101,32 @@ class TestWatch(SynchronousTestCase):
             raise OSError
 
         for ask in (dict, lambda: {"memory": None}, silent):
-            watch = Watch(Threads(), ask)
+            watch = Watch(Threads(), ask, float)
             self.successResultOf(watch.look())
             self.assertEqual((watch.before, watch.most), (None, None))
-        self.assertIsNone(Watch(Threads(), None).look())
+        self.assertIsNone(Watch(Threads(), None, float).look())
+
+    def test_the_limit_is_that_of_the_phase(self):
+        """How far it fell is counted from when hogs came, not from the calm."""
+        seconds = iter([0.0, 1.0, 2.0, 10.0, 11.5, 14.0])
+        limits = iter([140, 580, 560, 50])
+        watch = Watch(Threads(), lambda: {"governor": {"limit": next(limits)}}, lambda: next(seconds))
+        for _ in range(2):
+            self.successResultOf(watch.look())
+        calm = watch.limits
+        watch.begin()
+        for _ in range(2):
+            self.successResultOf(watch.look())
+        self.assertEqual((calm.first, calm.lowest, calm.highest), (140, 140, 580))
+        hogs = watch.limits
+        self.assertEqual((hogs.first, hogs.lowest, hogs.lowest_after, hogs.last), (560, 50, 4.0, 50))
+
+    def test_a_server_that_tells_otherwise_of_its_governor_has_no_limit(self):
+        """It is older, or newer."""
+        for governor in (None, 5, {}, {"limit": "high"}, {"limit": None, "strangers": None, "vitals": None}):
+            watch = Watch(Threads(), lambda told=governor: {"governor": told}, float)
+            self.successResultOf(watch.look())
+            self.assertEqual(set(watch.limits.document().values()), {None})
 
 
 class TestLook(SynchronousTestCase):

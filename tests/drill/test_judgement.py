@@ -3,12 +3,13 @@
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.drill.sample import figures, latencies
+from tests.drill.sample import figures, latencies, limits, starved
 from tests.drill.wire import PLAN
 from twistedmx.drill.counts import Counts
 from twistedmx.drill.figures import verdict
 from twistedmx.drill.judgement import hints, judge
 from twistedmx.drill.latencies import Latencies
+from twistedmx.drill.limits import Limits
 from twistedmx.drill.page import attack_line, calm_line, page
 from twistedmx.drill.thresholds import read_thresholds
 
@@ -77,6 +78,10 @@ class TestHints(SynchronousTestCase):
         self.assertEqual(hints(good, loopback_is_spared=False), ())
         (hint,) = hints(good, loopback_is_spared=True)
         self.assertIn("[blocklist] loopback = true", hint)
+        busy = Limits()
+        for high in (True, False):
+            busy.told({"limit": 50, "under_load": high}, 0.0)
+        self.assertIn("already before the attack", hints(figures(PLAN, limits=busy), loopback_is_spared=False)[0])
         late = attrs.evolve(good, own_lag=[0.2])
         self.assertIn("late by 200.0 ms", hints(late, loopback_is_spared=False)[0])
         self.assertIn("all of a core", hints(counted(at_work=0.97), loopback_is_spared=False)[0])
@@ -96,6 +101,28 @@ class TestPage(SynchronousTestCase):
         self.assertIn("FAILED  legitimate failures: 2, at most 0", lines)
         self.assertEqual(lines[-1], "hint: mind the gap")
 
+    def test_how_far_the_limit_fell_beside_hogs_is_told(self):
+        """And after how long: that is what they are for."""
+        lost = latencies(5, 0.005)
+        lost.fail("message: no connection: timeout")
+        plan = attrs.evolve(PLAN, hog=40.0, hogs=10)
+        found = figures(plan, starved=starved(latencies=lost))
+        text = "\n".join(page(found, judge(found, LIMITS), ()))
+        self.assertIn(
+            "governor    limit 140 at first, at most 580, at least 140; strangers at most 281, load at most 0.42\n"
+            "hogs        10 for 40 s: limit from 580 down to 50, after 21 s; load at most 4.90\n"
+            "            legitimate  5 sent, 1 failed, p50 5.0 ms, p99 5.0 ms; late itself p99 4.0 ms\n"
+            "            1 x message: no connection: timeout\n",
+            text,
+        )
+        for told, words in (
+            (limits((0.0, 50, 9, None)), "limit 50 at first, and never below"),
+            (Limits(), "not known"),
+        ):
+            found = figures(plan, starved=starved(limits=told))
+            text = "\n".join(page(found, judge(found, LIMITS), ()))
+            self.assertIn(f"{words}; load at most not known\n", text)
+
     def test_a_drill_in_which_nothing_happened_is_a_page(self):
         """Ctrl-C in the first second."""
         nothing = figures(
@@ -107,11 +134,14 @@ class TestPage(SynchronousTestCase):
             own_lag=[],
             resident_before=None,
             resident_most=None,
+            limits=Limits(),
             interrupted=True,
         )
         text = "\n".join(page(nothing, judge(nothing, LIMITS), ()))
         self.assertIn("0 guesses answered, at most 0 in a session", text)
         self.assertIn("memory not known", text)
+        self.assertIn("governor    not known\n", text)
+        self.assertNotIn("hogs", text)
 
     def test_what_is_rare_is_shown_when_it_happened(self):
         """And not when not."""
@@ -123,10 +153,15 @@ class TestPage(SynchronousTestCase):
         """With what matters at a glance."""
         good = figures(PLAN)
         self.assertEqual(
-            calm_line(1, 2.02, 15.0, Latencies()), "drill 1: calm, 2 of 15 s; mail 0 of 0 sent, 0 failed, p99 none"
+            calm_line(1, 2.02, 15.0, Latencies(), Limits()),
+            "drill 1: calm, 2 of 15 s; mail 0 of 0 sent, 0 failed, p99 none",
         )
         self.assertEqual(
-            attack_line(1, 2.9, 12.0, good.counts, good.attack),
+            attack_line(
+                1, "attack", 2.9, 12.0, good.counts, good.attack, limits((0.0, 140, 9, None), (2.0, 580, 9, 0.4))
+            ),
             "drill 1: attack, 3 of 12 s; 0 sessions, 2,148 closed, 19,530 guesses answered; "
-            "mail 60 of 60 sent, 0 failed, p99 22.5 ms",
+            "mail 60 of 60 sent, 0 failed, p99 22.5 ms; limit 580, load 0.40",
         )
+        line = calm_line(1, 2.0, 15.0, Latencies(), limits((0.0, 140, 9, None)))
+        self.assertTrue(line.endswith("p99 none; limit 140"), line)

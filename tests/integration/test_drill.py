@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ class DrillTests(SynchronousTestCase):
             told[siege] = json.loads(done.stdout)
             self.assertEqual((told[siege]["verdict"], told[siege]["target"]), ("passed", f"127.0.0.1:{server.port}"))
             self.assertRegex(
-                done.stderr, f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms\n"
+                done.stderr, f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms; limit \\d+"
             )
             self.assertRegex(done.stderr, f"drill {siege}: attack, 2 of [24].\\d s; \\d+ sessions, ")
             legitimate = told[siege]["legitimate"]["attack"]
@@ -75,7 +76,9 @@ class DrillTests(SynchronousTestCase):
         config.write_text(
             lax
             + "[conduct]\nbad_recipients = [1000, 1000, 1000]\nresets = [1000, 1000, 1000]\n"
-            + "[limits]\nerrors = [1000, 1000, 1000]\n",
+            + "[limits]\nerrors = [1000, 1000, 1000]\n"
+            # Nor does it let a session go for want of places, whatever else runs here.
+            + "[load]\nhigh = 0\nlag_high = 0\nmemory_high = 0\nthrottled_high = 0\n",
             encoding="utf-8",
         )
         server = Started(config)
@@ -109,6 +112,45 @@ class DrillTests(SynchronousTestCase):
         self.assertEqual((process.returncode, told["verdict"]), (130, "interrupted"))
         self.assertGreater(told["attackers"]["connections"], 10)
         self.assertLess(told["attack_seconds"], 7)
+
+    def test_the_governor_is_shown_and_so_is_what_hogs_do_to_it(self):
+        """Told apart from what is judged."""
+        self.start()
+        done = command(*self.words(2, "--json", "--minutes", "0.08", "--hog", "2", "--hogs", "2"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        told = json.loads(done.stdout)
+        self.assertGreaterEqual(told["governor"]["limit_first"], 50)
+        self.assertGreater(told["governor"]["strangers_most"], 5)
+        self.assertGreater(told["governor"]["load_most"], 0)
+        hog = told["hog"]
+        self.assertEqual(hog["processes"], 2)
+        self.assertGreaterEqual(hog["seconds"], 2)
+        self.assertGreaterEqual(hog["legitimate"]["sent"], 9)
+        self.assertLessEqual(hog["governor"]["limit_lowest"], hog["governor"]["limit_first"])
+        self.assertRegex(done.stderr, r"drill 2: attack beside hogs, 1 of 2 s; .*; limit \d+, load \d+\.\d\d\n")
+
+    def test_no_hog_is_left_by_ctrl_c_or_by_a_kill(self):
+        """Each would have a core for ever."""
+        self.start()
+        for number, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "twistedmx", *self.words(2, "--hog", "60", "--hogs", "2")],
+                env={**os.environ, "PYTHONPATH": str(SOURCE)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self.addCleanup(process.kill)
+            Output(process.stderr).wait_for("attack beside hogs, 1 of 60 s")
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+                left = [os.pidfd_open(int(child)) for child in children.read().split()]
+            self.assertEqual(len(left), 3, "attackers, and two hogs")
+            process.send_signal(number)
+            self.assertEqual(process.wait(60), status)
+            process.stderr.close()
+            for child in left:
+                self.assertTrue(select.select([child], [], [], 60)[0], "it runs still")
+                os.close(child)
 
     def test_what_cannot_be_attacked_is_told_with_the_remedy(self):
         """Status 2, and no traceback."""

@@ -5,6 +5,7 @@
     command     what a command is, and what it is given
     control     the client of the control socket
     where       which settings file, which socket
+    wording     how status says things, governor: and of that; watch: second by second, with a chart
     terminal    what is written, and what a terminal must not be told
     world       what is asked of the server's own code; loaded when it is asked
 

@@ -14,6 +14,7 @@ from twistedmx.cli.rcpt import RCPT
 from twistedmx.cli.reload import RELOAD
 from twistedmx.cli.reputation import REPUTATION
 from twistedmx.cli.samples import SAMPLES
+from twistedmx.cli.set import SET
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
 from twistedmx.cli.why import WHY
@@ -24,6 +25,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     RCPT,
     STATUS,
     RELOAD,
+    SET,
     BAN,
     UNBAN,
     ALLOW,

@@ -9,7 +9,7 @@ from twistedmx.cli.command import Call, Command, Status
 from twistedmx.cli.control import Refused, Unreachable
 from twistedmx.drill.fault import CannotDrill
 from twistedmx.drill.hosts import MOST_HOSTS
-from twistedmx.drill.plan import Plan
+from twistedmx.drill.plan import HOGS_EACH_CPU, Plan
 from twistedmx.drill.sieges import SIEGES
 from twistedmx.drill.target import first_target, target_of
 from twistedmx.smtp.path import BadPath, parse_path
@@ -23,7 +23,8 @@ attackers   2,402 connections from 121 hosts in 12 s, 281 at once
             2,148 sessions hung up on, 0 turned away, 0 left by themselves
 legitimate  calm    15 sent, 0 failed, p50 6.1 ms, p99 14.2 ms
             attack  60 sent, 0 failed, p50 6.8 ms, p99 22.5 ms
-server      takes mail afterwards, memory 52.0 MiB before, at most 54.0 MiB"""
+server      takes mail afterwards, memory 52.0 MiB before, at most 54.0 MiB
+governor    limit 140 at first, at most 580, at least 140; strangers at most 281, load at most 0.42"""
 
 _VERDICTS: Final = {"passed": Status.GOOD, "failed": Status.NO}
 _DEMO: Final = ("demo@localhost", "postmaster@localhost")
@@ -76,6 +77,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="who gets the legitimate mail; may be said twice (default: the demo's, or a postmaster)",
     )
+    parser.add_argument(
+        "--hog",
+        type=partial(_number, float, 1, 3600),
+        metavar="SECONDS",
+        help="let the attack go on for so long beside busy processes, and see how far the server's limit of sessions falls",
+    )
+    parser.add_argument(
+        "--hogs",
+        type=partial(_number, int, 1, 1000),
+        metavar="N",
+        help=f"busy processes (default: {HOGS_EACH_CPU} for each CPU)",
+    )
     parser.add_argument("--thresholds", metavar="FILE", help="what counts as passed, where not as shipped (TOML)")
 
 
@@ -86,6 +99,7 @@ def run(call: Call) -> Status:
         call.terminal.complain(
             f"drill {plan.siege}: {plan.host}:{plan.port}, {plan.hosts:,} hosts, at most {plan.sessions:,} sessions and "
             f"{plan.rate:g} new ones a second; legitimate mail goes to {', '.join(plan.recipients)}"
+            + (f"; then {plan.hog:g} s more beside {plan.hogs} busy processes" if plan.hog else "")
         )
         drilled = call.world.drill(
             plan,
@@ -113,6 +127,8 @@ def _plan(call: Call) -> tuple[Plan, bool]:
     """What is to be done, and whether the control socket is the target's. Raises CannotDrill and control.Unreachable."""
     options = call.options
     siege = SIEGES[options.siege]
+    if options.hogs is not None and options.hog is None:
+        raise CannotDrill("--hogs is of --hog SECONDS: say both")
     if options.target is not None:
         host, port = target_of(options.target)
         status = _status_of(call, port)
@@ -131,6 +147,8 @@ def _plan(call: Call) -> tuple[Plan, bool]:
         rate=options.rate or siege.rate,
         calm=min(30.0, max(2.0, attack / 4)),
         attack=attack,
+        hog=options.hog or 0.0,
+        hogs=(options.hogs or HOGS_EACH_CPU * call.world.cpus) if options.hog else 0,
     ), status is not None
 
 

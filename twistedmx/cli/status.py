@@ -1,11 +1,14 @@
-"""`twistedmx status`: how a running server is, on one page."""
+"""`twistedmx status`: how a running server is, on one page, or second by second."""
 
-import textwrap
+import argparse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from twistedmx.cli.command import Call, Command, Status
+from twistedmx.cli.governor import governor_row
 from twistedmx.cli.times import day, length, moment
+from twistedmx.cli.watch import watch
+from twistedmx.cli.wording import anything, counts, name_of, number_of, octets_of, pairs, wrapped
 
 _EXAMPLE: Final = """\
 $ twistedmx status
@@ -15,6 +18,12 @@ settings      /etc/twistedmx/twistedmx.toml
 reloaded      never
 listening     0.0.0.0:25, [::]:465
 sessions      12 open, 3 tls, 0 waiting
+governor      limit 580 of strangers, risen: somebody found no place; floor 50, ceiling none
+              strangers 9, of good record 3; of the strangers may be displaced 2
+              waiting: of good record 0, strangers 1, failed 0, hung up on 4
+              refused: for host 7, for network 0, for strangers 12, for descriptors 0; displaced 14
+              load 0.42 for each CPU, running now 0.31, lag 1.2 ms, free memory 61 %, throttled not known
+              presses most: load, 0.21 of its target; limits under load do not hold
 rates         connections 14, messages 2.5, refused recipients 120 a minute
 limits        descriptors 524288, size 26214400, recipients 100, hops 100, errors 20/10/5
 backends      mailboxes.table: example.org, 40 addresses
@@ -29,11 +38,46 @@ reputation    proven 2041, strangers 51200, networks 31007, fingerprints 4410, i
 handshakes    under way 2, refused for host 7, for rate 0, for under-way 0
 log           lines lost 0"""
 
-_WIDTH: Final = 80  # of what stands beside the labels
+_INTERVAL: Final = 1.0  # seconds
+_SHORTEST: Final = 0.1
+_LONGEST: Final = 3600.0
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="ask again and again, and show how limit, strangers and load move; until Ctrl-C",
+    )
+    parser.add_argument(
+        "--interval", type=_interval, metavar="SECONDS", help="between two questions of --watch (default: 1)"
+    )
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {_SHORTEST:g} to {_LONGEST:g}")
+    return seconds
 
 
 def run(call: Call) -> Status:
     """What it does not know of it prints as it came: a newer server tells more."""
+    options = call.options
+    if options.watch:
+        return watch(
+            lambda: call.ask("status"),
+            call.terminal,
+            call.world,
+            interval=options.interval or _INTERVAL,
+            as_json=options.json,
+        )
+    if options.interval is not None:
+        call.terminal.complain("twistedmx status: --interval is of --watch: say both")
+        return Status.UNABLE
     answer = call.ask("status")
     if call.options.json:
         call.terminal.document(answer)
@@ -59,7 +103,7 @@ def page(status: Mapping[str, Any]) -> Iterator[str]:
         for key in told:
             del rest[key]
     for key, value in rest.items():
-        rows += _labelled(key.replace("_", " "), _any(value))
+        rows += _labelled(key.replace("_", " "), anything(value))
     width = max((len(label) for label, _ in rows), default=0)
     return (f"{label:{width}}  {line}".rstrip() for label, line in rows)
 
@@ -82,11 +126,11 @@ def _reloaded(told: Mapping[str, Any]) -> list[str]:
 
 
 def _sessions(told: Mapping[str, Any]) -> list[str]:
-    return [_counts(told["sessions"])]
+    return [counts(told["sessions"])]
 
 
 def _rates(told: Mapping[str, Any]) -> list[str]:
-    return [", ".join(f"{_name(name)} {_number(number)}" for name, number in told["rates"].items()) + " a minute"]
+    return [", ".join(f"{name_of(name)} {number_of(number)}" for name, number in told["rates"].items()) + " a minute"]
 
 
 def _backends(told: Mapping[str, Any]) -> list[str]:
@@ -99,7 +143,7 @@ def _backend(*, name: str, state: str = "", domains: Any = None, **more: Any) ->
         told = f"{shown}, {len(domains) - 5} more" if len(domains) > 5 else shown or "no domains"
     else:
         told = "" if domains is None else f"{domains} domain{'' if domains == 1 else 's'}"
-    return f"{name}: {', '.join(filter(None, [told, state, *_pairs(more)]))}"
+    return f"{name}: {', '.join(filter(None, [told, state, *pairs(more)]))}"
 
 
 def _certificates(told: Mapping[str, Any]) -> list[str]:
@@ -109,19 +153,19 @@ def _certificates(told: Mapping[str, Any]) -> list[str]:
 def _certificate(*, file: str, names: list[str], expires: Any, days_left: float, **more: Any) -> str:
     when = expires if isinstance(expires, str) else day(expires)
     left = f"{int(days_left)} days left" if days_left >= 0 else f"EXPIRED {int(-days_left)} days ago"
-    return f"{file}: {', '.join([*map(str, names), f'expires {when}', left, *_pairs(more)])}"
+    return f"{file}: {', '.join([*map(str, names), f'expires {when}', left, *pairs(more)])}"
 
 
 def _memory(told: Mapping[str, Any]) -> list[str]:
     memory = dict(told["memory"])
     resident = memory.pop("resident_octets")
-    return [", ".join(["not known" if resident is None else f"{_octets(resident)} resident", *_pairs(memory)])]
+    return [", ".join(["not known" if resident is None else f"{octets_of(resident)} resident", *pairs(memory)])]
 
 
 def _disk(told: Mapping[str, Any]) -> list[str]:
     disk = dict(told["disk"])
     free = disk.pop("free_octets")
-    return [", ".join([f"{_octets(free)} free" if free is not None else "free space not known", *_pairs(disk)])]
+    return [", ".join([f"{octets_of(free)} free" if free is not None else "free space not known", *pairs(disk)])]
 
 
 def _blocklist(told: Mapping[str, Any]) -> list[str]:
@@ -131,20 +175,20 @@ def _blocklist(told: Mapping[str, Any]) -> list[str]:
     kept = []
     if store:
         path, fault = store.pop("path"), store.pop("fault")
-        kept = [f"stored in {path}", *_pairs(store), *([f"FAULT: {fault}"] if fault else [])]
-    return [*_wrapped(_pairs(blocklist)), *_wrapped(kept)]
+        kept = [f"stored in {path}", *pairs(store), *([f"FAULT: {fault}"] if fault else [])]
+    return [*wrapped(pairs(blocklist)), *wrapped(kept)]
 
 
 def _reputation(told: Mapping[str, Any]) -> list[str]:
     reputation = dict(told["reputation"])
     read = "is read from the store" if reputation.pop("read") else "is still being read from the store"
-    return _wrapped([*_pairs(reputation), read])
+    return wrapped([*pairs(reputation), read])
 
 
 def _handshakes(told: Mapping[str, Any]) -> list[str]:
     handshakes = dict(told["handshakes"])
-    refused = [f"for {limit} {_number(count)}" for limit, count in handshakes.pop("refused").items()]
-    return _wrapped([*_pairs(handshakes), *([f"refused {refused[0]}", *refused[1:]] if refused else [])])
+    refused = [f"for {limit} {number_of(count)}" for limit, count in handshakes.pop("refused").items()]
+    return wrapped([*pairs(handshakes), *([f"refused {refused[0]}", *refused[1:]] if refused else [])])
 
 
 # Label, the keys that its line takes, and the words; in the order of the page.
@@ -155,8 +199,9 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("reloaded", ("reloaded",), _reloaded),
     ("listening", ("listening",), lambda told: [", ".join(map(str, told["listening"]))] if told["listening"] else []),
     ("sessions", ("sessions",), _sessions),
+    ("governor", ("governor",), governor_row),
     ("rates", ("rates",), _rates),
-    ("limits", ("limits",), lambda told: _wrapped(_pairs(told["limits"]))),
+    ("limits", ("limits",), lambda told: wrapped(pairs(told["limits"]))),
     ("backends", ("backends",), _backends),
     ("certificates", ("certificates",), _certificates),
     ("memory", ("memory",), _memory),
@@ -167,59 +212,14 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
 )
 
 
-def _any(value: Any) -> list[str]:
-    """What we know nothing of."""
-    if isinstance(value, Mapping):
-        return _wrapped(_pairs(value))
-    if isinstance(value, list):
-        return [", ".join(_pairs(item)) if isinstance(item, Mapping) else _number(item) for item in value]
-    return [_number(value)]
-
-
-def _pairs(values: Mapping[str, Any]) -> list[str]:
-    return [f"{_name(name)} {_number(value)}" for name, value in values.items()]
-
-
-def _counts(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{_number(number)} {_name(name)}" for name, number in values.items())
-
-
-def _wrapped(pairs: list[str]) -> list[str]:
-    return textwrap.wrap(", ".join(pairs), _WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _name(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return f"({', '.join(_pairs(value))})"
-    if isinstance(value, list) and value and all(type(one) is int for one in value):
-        return "/".join(map(str, value))  # of a limit: in calm, under load, under attack
-    if isinstance(value, list):
-        return ", ".join(map(_number, value)) or "none"
-    if value == "":
-        return "none"
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def _octets(number: float) -> str:
-    for unit in ("octets", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.1f} {unit}" if unit != "octets" else f"{number} octets"
-        number /= 1024
-    return f"{number:.1f} TiB"
-
-
 STATUS: Final = Command(
     name="status",
     what="how the running server is",
-    about="Sessions, rates, limits, backends, certificates and disk of the running server.",
+    about=(
+        "Sessions, governor, rates, limits, backends, certificates and disk of the running server.\n"
+        "With --watch a chart that follows the limit of sessions; a line each time, where that is no terminal."
+    ),
     example=_EXAMPLE,
+    options=_options,
     run=run,
 )

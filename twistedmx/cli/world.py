@@ -1,6 +1,8 @@
 """What a command asks of the server's own code. It is loaded when it is asked: with it comes all of Twisted."""
 
 import os
+import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,10 +34,15 @@ def _drill(plan: Plan, thresholds: str | None, **more: Any) -> Any:
 class World:
     """`environment`: of the process. `findings`: faults and dangers of a settings file. `look_up`: recipients, asked of the
     backends that a settings file describes; raises ValueError with a line for each thing that hinders it. `drill`: as
-    `twistedmx.drill.start` has it.
+    `twistedmx.drill.start` has it. `seconds`: of a clock that is never put back; `sleep`: for so many. `size`: columns and lines of
+    the terminal. `cpus`: of the machine.
     """
 
     environment: Mapping[str, str] = attrs.field(factory=lambda: dict(os.environ))
     findings: Callable[[str], tuple[list[str], list[str]]] = _findings
     look_up: Callable[[str, Sequence[str]], Sequence[Mapping[str, Any]]] = _look_up
     drill: Callable[..., Any] = _drill
+    seconds: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    size: Callable[[], tuple[int, int]] = shutil.get_terminal_size
+    cpus: int = attrs.field(factory=lambda: os.cpu_count() or 1)

@@ -6,10 +6,12 @@
     speaking    a script on a connection; connecting: from which address
     crowd       how many attackers at once, and who comes back; counts: what they got
     camp        the attackers' process as its parent sees it; __main__ is that process
+    watch       what the server's status says meanwhile: memory, and limits, its limit of sessions
+    hogs        busy processes beside it
     sender      the legitimate mail, at a fixed rate whatever happens; latencies: how long it took
     look        one look at the server before it begins
     target      where it may be aimed
-    course      calm, then attack, then what came of it
+    course      calm, then attack, hogs if need be, then what came of it
     thresholds  what counts as passed (thresholds.toml); judgement: by them
     figures     what was measured; page: as a table
     plan        all that a run is told; start: the run, with a reactor, which world alone imports

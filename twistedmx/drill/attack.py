@@ -49,7 +49,8 @@ class Orders(Protocol):
         self.transport.loseConnection()  # type: ignore[union-attr]  # behind what was told
 
     def writeConnectionLost(self) -> None:
-        """Nobody listens: our parent is gone, and the input will be."""
+        """Nobody listens: our parent is gone. StandardIO tells of no other end behind this one."""
+        self.connectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """All is told."""

@@ -1,4 +1,5 @@
-"""The course of a drill: a look, then calm, then the attack, then what came of it. The legitimate sender sends all the time."""
+"""The course of a drill: a look, then calm, then the attack, if need be beside hogs at last, then what came of it. The legitimate
+sender sends all the time."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,8 +11,10 @@ from twisted.python.failure import Failure
 
 from twistedmx.drill.camp import Camp
 from twistedmx.drill.connecting import connect_to
+from twistedmx.drill.counts import Counts
 from twistedmx.drill.fault import CannotDrill
-from twistedmx.drill.figures import Figures
+from twistedmx.drill.figures import Figures, Starved
+from twistedmx.drill.hogs import Hogs
 from twistedmx.drill.latencies import Latencies
 from twistedmx.drill.look import look_at
 from twistedmx.drill.page import attack_line, calm_line
@@ -36,12 +39,16 @@ class Course:
         self._tell = tell
         self._siege = SIEGES[plan.siege]
         self._connect = connect_to(world.reactor, plan.host, plan.port, within=_CONNECTED_WITHIN)
-        self._watch = Watch(world.reactor, ask)
+        self._watch = Watch(world.reactor, ask, world.now)
         self._sender = Sender(self._siege, plan, self._connect, world.reactor)
         self._camp = Camp(plan, self._attackers_tell)
         self._calm = self._sender.latencies
         self._attack = Latencies()
         self._attacking = False
+        self._counts: Counts | None = None  # as the attack alone had left them, where hogs came behind it
+        self._starved: Starved | None = None
+        self._own_lag = self._sender.own_lag
+        self._limits = self._watch.limits
         self._began = 0.0  # the phase that is on
         self._interrupted = False
         self._fault: Failure | None = None
@@ -70,13 +77,15 @@ class Course:
             plan=self._plan,
             title=self._siege.title,
             seconds=seconds,
-            counts=self._camp.counts,
+            counts=self._counts or self._camp.counts,
             calm=self._calm,
             attack=self._attack,
-            own_lag=self._sender.own_lag,
+            own_lag=self._own_lag,
             alive=alive,
             resident_before=self._watch.before,
             resident_most=self._watch.most,
+            limits=self._limits,
+            starved=self._starved,
             interrupted=self._interrupted,
         )
 
@@ -96,6 +105,8 @@ class Course:
         began = self._began = self._world.now()
         await self._wait(self._plan.attack)
         seconds = self._world.now() - began
+        if self._plan.hog and not self._interrupted and self._fault is None:
+            await self._be_starved()
         self._camp.end()
         kill = self._world.reactor.callLater(_GONE_WITHIN, self._camp.kill)
         await gone
@@ -104,6 +115,27 @@ class Course:
         if self._fault is not None:
             self._fault.raiseException()
         return seconds
+
+    async def _be_starved(self) -> None:
+        """What was measured so far is judged; from now on it is told alone."""
+        sender, hogs = self._sender, Hogs(self._plan.hogs)
+        self._counts = self._camp.counts
+        sender.latencies, sender.own_lag = Latencies(), []
+        self._watch.begin()
+        began = self._began = self._world.now()
+        self._starved = Starved(
+            seconds=0.0, latencies=sender.latencies, own_lag=sender.own_lag, limits=self._watch.limits
+        )
+        try:
+            gone = hogs.begin(self._world.reactor)
+            await self._wait(self._plan.hog)
+        except CannotDrill:
+            self._fault = Failure()
+            return
+        finally:
+            hogs.end()
+        self._starved = attrs.evolve(self._starved, seconds=self._world.now() - began)
+        await gone
 
     async def _drain(self) -> None:
         """What is under way may end, unless the operator has no time for it."""
@@ -158,7 +190,8 @@ class Course:
         passed = self._world.now() - self._began
         plan = self._plan
         if self._attacking:
-            seconds = min(passed, plan.attack)
-            self._tell(attack_line(plan.siege, seconds, plan.attack, self._camp.counts, self._attack))
+            phase, of = ("attack", plan.attack) if self._starved is None else ("attack beside hogs", plan.hog)
+            latencies, counts = self._sender.latencies, self._camp.counts
+            self._tell(attack_line(plan.siege, phase, min(passed, of), of, counts, latencies, self._watch.limits))
         else:
-            self._tell(calm_line(plan.siege, passed, plan.calm, self._calm))
+            self._tell(calm_line(plan.siege, passed, plan.calm, self._calm, self._watch.limits))

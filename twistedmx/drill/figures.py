@@ -7,14 +7,32 @@ import attrs
 
 from twistedmx.drill.counts import Counts
 from twistedmx.drill.latencies import Latencies, milliseconds, nearest_rank
+from twistedmx.drill.limits import Limits
 from twistedmx.drill.plan import Plan
+
+
+@attrs.frozen(kw_only=True)
+class Starved:
+    """Attack beside hogs, which nothing is judged by. `seconds`: that it lasted. `latencies`, `own_lag`, `limits`: as `Figures` has
+    them."""
+
+    seconds: float
+    latencies: Latencies
+    own_lag: list[float]
+    limits: Limits
+
+    @property
+    def lag(self) -> float | None:
+        """p99 of the sender's own, milliseconds."""
+        return milliseconds(nearest_rank(self.own_lag, 0.99))
 
 
 @attrs.frozen(kw_only=True)
 class Figures:
     """`title`: of the siege. `seconds`: that the attack lasted. `calm`, `attack`: the legitimate sender's. `own_lag`: seconds by
     which the sender itself was late. `alive`: whether the server took mail when it was over. `resident_before`,
-    `resident_most`: octets, or None. `interrupted`: by the operator.
+    `resident_most`: octets, or None. `limits`: of sessions, in calm and attack. `starved`: the same attack afterwards, beside hogs;
+    None where there were none. `interrupted`: by the operator.
     """
 
     plan: Plan
@@ -27,6 +45,8 @@ class Figures:
     alive: bool
     resident_before: int | None
     resident_most: int | None
+    limits: Limits
+    starved: Starved | None
     interrupted: bool
 
     @property
@@ -63,7 +83,7 @@ class Mark:
 
 def document(figures: Figures, marks: tuple[Mark, ...], hints: tuple[str, ...]) -> Mapping[str, Any]:
     """All of it, as JSON can say it."""
-    plan, counts = figures.plan, figures.counts
+    plan, counts, starved = figures.plan, figures.counts, figures.starved
     share = counts.closed_share
     return {
         "siege": plan.siege,
@@ -92,6 +112,16 @@ def document(figures: Figures, marks: tuple[Mark, ...], hints: tuple[str, ...]) 
             "alive": figures.alive,
             "resident_before": figures.resident_before,
             "resident_most": figures.resident_most,
+        },
+        "governor": figures.limits.document(),
+        "hog": None
+        if starved is None
+        else {
+            "processes": plan.hogs,
+            "seconds": round(starved.seconds, 1),
+            "legitimate": starved.latencies.document(),
+            "own_lag_p99_ms": starved.lag,
+            "governor": starved.limits.document(),
         },
         "thresholds": [attrs.asdict(mark) for mark in marks],
         "hints": list(hints),

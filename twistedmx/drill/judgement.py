@@ -37,6 +37,11 @@ def hints(figures: Figures, *, loopback_is_spared: bool) -> tuple[str, ...]:
             "the server never blocks 127.0.0.0/8: sessions are hung up on, hosts are not blocked. For the full effect: "
             "[blocklist] loopback = true and [reputation] private = true"
         )
+    if figures.limits.high_at_first:
+        found.append(
+            "the machine had too much to do already before the attack, and the server held its limit of sessions low for that: "
+            "see what else runs (twistedmx status: governor)"
+        )
     if (figures.lag or 0.0) > LATE:
         found.append(
             f"the sender itself was late by {figures.lag} ms (p99), which is part of its figures: "

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from twistedmx.drill.counts import Counts
-from twistedmx.drill.figures import Figures, Mark, verdict
+from twistedmx.drill.figures import Figures, Mark, Starved, verdict
 from twistedmx.drill.latencies import Failures, Latencies, milliseconds
+from twistedmx.drill.limits import Limits
 
 _MIB = 1 << 20
 
@@ -19,6 +20,8 @@ def page(figures: Figures, marks: tuple[Mark, ...], hints: tuple[str, ...]) -> I
         ("attackers", _attackers(figures)),
         ("legitimate", [_latencies("calm  ", figures.calm), _latencies("attack", figures.attack)]),
         ("server", [_server(figures)]),
+        ("governor", [_governor(figures.limits)]),
+        ("hogs", [] if figures.starved is None else _starved(plan.hogs, figures.starved)),
         ("failures", [f"{count:,} x {words}" for words, count in _failures(figures)]),
     ):
         for number, line in enumerate(lines):
@@ -30,17 +33,27 @@ def page(figures: Figures, marks: tuple[Mark, ...], hints: tuple[str, ...]) -> I
         yield f"hint: {hint}"
 
 
-def calm_line(siege: int, seconds: float, of: float, calm: Latencies) -> str:
+def calm_line(siege: int, seconds: float, of: float, calm: Latencies, limits: Limits) -> str:
     """What is told each second before the attack."""
-    return f"drill {siege}: calm, {seconds:.0f} of {of:g} s; mail {_mail(calm)}"
+    return f"drill {siege}: calm, {seconds:.0f} of {of:g} s; mail {_mail(calm)}{_limit_now(limits)}"
 
 
-def attack_line(siege: int, seconds: float, of: float, counts: Counts, attack: Latencies) -> str:
+def attack_line(
+    siege: int, phase: str, seconds: float, of: float, counts: Counts, latencies: Latencies, limits: Limits
+) -> str:
     """What is told each second under attack."""
     return (
-        f"drill {siege}: attack, {seconds:.0f} of {of:g} s; {counts.open:,} sessions, "
-        f"{counts.hung_up + counts.turned_away:,} closed, {counts.guesses:,} guesses answered; mail {_mail(attack)}"
+        f"drill {siege}: {phase}, {seconds:.0f} of {of:g} s; {counts.open:,} sessions, "
+        f"{counts.hung_up + counts.turned_away:,} closed, {counts.guesses:,} guesses answered; "
+        f"mail {_mail(latencies)}{_limit_now(limits)}"
     )
+
+
+def _limit_now(limits: Limits) -> str:
+    """Behind all else, where it is told."""
+    if limits.last is None:
+        return ""
+    return f"; limit {limits.last:,}" + ("" if limits.load_now is None else f", load {limits.load_now:.2f}")
 
 
 def _mail(latencies: Latencies) -> str:
@@ -80,6 +93,35 @@ def _server(figures: Figures) -> str:
             f"memory {figures.resident_before / _MIB:.1f} MiB before, at most {figures.resident_most / _MIB:.1f} MiB"
         )
     return f"{'takes mail' if figures.alive else 'TAKES NO MAIL'} afterwards, {memory}"
+
+
+def _governor(limits: Limits) -> str:
+    if limits.first is None:
+        return "not known"
+    return (
+        f"limit {limits.first:,} at first, at most {limits.highest:,}, at least {limits.lowest:,}; "
+        f"strangers at most {_number(limits.strangers)}, load at most {_load(limits)}"
+    )
+
+
+def _starved(hogs: int, starved: Starved) -> list[str]:
+    limits = starved.limits
+    if limits.first is None or limits.lowest is None or limits.lowest_after is None:
+        fell = "the limit is not known"
+    elif limits.lowest < limits.first:
+        fell = f"limit from {limits.first:,} down to {limits.lowest:,}, after {limits.lowest_after:.0f} s"
+    else:
+        fell = f"limit {limits.first:,} at first, and never below"
+    lag = starved.lag
+    return [
+        f"{hogs:,} for {starved.seconds:.0f} s: {fell}; load at most {_load(limits)}",
+        f"{_latencies('legitimate', starved.latencies)}; late itself p99 {_number(lag, 'ms')}",
+        *(f"{count:,} x {words}" for words, count in starved.latencies.failures),
+    ]
+
+
+def _load(limits: Limits) -> str:
+    return "not known" if limits.load is None else f"{limits.load:.2f}"
 
 
 def _failures(figures: Figures) -> Failures:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from twistedmx.net.control import Command, Refused
+from twistedmx.service.adjusting import adjust
 from twistedmx.service.block_commands import allow, ban, list_, unban
 from twistedmx.service.faults import Faults
 from twistedmx.service.look_up import BadAddress, look_up
@@ -36,6 +37,7 @@ def commands(server: "Server") -> dict[str, Command]:
         "rcpt": partial(_rcpt, server),
         "reload": partial(_reload, server),
         "samples": partial(samples, server),
+        "set": partial(adjust, server),
         "status": partial(_status, server),
     }
 

@@ -116,11 +116,13 @@ class Lasting:
 class Parts:
     """What one version of the settings describes. `source`: their file, or "". `listening`: by place, not yet begun.
 
+    `settings`: those that hold; `written`: as the file has them, which may differ in what was set since (`adjusting`).
     `events`: what was told while they were made, and what they tell later; to be released to the server's.
     """
 
     source: str
     settings: Settings
+    written: Settings
     site: Site
     tls: ServerTls | None
     backends: Backends
@@ -249,6 +251,7 @@ def parts_of(
     return Parts(
         source=source,
         settings=settings,
+        written=settings,
         site=site,
         tls=tls,
         backends=backends,

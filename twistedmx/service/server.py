@@ -45,7 +45,7 @@ FirstWords = Callable[[Settings, IListeningPort], list[str]]
 
 class Server(MultiService):
     """`becomes`: the user that it is once its ports are bound, "" when it stays who it is. `read`: the settings as they
-    are written now; raises BadSettings."""
+    are written now; raises BadSettings. `listening`: what is bound, by place."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Server(MultiService):
         self.reloaded: float | None = None  # seconds since the epoch
         self._control: IListeningPort | None = None
         self._metrics: IListeningPort | None = None
-        self._listening: dict[Place, IListeningPort] = {}
+        self.listening: dict[Place, IListeningPort] = {}
         self._systemd = Systemd(lasting.world.environment, lasting.world.pid())
         self.factory = ServerFactory(
             site=parts.site,
@@ -87,7 +87,7 @@ class Server(MultiService):
     @property
     def ports(self) -> list[IListeningPort]:
         """Where it listens."""
-        return list(self._listening.values())
+        return list(self.listening.values())
 
     # -- bind --------------------------------------------------------------------------------------------------------
 
@@ -95,13 +95,13 @@ class Server(MultiService):
         """Bind, while we still may. Raises CannotStart."""
         super().privilegedStartService()
         try:
-            self._listening = self._bind(self.parts.listening)
-            let_wait(self._listening, self.parts.settings.backlog)
+            self.listening = self._bind(self.parts.listening)
+            let_wait(self.listening, self.parts.settings.backlog)
             self._metrics = self._bind_metrics()
         except Faults as error:
             for port in self.ports:
                 port.stopListening()
-            self._listening.clear()
+            self.listening.clear()
             raise CannotStart(*error.faults) from None
         if self.lasting.world.uid() == 0:
             if not self._becomes:
@@ -171,7 +171,7 @@ class Server(MultiService):
     def startService(self) -> None:
         """Begin to write and to serve: after daemonising, and without privileges."""
         super().startService()
-        if not self._listening:  # started by something that does not know privileges
+        if not self.listening:  # started by something that does not know privileges
             self.privilegedStartService()
         self._listen_for_commands()
         self.parts.events.release(self.lasting.events)
@@ -261,7 +261,7 @@ class Server(MultiService):
             parts.close()
             raise Faults([_STOPS])
         before = self.parts
-        new = {place: endpoint for place, endpoint in parts.listening.items() if place not in self._listening}
+        new = {place: endpoint for place, endpoint in parts.listening.items() if place not in self.listening}
         fixed = beyond_reload(before.settings, parts.settings)
         fixed += [
             place.text for place in new if is_of_systemd(place)
@@ -277,9 +277,9 @@ class Server(MultiService):
             parts.close()
             raise
         self._adopt(parts)
-        self._listening |= bound
-        let_wait(self._listening, parts.settings.backlog)
-        gone = [self._listening.pop(place) for place in list(self._listening) if place not in parts.listening]
+        self.listening |= bound
+        let_wait(self.listening, parts.settings.backlog)
+        gone = [self.listening.pop(place) for place in list(self.listening) if place not in parts.listening]
         before.log.close()
         parts.events.release(self.lasting.events)
         self._warn()
@@ -324,7 +324,7 @@ class Server(MultiService):
         if self._control is not None:
             yield self._control.stopListening()
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
-        self._listening.clear()
+        self.listening.clear()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
         yield self.factory.gone()
         self.lasting.readers.stop()
