@@ -33,9 +33,10 @@ def _cgroup_root() -> Path | None:
 
 def go_first(pid: int) -> None:
     """The session of `pid` before all others, where we may (root). Linux divides the processor among sessions first (sched(7),
-    autogroup): what is nice in another one would take as much as a server that is measured."""
+    autogroup): what is nice in another one would take as much as a server that is measured. Threads of the kernel are in none; they
+    keep a tenth."""
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text("-20")
+        Path(f"/proc/{pid}/autogroup").write_text("-10")
 
 
 class Group:
