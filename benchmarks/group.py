@@ -74,7 +74,11 @@ class Group:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        go_first(self._process.pid)
+
+    def go_first(self) -> None:
+        """All that runs, in whatever sessions: some servers have begun one of their own."""
+        for pid in self.pids():
+            go_first(pid)
 
     def ended(self) -> int | None:
         """The status of the first process, once it has ended."""

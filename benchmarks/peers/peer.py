@@ -134,6 +134,7 @@ class Running:
             )
         try:
             self._wait_for_greeting(peer.title, place.port)
+            self.group.go_first()
         except CannotMeasure:
             self.stop()
             raise
