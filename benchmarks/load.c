@@ -171,7 +171,8 @@ static void print_times(const char *name, const struct times *times) {
 
 static enum { RAMP, WARM, MEASURED } stage = RAMP;
 static uint64_t stage_began, ramp_began;
-static long greeted, opening, rounds_done, rounds_at_stage, refused, messages, connections_made, handshakes, turned_away, hung_up;
+static long greeted, opening, rounds_done, rounds_at_stage, answered, refused, messages, connections_made, handshakes;
+static long turned_away, hung_up;
 
 static void tell(const char *event) {
     printf("{\"event\": \"%s\"", event);
@@ -198,7 +199,7 @@ static void begin_stage(int next) {
 
 static void begin_measured(void) {
     begin_stage(MEASURED);
-    refused = messages = connections_made = handshakes = turned_away = hung_up = 0;
+    answered = refused = messages = connections_made = handshakes = turned_away = hung_up = 0;
     memset(&of_replies, 0, sizeof of_replies);
     memset(&of_rounds, 0, sizeof of_rounds);
     memset(&of_connections, 0, sizeof of_connections);
@@ -213,7 +214,7 @@ static void finish(uint64_t t) {
            "\"handshakes\": %ld, \"octets\": %.0f, \"own_cpu\": %.3f",
            (t - stage_began) / 1e6, rounds_done - rounds_at_stage, refused, messages, connections_made, handshakes,
            messages * (double)o.octets, cpu_of_mine() - cpu_at_begin);
-    if (mode == ATTACK) printf(", \"turned_away\": %ld, \"hung_up\": %ld", turned_away, hung_up);
+    if (mode == ATTACK) printf(", \"answered\": %ld, \"turned_away\": %ld, \"hung_up\": %ld", answered, turned_away, hung_up);
     print_times("reply", &of_replies);
     print_times("round", &of_rounds);
     print_times("connection", &of_connections);
@@ -554,7 +555,7 @@ static void line_heard(struct client *c) {
         if (c->length >= 14 && !strncasecmp(line + 4, "PIPELINING", 10)) c->pipelining = 1;
         if (c->length >= 12 && !strncasecmp(line + 4, "STARTTLS", 8)) c->starttls = 1;
     }
-    if (line[3] != '-') c->heard++;
+    if (line[3] != '-') c->heard++, answered++;
 }
 
 static void hear(struct client *c, const char *p, size_t n) {

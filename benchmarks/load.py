@@ -1,4 +1,4 @@
-"""The generators of load, benchmarks/load.c and benchmarks/victim.c: compiled once, and run on a core of their own."""
+"""The generators of load, benchmarks/load.c, victim.c and flood.c: compiled once, and run on a core of their own."""
 
 import contextlib
 import functools
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.fault import CannotMeasure
+from benchmarks.group import go_first
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "twistedmx-benchmarks"
 _TLS = ("-DWITH_TLS", "-lssl", "-lcrypto")
@@ -25,7 +26,7 @@ def program(name: str = "load", *, tls: bool = False) -> Path:
     """The compiled program `name`.c, made unless it is there. Raises CannotMeasure."""
     flags = _TLS if tls else ()
     source = Path(__file__).with_name(f"{name}.c")
-    text = source.read_bytes()
+    text = b"".join(file.read_bytes() for file in (source, *sorted(source.parent.glob("*.h"))))
     place = _CACHE / f"{name}-{hashlib.sha256(text + repr(flags).encode()).hexdigest()[:16]}"
     if place.exists():
         return place
@@ -55,7 +56,9 @@ class Generator:
             ["taskset", "-c", str(core), *command, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,
         )
+        go_first(self._process.pid)
         self._heard = b""  # and not yet read
 
     def wait_for(self, event: str, *, seconds: float) -> dict[str, Any]:
@@ -103,7 +106,14 @@ class Load(Generator):
 
 
 class Sender(Generator):
-    """Of victim.c: the legitimate sender."""
+    """Of victim.c: the legitimate sender. Under TLS if the options have `tls`."""
 
     def __init__(self, options: Mapping[str, Any], *, core: int) -> None:
-        super().__init__([program("victim")], options, core=core)
+        super().__init__([program("victim", tls=bool(options.get("tls")))], options, core=core)
+
+
+class Flood(Generator):
+    """Of flood.c: handshakes without end."""
+
+    def __init__(self, options: Mapping[str, Any], *, core: int) -> None:
+        super().__init__([program("flood", tls=True)], options, core=core)

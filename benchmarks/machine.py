@@ -4,8 +4,10 @@ The calibration is a fixed loop of Python on the server's core. CPU times of dif
 days, are compared as ratios to it.
 """
 
+import contextlib
 import os
 import platform
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,15 @@ def cores() -> tuple[int, int]:
     if len(allowed) < 2:
         raise CannotMeasure("two cores are needed, one for the server and one for the load; this machine gives us one")
     return allowed[0], allowed[1]
+
+
+def raise_descriptors(wanted: int) -> None:
+    """Of this process and of all that it starts: as many as may be, and `wanted` where the system lets us (root)."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
 
 
 def calibration(core: int) -> float:

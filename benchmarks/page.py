@@ -23,9 +23,13 @@ _CHARTS = (
     "blocked",
     "victim-580",
     "victim-2000",
+    "unpunished-2000",
+    "tlsflood-begun",
+    "tlsflood-completed",
     "accept-4k-1",
     "accept-4k-20",
     "idle",
+    "idle-20k",
     "big",
     "short-lines",
     "tls",
@@ -35,6 +39,8 @@ _HEADINGS = {
     "churn": "Connections",
     "blocked": "Connections of blocked hosts",
     "victim": "A legitimate sender under attack",
+    "unpunished": "A legitimate sender beside attackers whom nothing stops",
+    "tlsflood": "A flood of TLS handshakes",
     "accept": "Messages",
     "idle": "Idle sessions",
     "big": "Large messages",
@@ -52,7 +58,8 @@ Mail for 500 of the recipients in turn, who have all had mail before. Each serve
 says 250 (see the servers): the rates of servers that sync and of those that do not are not of the same thing.""",
     "idle": """\
 Sessions that have said EHLO and then nothing. Memory is the PSS of all processes of the server, less what it was with one session;
-the kernel's own memory for sockets and processes is not in it.""",
+the kernel's own memory for sockets and processes is not in it. Beside 20,000 of them, hosts that have sent a message before come
+back: what they wait for is from the connection to the greeting.""",
     "big": "One connection that sends one message after another. The memory is PSS, before and at most.",
     "short-lines": "The same with the worst of texts: lines of 20 octets.",
     "blocked": "Hosts in the blocklist connect, hear one line with 554 instead of a greeting, and connect again.",
@@ -78,6 +85,26 @@ accepted instead of 1024, for 2,000 attackers come at once. By default a
 blocked host waits five seconds for its 554 and cannot come back before (`[blocklist] hold`); in "Connections of blocked hosts" that
 is off. It has no limit of sessions. "Postfix, default limits" has Postfix's
 own, the other servers are as everywhere on this page.""",
+    "unpunished": """\
+The same with every penalty of ours switched off: whoever guesses is never hung up on, delayed, blocked or noticed, so what is left
+is whose turn comes first. It is what a legitimate sender waits for while attackers behave just well enough. He sends {count} times
+in calm, {onset:,} times from the first moment of the attack on, and {count} times more. `commands/s`: commands of the attackers
+that were answered, MAIL and RSET among them, on the average of the attack.
+
+"{title} without fair turns" is ours with its two lanes made one and turns that are not cut short (`benchmarks/peers/one_lane.py`);
+the product cannot be set so. What it answers more is what fair turns cost. "Postfix postscreen" knows all attackers from the start
+and asks nobody about their recipients: what one can do who has nothing left to find out.""",
+    "tlsflood": """\
+{connections} hosts, each from a /24 of its own, connect, say EHLO and STARTTLS, begin a handshake and go; they are back at once,
+without a pause (`benchmarks/flood.c`). Handshakes that are begun end when the server's first octets are there: it has chosen a key,
+computed the secret and signed by then, and the ClientHello is the same each time and costs the attacker nothing. The others are
+completed. Who is refused with 454, turned away or hung up on comes back as well. Meanwhile one legitimate sender sends in plain
+text and another one with STARTTLS, each as in "A legitimate sender under attack", {count} times in calm and {count} times in the
+flood. The one with STARTTLS goes on in plain text when he hears 454, as mail servers do; that is no failure, and counted.
+
+`ms CPU each` is what a handshake costs the server, measured in calm before: connections with one, less connections without.
+Their share of the core is that times those of the flood; the rest is for connections that come and go. The limits of {title} are
+its defaults (`[handshakes]`).""",
     "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
 }
 _TOP = """\

@@ -29,6 +29,7 @@ def show(chosen: argparse.Namespace, folder: Path, *, certificate: Path, key: Pa
         key=key,
         core=cores[0],
         default_limits=case.default_limits,
+        settings=case.settings,
     )
     running = server.start(place)
     try:

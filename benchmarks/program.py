@@ -4,7 +4,6 @@ import argparse
 import datetime
 import json
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -12,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, machine, recorded, results, table, victim
+from benchmarks import chart, idle, machine, recorded, results, table, tlsflood, victim
 from benchmarks.fault import CannotMeasure
 from benchmarks.load import program as load_program
 from benchmarks.peers import all as peers
 from benchmarks.peers.peer import HOST, Peer, Place, free_port
-from benchmarks.scenarios import CASES, SCENARIOS, Case, concerns, measure, why_not
+from benchmarks.scenarios import CASES, SCENARIOS, Case, concerns, generators, measure, why_not
 
 PROGRAMS = "~/.cache/twistedmx-benchmarks/programs"
 
@@ -32,7 +31,7 @@ examples:
   python -m benchmarks --list                                    what there is, and what is missing for it
   python -m benchmarks reject churn --peers twistedmx,twisted     two scenarios, two servers
   python -m benchmarks reject-580 --quick                         one case, in seconds
-  python -m benchmarks --json result.json --svg docs/performance  all of it: an hour and a half
+  python -m benchmarks --json result.json --svg docs/performance  all of it: two hours
   python -m benchmarks --check                                    is ours as fast as it was? warns; with --strict, status 1
   python -m benchmarks --profile reject-580                       where the time of ours goes
 
@@ -171,6 +170,7 @@ class Bench:
             key=self._key,
             core=self._server_core,
             default_limits=case.default_limits,
+            settings=case.settings,
         )
         running = peer.start(place)
         try:
@@ -180,10 +180,9 @@ class Bench:
 
 
 def _words(case: Case, values: dict[str, Any]) -> str:
-    if case.scenario == "idle":
-        return f"{values['kb_per_session']:.2f} KB a session, {values['sessions']:,} held"
-    if case.scenario == "victim":
-        return victim.words(values)
+    words = {"idle": idle.words, "victim": victim.words, "tlsflood": tlsflood.words}.get(case.mode)
+    if words is not None:
+        return words(values)
     return f"{values['rate']:,.0f} {case.unit}, {values['cpu']:.4f} CPU-s per {case.per_unit}"
 
 
@@ -222,7 +221,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if chosen.list:
         show_list(chosen)
         return 0
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    machine.raise_descriptors(max(case.options.get("connections", 0) for case in chosen.cases) + idle.SPARE)
     if chosen.check:
         chosen.peers, chosen.quick = ["twistedmx"], True
         chosen.cases = [case for case in chosen.cases if case.brief]
@@ -231,9 +230,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         cores = machine.cores()
         os.sched_setaffinity(0, {cores[1]})
-        load_program(tls=any(case.mode == "tls" for case in chosen.cases))
-        if any(case.mode == "victim" for case in chosen.cases):
-            load_program("victim")
+        for name, tls in sorted({each for case in chosen.cases for each in generators(case)}):
+            load_program(name, tls=tls)
         if chosen.profile:
             from benchmarks import profiled
 

@@ -14,6 +14,8 @@ _WORST = {
     "calm_failed",
     "onset_failed",
     "attack_failed",
+    "flood_failed",
+    "tls_failed",
 }  # of all runs the most: two good ones do not undo a failure
 # {"version", "at", "command", "machine": {}, "peers": {name: {}}, "runs": [{case, peer, run, calibration, values: {}}],
 #  "skipped": [{case, peer, why}]}

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import attrs
 
-from benchmarks import victim
+from benchmarks import idle, tlsflood, victim
 from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
 from benchmarks.load import Load
 from benchmarks.peers.peer import ADDRESSED, Peer
+from benchmarks.peers.toml import Settings
 
 MIB: Final = 1 << 20
 _LONG: Final = 900.0  # seconds that anything may take
@@ -23,7 +24,7 @@ class Case:
 
     `mode`, `options`: of load.c. `unit`: what a rate counts, and its plural stands for. `seconds`: of a measured run.
     `quick`: other options when figures need not be good. `needs`: attributes of a peer that must be true. `default_limits`: of the
-    server, where it has any.
+    server, where it has any. `settings`: of ours, beside those that all cases have.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case:
     memory: bool = False
     brief: bool = False  # part of --quick and of --check
     default_limits: bool = False
+    settings: Settings = attrs.Factory(dict)
 
 
 def _rejects() -> list[Case]:
@@ -103,6 +105,24 @@ def _victims() -> list[Case]:
     ]
 
 
+def _floods() -> list[Case]:
+    return [
+        Case(
+            name=f"tlsflood-{kind}",
+            scenario="tlsflood",
+            title=f"plain and STARTTLS mail, in calm and while {connections:,} hosts flood with handshakes that are {kind}",
+            mode="tlsflood",
+            options={"connections": connections, "handshake": handshake, "rate": 20, "count": 600},
+            unit="handshakes/s",
+            quick={"count": 60},
+            needs=("starttls",),
+            default_limits=True,
+        )
+        for kind, handshake in (("begun", 1), ("completed", 2))
+        for connections in (580,)
+    ]
+
+
 def _bulk(name: str, title: str, octets: int, line: int, total: int) -> Case:
     return Case(
         name=name,
@@ -153,6 +173,17 @@ CASES: Final = (
         brief=True,
     ),
     *_victims(),
+    Case(
+        name="unpunished-2000",
+        scenario="unpunished",
+        title="a legitimate sender, in calm and under 2,000 attackers whom nothing stops",
+        mode="victim",
+        options={"connections": 2000, "rate": 20, "count": 300, "onset": 1200},
+        unit="guesses/s",
+        quick={"count": 60, "onset": 40},
+        settings={"attacks": {"names": 0, "tries": 0}},
+    ),
+    *_floods(),
     *_accepts(),
     Case(
         name="idle",
@@ -163,6 +194,16 @@ CASES: Final = (
         quick={"connections": 2_000},
         once=True,
         brief=True,
+    ),
+    Case(
+        name="idle-20k",
+        scenario="idle",
+        title="20,000 sessions that say nothing after EHLO, and hosts of good record that come meanwhile",
+        mode="idle",
+        options={"connections": 20_000, "known": 250, "rate": 20},
+        quick={"connections": 4_000},
+        once=True,
+        settings={"reputation": {"proven_days": 1}},  # a host that has sent one message has a good record
     ),
     _bulk("big", "messages of 25 MiB, one connection", 25 * MIB, 72, 8),
     _bulk("short-lines", "messages of 10 MiB in lines of 20 octets, one connection", 10 * MIB, 20, 8),
@@ -195,7 +236,17 @@ def why_not(case: Case, peer: Peer) -> str:
     for need in case.needs:
         if not getattr(peer, need):
             return _MISSING.get(need, f"it does not offer {need.upper()}") + " here" * (need == "starttls")
+    if case.options.get("known") and peer.most_sessions < case.options["connections"]:
+        return f"it holds {peer.most_sessions:,} sessions at most"
     return peer.unmeasured.get(case.name, peer.unmeasured.get(case.scenario, ""))
+
+
+def generators(case: Case) -> list[tuple[str, bool]]:
+    """Programs of load that it needs, and whether with TLS."""
+    if case.mode == "tlsflood":
+        return [("flood", True), ("victim", False), ("victim", True)]
+    senders = [("victim", False)] if case.mode == "victim" or "known" in case.options else []
+    return [("load", case.mode == "tls"), *senders]
 
 
 class _Peak:
@@ -232,7 +283,9 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         options["pipelined"] = int(peer.pipelining)
     if case.mode == "idle":
         options["connections"] = min(options["connections"], peer.most_sessions)
-        return _idle(options, group, core=core)
+        return idle.measure(options, group, core=core)
+    if case.mode == "tlsflood":
+        return tlsflood.measure(options, group, core=core)
     if case.mode == "victim":
         return victim.measure(options, group, core=core)
     if case.mode == "blocked":
@@ -266,30 +319,3 @@ def _between(load: Load, group: Group) -> tuple[dict[str, Any], float, float]:
     cpu, began = group.cpu(), time.monotonic()
     told = load.wait_for("end", seconds=_LONG)
     return told, group.cpu() - cpu, time.monotonic() - began
-
-
-def _idle(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str, Any]:
-    """Memory and CPU of sessions that are held."""
-    with Load("idle", {**options, "connections": 1}, core=core) as load:  # what the first session costs is not theirs
-        load.wait_for("ready", seconds=_LONG)
-    time.sleep(0.5)
-    base, cpu = group.pss(), group.cpu()
-    with Load("idle", options, core=core) as load:
-        told = load.wait_for("ready", seconds=_LONG)
-        ramp_cpu = group.cpu() - cpu
-        time.sleep(1)
-        idle_cpu, held = group.cpu(), group.pss()
-        time.sleep(1)
-        idle_cpu = group.cpu() - idle_cpu
-        processes = len(group.pids())
-    sessions = told["connections"]
-    return {
-        "kb_per_session": (held - base) / sessions / 1000,
-        "pss": held,
-        "base_pss": base,
-        "processes": processes,
-        "sessions": sessions,
-        "rate": sessions / told["ramp_seconds"],
-        "cpu": ramp_cpu / sessions * 1000,
-        "idle_cpu": idle_cpu,
-    }

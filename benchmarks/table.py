@@ -34,6 +34,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def columns(case: Case) -> list[tuple[str, str, str]]:
     """Heading, field and form of what is shown of a case."""
     if case.scenario == "idle":
+        met = [("greeting of the known: p50 ms", "greeting_p50", "{:,.1f}"), ("p99", "greeting_p99", "{:,.1f}")]
         return [
             ("sessions", "sessions", "{:,.0f}"),
             ("KB each", "kb_per_session", "{:,.2f}"),
@@ -41,6 +42,40 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
             ("processes", "processes", "{:,.0f}"),
             ("new sessions/s", "rate", "{:,.0f}"),
             ("CPU-s per 1000", "cpu", "{:.3f}"),
+            *(met if "known" in case.options else []),
+        ]
+    if case.scenario == "unpunished":
+        return [
+            ("calm: p50 ms", "calm_p50", "{:,.1f}"),
+            ("p99", "calm_p99", "{:,.1f}"),
+            ("first minute: p50 ms", "onset_p50", "{:,.1f}"),
+            ("p99", "onset_p99", "{:,.1f}"),
+            ("later: p50 ms", "attack_p50", "{:,.1f}"),
+            ("p99", "attack_p99", "{:,.1f}"),
+            ("max", "attack_max", "{:,.1f}"),
+            ("failed", "failed", "{:,.0f}"),
+            ("guesses/s", "rate", "{:,.0f}"),
+            ("commands/s", "commands_rate", "{:,.0f}"),
+            ("core busy", "busy", "{:.0%}"),
+        ]
+    if case.scenario == "tlsflood":
+        return [
+            ("calm, plain: p50 ms", "calm_p50", "{:,.1f}"),
+            ("p99", "calm_p99", "{:,.1f}"),
+            ("STARTTLS: p99", "calm_tls_p99", "{:,.1f}"),
+            ("flood, plain: p50 ms", "flood_p50", "{:,.1f}"),
+            ("p99", "flood_p99", "{:,.1f}"),
+            ("failed", "flood_failed", "{:,.0f}"),
+            ("STARTTLS: p50", "flood_tls_p50", "{:,.1f}"),
+            ("p99", "flood_tls_p99", "{:,.1f}"),
+            ("failed", "tls_failed", "{:,.0f}"),
+            ("heard 454", "tls_plain", "{:.0%}"),
+            ("handshakes/s", "rate", "{:,.0f}"),
+            ("refused/s", "refused_rate", "{:,.0f}"),
+            ("connections/s", "connections_rate", "{:,.0f}"),
+            ("ms CPU each", "cost_ms", "{:.2f}"),
+            ("their share of the core", "share", "{:.0%}"),
+            ("core busy", "busy", "{:.0%}"),
         ]
     if case.scenario == "victim":
         return [

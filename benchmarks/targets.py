@@ -44,6 +44,14 @@ def _against(case: str, field: str, peer: str) -> Callable[[Medians], float | No
     return ratio
 
 
+def _ms(case: str, field: str) -> Callable[[Medians], float | None]:
+    def milliseconds(medians: Medians) -> float | None:
+        found = _of(case, field)(medians)
+        return None if found is None else found / 1000
+
+    return milliseconds
+
+
 def _grown(case: str) -> Callable[[Medians], float | None]:
     def grown(medians: Medians) -> float | None:
         values = medians.get(case, {}).get(OURS, {})
@@ -60,6 +68,7 @@ def _least(words: str, found: Callable[[Medians], float | None], limit: float, f
     return Target(words=words, found=found, limit=limit, at_least=True, form=form)
 
 
+_UNPUNISHED: Final = "unpunished-2000"
 _PIPELINED: Final = "reject-580-pipelined"
 
 TARGETS: Final = (
@@ -95,6 +104,23 @@ TARGETS: Final = (
             ),
         )
     ),
+    _most("first minute of 2,000 attackers whom nothing stops", _ms(_UNPUNISHED, "onset_us_p99"), 10, "{:.1f} ms p99"),
+    _most("the same later", _ms(_UNPUNISHED, "attack_us_p99"), 10, "{:.1f} ms p99"),
+    _least(
+        "what they are answered meanwhile",
+        _against(_UNPUNISHED, "commands_rate", "twistedmx-one-lane"),
+        0.85,
+        "{:.2f} x without fair turns",
+    ),
+    *(
+        target
+        for kind in ("begun", "completed")
+        for target in (
+            _most(f"plain p99 while handshakes are {kind}", _of(f"tlsflood-{kind}", "factor"), 3, "{:.1f} x calm"),
+            _most("legitimate mail that failed meanwhile", _of(f"tlsflood-{kind}", "failed"), 0, "{:.0f}"),
+            _most("what handshakes take of the core", _of(f"tlsflood-{kind}", "share"), 0.4, "{:.0%}"),
+        )
+    ),
     *(
         target
         for each in (1, 20)
@@ -113,4 +139,6 @@ TARGETS: Final = (
     _least("the same, beside OpenSMTPD", _against("short-lines", "rate", "opensmtpd"), 1, "{:.2f} x its rate"),
     _most("memory that it takes", _grown("short-lines"), 4, "{:.1f} MB"),
     _most("an idle session", _of("idle", "kb_per_session"), 2.5, "{:.2f} KB"),
+    _most("one of 20,000", _of("idle-20k", "kb_per_session"), 3, "{:.2f} KB"),
+    _most("greeting of a known host beside them", _ms("idle-20k", "greeting_us_p99"), 5, "{:.1f} ms p99"),
 )

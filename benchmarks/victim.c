@@ -10,9 +10,12 @@
  * It prints {"event": "ready"} and waits for a line on standard input, then "end" with the times, in microseconds of
  * CLOCK_MONOTONIC: exact ones, for there are few. "late" is how late a transaction was begun by us.
  *
+ * tls=1: it says STARTTLS behind EHLO, makes a full handshake and says EHLO again. Who hears 454 instead goes on in plain text, as
+ * mail servers do that need not have TLS; that is no failure, and counted apart ("plain").
+ *
  * It asks for SCHED_FIFO, so that the load on the same core does not keep it waiting: that would be no fault of the server.
  *
- * BUGS: IPv4 and loopback only; no TLS.
+ * BUGS: IPv4 and loopback only. Certificates are not verified.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,12 +32,15 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include "tls.h"
+#endif
 
 #define LINE 512
 #define WORDS 160
 
 static struct {
-    long port, count, first, octets, users, patience;
+    long port, count, first, octets, users, patience, tls;
     double rate;
     const char *domain;
 } o = {.port = 2525, .count = 100, .octets = 4096, .users = 500, .patience = 30, .rate = 10, .domain = "example.org"};
@@ -47,26 +53,31 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"octets", &o.octets, 0, 0},     /* of a message */
     {"users", &o.users, 0, 0},       /* user00000 ... are the known recipients */
     {"patience", &o.patience, 0, 0}, /* seconds for a transaction */
+    {"tls", &o.tls, 0, 0},           /* 1: with STARTTLS */
     {"domain", 0, 0, &o.domain},
 };
 
-enum step { GREETING, EHLO, MAIL, RCPT, DATA, CONTENT, QUIT, STEPS };
-static const char *const names[STEPS] = {"greeting", "ehlo", "mail", "rcpt", "data", "content", "quit"};
-static const int expected[STEPS] = {220, 250, 250, 250, 354, 250, 221};
+enum step { GREETING, EHLO, STARTTLS, HANDSHAKE, EHLO_AGAIN, MAIL, RCPT, DATA, CONTENT, QUIT, STEPS };
+static const char *const names[STEPS] = {"greeting", "ehlo", "starttls", "handshake", "ehlo_again",
+                                         "mail", "rcpt", "data", "content", "quit"};
+static const int expected[STEPS] = {220, 250, 220, 0, 250, 250, 250, 354, 250, 221};
 
 struct transaction {
-    int fd, connecting, writing, under_way;
+    int fd, connecting, writing, under_way, secured;
     long number;
     enum step step;
     uint64_t due, asked, took[STEPS];
     const char *out;
     size_t left, length;
     char command[LINE], line[LINE];
+#ifdef WITH_TLS
+    SSL *tls;
+#endif
 };
 
 static struct transaction *all;
 static uint64_t *totals; /* of each that is over */
-static long begun, over, failed;
+static long begun, over, failed, plain;
 static uint64_t latest;
 static char failure[WORDS]; /* the first */
 static int poller;
@@ -110,6 +121,10 @@ static void watch(struct transaction *t, int writing, int operation) {
 static void end(struct transaction *t, uint64_t took) {
     t->under_way = 0;
     totals[over++] = took;
+#ifdef WITH_TLS
+    tls_free(t->tls);
+    t->tls = NULL;
+#endif
     if (t->fd >= 0) close(t->fd);
 }
 
@@ -124,9 +139,33 @@ static void fail(struct transaction *t, const char *format, ...) {
     end(t, (uint64_t)o.patience * 1000000);
 }
 
+static ssize_t put(struct transaction *t) {
+#ifdef WITH_TLS
+    if (t->secured) {
+        int sent = SSL_write(t->tls, t->out, t->left);
+        if (sent <= 0) errno = tls_waits_for(t->tls, sent) ? EAGAIN : EPROTO;
+        return sent > 0 ? sent : -1;
+    }
+#endif
+    return send(t->fd, t->out, t->left, MSG_NOSIGNAL);
+}
+
+static ssize_t take(struct transaction *t, char *octets, size_t size) {
+#ifdef WITH_TLS
+    if (t->secured) {
+        int n = SSL_read(t->tls, octets, size);
+        if (n > 0) return n;
+        int closed = SSL_get_error(t->tls, n) == SSL_ERROR_ZERO_RETURN;
+        errno = !closed && tls_waits_for(t->tls, n) ? EAGAIN : EPROTO;
+        return closed ? 0 : -1;
+    }
+#endif
+    return recv(t->fd, octets, size, 0);
+}
+
 static void flush(struct transaction *t) {
     while (t->left) {
-        ssize_t sent = send(t->fd, t->out, t->left, MSG_NOSIGNAL);
+        ssize_t sent = put(t);
         if (sent < 0) {
             if (errno == EAGAIN) break;
             fail(t, "the server closed while we wrote: %s", strerror(errno));
@@ -163,33 +202,65 @@ static void say(struct transaction *t) {
     long n = t->number;
     t->out = t->command;
     switch (t->step) {
-    case EHLO: snprintf(t->command, LINE, "EHLO client%ld.example.net\r\n", n); break;
+    case EHLO:
+    case EHLO_AGAIN: snprintf(t->command, LINE, "EHLO client%ld.example.net\r\n", n); break;
+    case STARTTLS: snprintf(t->command, LINE, "STARTTLS\r\n"); break;
     case MAIL: snprintf(t->command, LINE, "MAIL FROM:<sender%ld@client%ld.example.net>\r\n", n, n); break;
     case RCPT: snprintf(t->command, LINE, "RCPT TO:<user%05ld@%s>\r\n", n * 7919 % o.users, o.domain); break;
     case DATA: snprintf(t->command, LINE, "DATA\r\n"); break;
     case QUIT: snprintf(t->command, LINE, "QUIT\r\n"); break;
     case CONTENT: t->out = content; break;
     case GREETING:
+    case HANDSHAKE:
     case STEPS: return;
     }
     t->left = strlen(t->out);
     flush(t);
 }
 
+static void went_well(struct transaction *t, enum step next) {
+    uint64_t at = now();
+    t->took[t->step] = at - t->asked;
+    t->asked = at;
+    t->step = next;
+    if (next == STEPS) end(t, at - t->due);
+    else say(t);
+}
+
+static void shake_hands(struct transaction *t) {
+#ifdef WITH_TLS
+    if (!t->tls) t->tls = tls_on(t->fd);
+    int done = SSL_do_handshake(t->tls);
+    if (done == 1) {
+        t->secured = 1;
+        watch(t, 0, EPOLL_CTL_MOD);
+        went_well(t, EHLO_AGAIN);
+        return;
+    }
+    int events = tls_waits_for(t->tls, done);
+    if (events) watch(t, events == EPOLLOUT, EPOLL_CTL_MOD);
+    else fail(t, "the server broke it off");
+#else
+    fail(t, "built without TLS");
+#endif
+}
+
 /* The last line of a reply is whole. */
 static void answered(struct transaction *t) {
     const char *line = t->line;
     int code = t->length < 4 ? 0 : (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
-    uint64_t at = now();
+    if (t->step == STARTTLS && code == 454) {
+        plain++;
+        went_well(t, MAIL);
+        return;
+    }
     if (code != expected[t->step]) {
         int length = t->length - 1 - (t->length > 1 && line[t->length - 2] == '\r');
         fail(t, "expected %d, heard %.*s", expected[t->step], length, line);
         return;
     }
-    t->took[t->step] = at - t->asked;
-    t->asked = at;
-    if (++t->step == STEPS) end(t, at - t->due);
-    else say(t);
+    went_well(t, t->step == EHLO && !o.tls ? MAIL : t->step + 1);
+    if (t->step == HANDSHAKE) shake_hands(t);
 }
 
 static void hear(struct transaction *t, const char *p, size_t n) {
@@ -221,9 +292,13 @@ static void ready(struct transaction *t, uint32_t events) {
         if (!(events & EPOLLOUT)) return;
         t->connecting = 0;
     }
+    if (t->step == HANDSHAKE) {
+        shake_hands(t);
+        return;
+    }
     if (events & EPOLLOUT) flush(t);
     if (!t->under_way || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
-    ssize_t n = recv(t->fd, octets, sizeof octets, 0);
+    ssize_t n = take(t, octets, sizeof octets);
     if (n > 0) hear(t, octets, n);
     else if (n == 0) fail(t, "the server closed the connection");
     else if (errno != EAGAIN) fail(t, "the server cut the connection: %s", strerror(errno));
@@ -249,15 +324,15 @@ static void print_times(const char *name, uint64_t *times, long count) {
 
 static void report(int first_in_first_out) {
     uint64_t *times = calloc(o.count, sizeof *times);
-    printf("{\"event\": \"end\", \"count\": %ld, \"failed\": %ld, \"fifo\": %d, \"late_us\": %lu, \"failure\": \"", over, failed,
-           first_in_first_out, latest);
+    printf("{\"event\": \"end\", \"count\": %ld, \"failed\": %ld, \"plain\": %ld, \"fifo\": %d, \"late_us\": %lu, "
+           "\"failure\": \"", over, failed, plain, first_in_first_out, latest);
     print_words(failure);
     printf("\"");
     print_times("transaction", totals, over);
     for (int step = 0; step < STEPS; step++) {
         long count = 0;
         for (long i = 0; i < o.count; i++)
-            if ((int)all[i].step > step) times[count++] = all[i].took[step];
+            if ((int)all[i].step > step && all[i].took[step]) times[count++] = all[i].took[step];
         print_times(names[step], times, count);
     }
     printf("}\n");

@@ -64,6 +64,7 @@ def figures(
         **{f"{phase}_failed": sent["failed"] for phase, sent in phases.items()},
         "sent": sum(sent["count"] for sent in phases.values()),
         "rate": told["refused"] / seconds,
+        "commands_rate": told["answered"] / seconds,
         "connections_rate": told["connections"] / seconds,
         "turned_away_rate": told["turned_away"] / seconds,
         "hung_up_rate": told["hung_up"] / seconds,

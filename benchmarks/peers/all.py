@@ -6,16 +6,18 @@ from benchmarks.peers.haraka import Haraka
 from benchmarks.peers.notqmail import Notqmail
 from benchmarks.peers.opensmtpd import OpenSmtpd
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.postfix import Postfix, PostfixDefault
+from benchmarks.peers.postfix import Postfix, PostfixDefault, Postscreen
 from benchmarks.peers.twisted_mail import TwistedMail
-from benchmarks.peers.twistedmx import Twistedmx
+from benchmarks.peers.twistedmx import OneLane, Twistedmx
 
 ALL: tuple[type[Peer], ...] = (
     Twistedmx,
+    OneLane,
     TwistedMail,
     Aiosmtpd,
     Postfix,
     PostfixDefault,
+    Postscreen,
     OpenSmtpd,
     Exim,
     Haraka,

@@ -38,6 +38,7 @@ class Notqmail(Peer):
     refusal = 553
     unknown_domain = _REFUSED
     starttls = False
+    unmeasured = {"idle-20k": "20,000 processes are more than this machine is given"}
 
     def _source(self) -> Path:
         return Path(f"{self.programs}/notqmail/source")

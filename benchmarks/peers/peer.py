@@ -14,6 +14,7 @@ import attrs
 
 from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
+from benchmarks.peers.toml import Settings
 
 DOMAIN = "example.org"
 HOST = "mx.example.org"
@@ -25,7 +26,7 @@ _PATIENCE = 30.0  # seconds for the first greeting
 @attrs.frozen(kw_only=True)
 class Place:
     """Where one server runs. `certificate`, `key`: PEM files. `core`: that it runs on. `default_limits`: of what a client may do
-    wrong are the program's own, where the harness raises them otherwise."""
+    wrong are the program's own, where the harness raises them otherwise. `settings`: of ours, besides and before its others."""
 
     folder: Path
     port: int
@@ -34,6 +35,7 @@ class Place:
     core: int
     programs: Path | None = None  # where benchmarks.peers.install has put them
     default_limits: bool = False
+    settings: Settings = attrs.Factory(dict)
 
     def write(self, name: str, text: str) -> Path:
         """A file in the folder."""
@@ -132,6 +134,7 @@ class Running:
             )
         try:
             self._wait_for_greeting(peer.title, place.port)
+            self.group.go_first()
         except CannotMeasure:
             self.stop()
             raise

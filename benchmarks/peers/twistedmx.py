@@ -1,55 +1,49 @@
 """Ours: `twistd -n twistedmx`, from this source tree."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
 
 import twisted
 
 from benchmarks.fault import CannotMeasure
 from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, ROOT, Peer, Place, local_parts
+from benchmarks.peers.toml import Settings, joined, text
 
-_TWISTD = "from twisted.scripts.twistd import run; run()"
-_MANY = 10**9
-_SETTINGS = """\
-host = "{host}"
-data = "data"
-listen = ["tcp:{port}:interface=127.0.0.1:backlog=4096"]
-[mailboxes]
-table = "mailboxes"
-[tls]
-certificate = {certificate}
-[log]
-file = "log"
-[blocklist]
-loopback = true
-"""
+_TWISTD: Final = "from twisted.scripts.twistd import run; run()"
+_MANY: Final = 10**9
 # Every session of the load breaks some limit, and what is measured is not that.
-_RAISED = f"""\
-hold = 0
-[limits]
-errors = {[_MANY] * 3}
-idle_commands = {[_MANY] * 3}
-messages = {[_MANY] * 3}
-size = {64 << 20}
-[conduct]
-bad_recipients = {[_MANY] * 3}
-resets = {[_MANY] * 3}
-[reputation]
-condemned_after = 0
-networks_after = 0
-[handshakes]
-host_burst = {_MANY}
-burst = {_MANY}
-under_way = {_MANY}
-"""
+_RAISED: Final[Settings] = {
+    "limits": {
+        "errors": [_MANY] * 3,
+        "idle_commands": [_MANY] * 3,
+        "messages": [_MANY] * 3,
+        "size": 64 << 20,
+    },
+    "conduct": {"bad_recipients": [_MANY] * 3, "resets": [_MANY] * 3},
+    "blocklist": {"hold": 0},
+    "reputation": {"condemned_after": 0, "networks_after": 0},
+    "handshakes": {"host_burst": _MANY, "burst": _MANY, "under_way": _MANY},
+}
 # All limits as they come; but addresses of loopback are those of the Internet here, not of a private network.
-_DEFAULT = """\
-[reputation]
-private = true
-"""
+_DEFAULT: Final[Settings] = {"reputation": {"private": True}}
+
+
+def _placed(place: Place, pem: Path) -> Settings:
+    """What the server is at this place. `pem`: its key and certificate."""
+    return {
+        "": {
+            "host": HOST,
+            "data": "data",
+            "listen": [f"tcp:{place.port}:interface=127.0.0.1:backlog=4096"],
+        },
+        "mailboxes": {"table": "mailboxes"},
+        "tls": {"certificate": str(pem)},
+        "log": {"file": "log"},
+        "blocklist": {"loopback": True},
+    }
 
 
 class Twistedmx(Peer):
@@ -59,12 +53,13 @@ class Twistedmx(Peer):
     recipients = "table of 10,000, in memory"
     differs = (
         "limits of sessions, conduct and handshakes raised, nobody condemned, the blocked do not wait, backlog 4096; log to a "
-        "file. Under `victim` all "
+        "file. Under `victim` and `tlsflood` all "
         "limits are its defaults, and loopback is treated as the Internet"
     )
 
     blocks = True
 
+    python_words: ClassVar[tuple[str, ...]] = ("-c", _TWISTD)
     twistd_words: ClassVar[tuple[str, ...]] = ()
 
     def why_not(self) -> str:
@@ -91,12 +86,19 @@ class Twistedmx(Peer):
                 (place.folder / "data/mail" / DOMAIN / local / name).mkdir(parents=True)
         pem = place.write("both.pem", place.key.read_text() + place.certificate.read_text())
         pem.chmod(0o600)
-        settings = place.write(
-            "twistedmx.toml",
-            _SETTINGS.format(host=HOST, port=place.port, certificate=json.dumps(str(pem)))
-            + (_DEFAULT if place.default_limits else _RAISED),
-        )
+        limits = _DEFAULT if place.default_limits else _RAISED
+        settings = place.write("twistedmx.toml", text(joined(_placed(place, pem), limits, place.settings)))
         return [
-            *(sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
+            *(sys.executable, *self.python_words, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
             *("twistedmx", "--config", str(settings)),
         ]
+
+
+class OneLane(Twistedmx):
+    """Without fair turns (`benchmarks.peers.one_lane`)."""
+
+    name = "twistedmx-one-lane"
+    title = "twistedmx without fair turns"
+    differs = "as above, and its lanes are one: changed by the harness, for the product cannot be set so"
+    scenarios = ("unpunished",)
+    python_words = ("-m", "benchmarks.peers.one_lane")

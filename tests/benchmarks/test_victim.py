@@ -59,7 +59,7 @@ class Server:
                 self.seen.append(address)
                 self._news.notify()
             # An error: the client has heard enough.
-            with connection, connection.makefile("rb") as lines, contextlib.suppress(ConnectionError):
+            with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
                 self._talk(connection, lines)
             with self._news:
                 self.over += 1
@@ -68,18 +68,26 @@ class Server:
     def _talk(self, connection, lines):
         greeting = self._greetings.pop(0) if self._greetings else b"220 mx\r\n"
         connection.sendall(greeting)
-        if not greeting.startswith(b"220"):
-            return
+        if greeting.startswith(b"220"):
+            self._answer(connection, lines)
+
+    def _answer(self, connection, lines):
         for line in lines:
             answer = self._answers.get(line[:4])
             if answer is None:
                 return
             connection.sendall(answer)
+            if line.startswith(b"STARTTLS") and answer.startswith(b"220"):
+                self._go_under_tls(connection)
+                return
             if answer.startswith(b"421"):
                 return
             if answer.startswith(b"354"):
                 self.messages.append(b"".join(iter(lines.readline, b".\r\n")))
                 connection.sendall(b"250 kept\r\n")
+
+    def _go_under_tls(self, connection):
+        """It cannot, and hangs up."""
 
     def wait_until(self, done):
         """`done` is true of this server."""
@@ -224,12 +232,19 @@ class TestAttack(Loopback):
 def sent(p99, failed=0, failure=""):
     """What victim.c tells."""
     times = {"count": 300, "p50": 2000, "p99": p99, "max": p99}
-    return {"count": 300, "failed": failed, "fifo": 1, "late_us": 5, "failure": failure} | {
+    return {"count": 300, "failed": failed, "plain": 0, "fifo": 1, "late_us": 5, "failure": failure} | {
         f"{step}_us": times for step in STEPS
     }
 
 
-ATTACKERS = {"seconds": 10.0, "refused": 5000, "connections": 2000, "turned_away": 1500, "hung_up": 500}
+ATTACKERS = {
+    "seconds": 10.0,
+    "refused": 5000,
+    "answered": 7000,
+    "connections": 2000,
+    "turned_away": 1500,
+    "hung_up": 500,
+}
 
 
 def run(number, attack_p99, failed=0, peer="twistedmx"):
@@ -273,30 +288,25 @@ class TestFigures(SynchronousTestCase):
         self.assertIn("2 of 900 failed (mail: lost)", words_of(run(1, 8000, failed=2)["values"]))
 
 
+def written(test, **place):
+    """Settings of ours, as they are written there."""
+    folder = Path(test.mktemp())
+    folder.mkdir()
+    both = {"certificate": folder / "certificate", "key": folder / "key"}
+    for path in both.values():
+        path.touch()
+    Twistedmx().command(Place(folder=folder, port=2525, core=0, **both, **place))
+    return (folder / "twistedmx.toml").read_text()
+
+
 class TestPeers(SynchronousTestCase):
     def test_our_limits_are_the_defaults_there(self):
         """What is shipped is measured, not what is tuned."""
-        text = self.settings(default_limits=True)
+        text = written(self, default_limits=True)
         for section in ("[conduct]", "[limits]", "[handshakes]"):
             self.assertNotIn(section, text)
-            self.assertIn(section, self.settings(default_limits=False))
+            self.assertIn(section, written(self, default_limits=False))
         self.assertIn("private = true", text)
-
-    def settings(self, *, default_limits):
-        folder = Path(self.mktemp())
-        place = Place(
-            folder=folder,
-            port=2525,
-            certificate=folder / "certificate",
-            key=folder / "key",
-            core=0,
-            default_limits=default_limits,
-        )
-        place.certificate.parent.mkdir()
-        place.certificate.touch()
-        place.key.touch()
-        Twistedmx().command(place)
-        return (folder / "twistedmx.toml").read_text()
 
     def test_postfix_with_its_default_limits_is_there_for_this_alone(self):
         """Elsewhere nobody expects a figure of it."""
