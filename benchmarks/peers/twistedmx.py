@@ -24,6 +24,7 @@ _RAISED: Final[Settings] = {
     },
     "conduct": {"bad_recipients": [_MANY] * 3, "resets": [_MANY] * 3},
     "blocklist": {"hold": 0},
+    "governor": {"floor": _MANY, "start": _MANY, "comings": 0, "least": [_MANY] * 3},
     "reputation": {"condemned_after": 0, "networks_after": 0},
     "handshakes": {"host_burst": _MANY, "burst": _MANY, "under_way": _MANY},
 }

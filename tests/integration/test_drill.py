@@ -49,7 +49,8 @@ class DrillTests(SynchronousTestCase):
             told[siege] = json.loads(done.stdout)
             self.assertEqual((told[siege]["verdict"], told[siege]["target"]), ("passed", f"127.0.0.1:{server.port}"))
             self.assertRegex(
-                done.stderr, f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms; limit \\d+"
+                done.stderr,
+                f"drill {siege}: calm, 1 of 2 s; mail \\d+ of \\d+ sent, 0 failed, p99 [\\d,.]+ ms; limit \\d+",
             )
             self.assertRegex(done.stderr, f"drill {siege}: attack, 2 of [24].\\d s; \\d+ sessions, ")
             legitimate = told[siege]["legitimate"]["attack"]

@@ -12,8 +12,9 @@ from twistedmx.net.shell import Shell
 from twistedmx.net.waiting import Waiting
 from twistedmx.policy.admission import Full
 from twistedmx.policy.governor_settings import GovernorSettings
+from twistedmx.policy.host_key import host_key
 from twistedmx.policy.networks import network_of
-from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, PROVEN
+from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
@@ -325,3 +326,29 @@ class TestOver(Base):
             self.come(f"192.0.2.{number}")
         self.assertEqual(sum(isinstance(event, SessionOpened) for event in self.stage.events), 2)
         self.assertEqual(sum(isinstance(one, Shell) for one in self.factory.connections), 2)
+
+
+class TestComings(Base):
+    governor = GovernorSettings(start=100, comings=3)
+
+    def test_who_is_back_again_and_again_waits_for_his_session(self):
+        """A flood of connections in which nothing is said that anybody could count."""
+        told = []
+        for _ in range(5):
+            transport = self.come("192.0.2.1")
+            told.append(type(transport.protocol))
+            self.go(transport)
+        self.assertEqual(told, [Shell] * 3 + [Waiting] * 2)
+        self.assertIsInstance(self.come("192.0.2.2").protocol, Shell)
+
+    def test_and_not_who_has_sent_mail(self):
+        """A sender of many small messages, one on each connection."""
+        self.known = {"192": STRANGERS[1]}
+        self.assertEqual({type(self.come("192.0.2.1").protocol) for _ in range(9)}, {Shell})
+
+    def test_his_turn_in_the_anteroom_is_not_one_more_coming(self):
+        """It is the same connection."""
+        for _ in range(4):
+            self.come("192.0.2.1")
+        self.turn()
+        self.assertEqual(self.door._comings.count(host_key("192.0.2.1"), self.stage.clock.seconds()), 5)

@@ -226,11 +226,11 @@ class TestTransaction(Base):
         """Counters, and whoever follows the log, need not wait for a session that stays for minutes."""
         self.receiver.answer(mail())
         self.receiver.answer(Rset())
-        self.stage.clock.advance(2.9)
+        self.stage.clock.advance(1.9)
         self.assertEqual(self.fruitless(), [])
         self.receiver.answer(mail())
         self.receiver.answer(Rset())
-        self.stage.clock.advance(0.1)
+        self.stage.clock.advance(1.1)
         self.assertEqual([event.transactions for event in self.fruitless()], [2])
         self.receiver.ended(codes.CLOSING)
         self.assertEqual((len(self.fruitless()), self.stage.clock.getDelayedCalls()), (1, []))

@@ -36,6 +36,7 @@ from twistedmx.model.event import (
     TransactionEnded,
     VerdictInShadow,
 )
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, verdict
@@ -181,6 +182,21 @@ FLOOD_ENDED = FloodEnded(
     at=AT,
     flood=Flood(address="nobody@example.org", start=AT - 3600, end=AT - 300, peak=260, tries=1204, hosts=611),
 )
+LIMIT_MOVED = LimitMoved(
+    at=AT,
+    before=140,
+    limit=280,
+    why="wanted",
+    strangers=140,
+    proven=3,
+    waiting=61,
+    load=0.31,
+    lag=0.00102,
+    free_memory=None,
+)
+REFUSED_NEWCOMERS = NewcomersRefused(
+    at=AT, refused=(("host", 7), ("network", 0), ("strangers", 12), ("descriptors", 0)), displaced=14
+)
 DROPPED = SubscriberDropped(at=AT, subscriber="Counters", fault="KeyError: 1")
 
 EVENTS = (
@@ -211,5 +227,7 @@ EVENTS = (
     FLOOD_BEGAN,
     FLOOD_GOES_ON,
     FLOOD_ENDED,
+    LIMIT_MOVED,
+    REFUSED_NEWCOMERS,
     DROPPED,
 )

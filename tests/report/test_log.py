@@ -17,11 +17,13 @@ from tests.report.facts import (
     FLOOD_GOES_ON,
     GIVEN_UP,
     KEPT,
+    LIMIT_MOVED,
     LOADED,
     NOBODY,
     OPENED,
     PEER,
     RECOVERED,
+    REFUSED_NEWCOMERS,
     RELOADED,
     SESSION,
     SETTINGS_KEPT,
@@ -80,6 +82,10 @@ TEXT = {
         "flood-ended address=nobody@example.org start=2027-01-15T07:00:00.125Z end=2027-01-15T07:55:00.125Z peak=260 "
         "tries=1204 hosts=611"
     ),
+    LIMIT_MOVED: (
+        "limit-moved before=140 limit=280 why=wanted strangers=140 proven=3 waiting=61 load=0.31 lag=0.001 free_memory=-1.0"
+    ),
+    REFUSED_NEWCOMERS: "newcomers-refused host=7 network=0 strangers=12 descriptors=0 displaced=14",
     DROPPED: 'subscriber-dropped subscriber=Counters fault="KeyError: 1"',
 }
 

@@ -33,7 +33,7 @@ class TestAdjusting(ReloadCase):
         told = adjust(server, {"key": "governor.floor", "value": 80})
         self.assertEqual(
             told,
-            {"key": "governor.floor", "value": 80, "before": 50, "written": 50, "unit": "sessions of strangers"},
+            {"key": "governor.floor", "value": 80, "before": 100, "written": 100, "unit": "sessions of strangers"},
         )
         self.assertEqual((governing.governor.settings.floor, door.admission.settings.floor), (80, 80))
         self.assertEqual(governing.told()["floor"], 80)
@@ -45,7 +45,7 @@ class TestAdjusting(ReloadCase):
             [("set", ("governor.floor",)), ("set", ("load.high",))],
         )
         self.assertEqual(await server.reload(), ["load.high", "governor.floor"])
-        self.assertEqual((governing.governor.settings.floor, door.admission.settings.floor), (50, 50))
+        self.assertEqual((governing.governor.settings.floor, door.admission.settings.floor), (100, 100))
         self.assertEqual(await server.reload(), [])
 
     def test_the_accept_queue_has_its_new_length(self):
@@ -60,7 +60,7 @@ class TestAdjusting(ReloadCase):
         before = server.parts
         for arguments in (
             {"key": "governor.floor", "value": 0},
-            {"key": "load.target", "value": 5},
+            {"key": "load.leave", "value": 5},
             {"key": "limits.size", "value": 70_000},
             {"key": 5, "value": 5},
             {"value": 5},
@@ -72,7 +72,7 @@ class TestAdjusting(ReloadCase):
     def test_the_same_value_is_no_event(self):
         """Nothing has changed."""
         server = self.start()
-        self.assertEqual(adjust(server, {"key": "governor.floor", "value": 50})["before"], 50)
+        self.assertEqual(adjust(server, {"key": "governor.floor", "value": 100})["before"], 100)
         self.assertEqual(self.reloads(), [])
 
     def test_all_that_can_be_set_is_told_as_it_is_and_as_it_is_written(self):
@@ -101,8 +101,7 @@ class TestRefusals(SynchronousTestCase):
             ("governor.floor", "many", "governor.floor: must be a whole number, is 'many'"),
             ("governor.growth", None, "governor.growth: must be a number, is None"),
             ("governor.over", "w", "governor.over: must be one of wait, refuse, queue, is 'w'"),
-            ("governor.ceiling", 5, "governor: ceiling must be 0, or at least floor, 50, is 5"),
-            ("load.target", 5.0, "load: target must be at most high, 4, is 5"),
+            ("load.leave", 1.5, "load: leave must be at most 1, is 1.5: else it would be left before it is entered"),
             ("backlog", True, "backlog: must be a whole number, is True"),
         ):
             self.assertEqual(refusal(key, value), words)

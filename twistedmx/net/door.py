@@ -2,7 +2,7 @@
 
     blocked                                      `TurnedAway`: a line or none (`policy.blocklist`)
     its shares are used up                       `TurnedAway`: 421
-    no place, or it was hung up on lately        `Waiting`, in the anteroom; 421 where there is no room either, or nobody is to wait
+    no place, or hung up on lately, or too often `Waiting`, in the anteroom; 421 where there is no room either, or nobody is to wait
     else                                         `Shell`: a session
 
 Whoever speaks for many (XCLIENT) is as of good record and has no shares, and whoever is never blocked has no shares and is not
@@ -22,6 +22,7 @@ from twistedmx.net.waiting import Waiting
 from twistedmx.policy import record
 from twistedmx.policy.admission import Admission, Full
 from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.comings import Comings
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
 from twistedmx.policy.record import Known, Record
@@ -51,6 +52,8 @@ class Door:
         self.anteroom = Anteroom(clock, self._places, self.make_place, self._accept_again)
         self.accept: Callable[[bool], None] = lambda on: None
         self._accepts = True
+        self._comings = Comings()
+        self._seconds = clock.seconds
         self.turned_away = 0
         self.configure(settings)
 
@@ -74,15 +77,16 @@ class Door:
 
     # -- who comes ---------------------------------------------------------------------------------------------------
 
-    def meet(self, peer: Peer, *, secure: bool, has_waited: bool = False) -> Met:
-        """What meets `peer`, which is known to be the client. `has_waited`: it has been in the anteroom, and has a place."""
+    def meet(self, peer: Peer, *, secure: bool, has_waited: Known | None = None) -> Met:
+        """What meets `peer`, which is known to be the client. `has_waited`: in the anteroom, as what it was
+        known then, and has a place."""
         blocklist = self._factory.site.blocklist
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
             return self._turn_away(blocklist, block, peer, secure=secure)
+        if has_waited is not None:
+            return Shell(self._factory, secure=secure, peer=peer, known=has_waited)
         known, shares = self._known(peer)
-        if has_waited:
-            return Shell(self._factory, secure=secure, peer=peer, known=known)
         if shares:
             host = host_key(peer.address)
             full = (
@@ -99,11 +103,16 @@ class Door:
         return self._without_place(peer, known, secure=secure)
 
     def _known(self, peer: Peer) -> tuple[Known, bool]:
-        """Of a client; and whether it has shares."""
+        """Of a client, once each time that it comes; and whether it has shares. Who comes too often, without any mail that is
+        known, is as one that was hung up on."""
         site = self._factory.site
         if site.xclient_from and peer.among(site.xclient_from):
             return record.PROVEN, False
         known = site.alertness.known(peer.address)
+        if known.trust == 1:
+            often = self.admission.settings.comings
+            if often and self._comings.count(host_key(peer.address), self._seconds()) > often:
+                known = record.HUNG_UP
         if known.record is Record.HUNG_UP and self._is_never_blocked(peer):
             return record.NOTHING_KNOWN, False
         return known, True

@@ -70,7 +70,7 @@ class Waiting(Protocol):
         if self._secure and factory.tls is None:
             transport.abortConnection()  # a reload took the certificate away meanwhile
             return
-        self._become(factory.door.meet(self._peer, secure=self._secure, has_waited=True))
+        self._become(factory.door.meet(self._peer, secure=self._secure, has_waited=self.known))
         if self._heard:
             transport.protocol.dataReceived(self._heard)  # that is not who was met, if TLS is between them by now
 

@@ -6,6 +6,7 @@ it (benchmarks/facts.py), and one line of the log for each is what an attack sho
 
 from itertools import chain, cycle, islice, product
 from typing import Final
+from zlib import crc32
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -34,9 +35,10 @@ from twistedmx.smtp.session import Session
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
 _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
 # They are told when they and the recipients that were refused in them are so many, or after so many seconds: to tell each session's
-# guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580).
+# guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580). Not all after as many: two thousand
+# sessions that began together would be told of in one turn, and everybody else wait for that (benchmarks, unpunished).
 _TOGETHER: Final = 250
-_SOON: Final = 3.0
+_SOON: Final = (2.0, 3.0)
 CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 
@@ -174,7 +176,7 @@ class Account:
         if self._untold >= _TOGETHER:
             self._tell_fruitless()
         elif self._soon is None and not ends:
-            self._soon = self._ports.clock.callLater(_SOON, self._tell_soon)
+            self._soon = self._ports.clock.callLater(self._soonest, self._tell_soon)
 
     def tell_shadow(self, last: LastWords) -> None:
         """Conduct would have hung up, were its limit not in shadow."""
@@ -247,12 +249,18 @@ class Account:
             )
         )
 
+    @property
+    def _soonest(self) -> float:
+        """Seconds, by the session's name."""
+        least, most = _SOON
+        return least + (most - least) * (crc32(self.id.encode()) & 0xFF) / 0xFF
+
     def _tell_soon(self) -> None:
         self._soon = None
         if not self._fruitless:
             return  # so many came meanwhile that they were told
         clock = self._ports.clock
-        remaining = self._fruitless[0].since + _SOON - clock.seconds()
+        remaining = self._fruitless[0].since + self._soonest - clock.seconds()
         if remaining > 0:
             self._soon = clock.callLater(remaining, self._tell_soon)
         else:

@@ -82,6 +82,13 @@ class GovernorSettings:
         precedent="Exim smtp_accept_max_per_host",
         validator=_are_places,
     )
+    comings: int = setting(
+        50,
+        unit="connections of a host in ten seconds",
+        why="A host of which no mail is known waits for its session from then on, as one that was hung up on. 0: never.",
+        precedent="Postfix smtpd_client_connection_rate_limit, none by default; mox 300 a minute",
+        validator=at_least(0),
+    )
     over: str = setting(
         "wait",
         unit="",
@@ -110,7 +117,3 @@ class GovernorSettings:
         "Too many sessions from your network; end some, then try again",
         "What is said where a share is used up, in ASCII",
     )
-
-    def __attrs_post_init__(self) -> None:
-        if self.ceiling and self.ceiling < self.floor:
-            raise ValueError(f"ceiling must be 0, or at least floor, {self.floor}, is {self.ceiling}")

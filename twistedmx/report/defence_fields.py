@@ -133,9 +133,9 @@ def _newcomers_refused(event: NewcomersRefused) -> Fields:
     return {"event": "newcomers-refused", **dict(event.refused), "displaced": event.displaced}
 
 
-def _rounded(value: float | None, digits: int) -> float | str:
-    """Empty: not known."""
-    return "" if value is None else round(value, digits)
+def _rounded(value: float | None, digits: int) -> float:
+    """-1: not known."""
+    return -1.0 if value is None else round(value, digits)
 
 
 def _span(start: float, end: float | None) -> Fields:

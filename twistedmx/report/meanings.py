@@ -86,6 +86,10 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "a policy took too long, and its on_failure is defer", "what its table among the policies says of time"
     ),
     Reason.BLOCKED: _meaning("the client is in the blocklist", "twistedmx unban, or twistedmx allow"),
+    Reason.NO_PLACE: _meaning(
+        "it had only failed so far, and gave up its place to another client, or because the machine was loaded",
+        "[governor] floor",
+    ),
     Reason.SYNTAX: _meaning("BDAT came without a size, so that nobody could tell where its chunk ends"),
     Reason.NOT_SMTP: _meaning("it spoke another protocol: HTTP, or TLS where plain text is expected", "listen_tls"),
     Reason.NOBODY_ACCEPTED: _meaning("no recipient of the transaction was accepted, or none was asked for"),

@@ -25,8 +25,9 @@ _log: Final = Logger()
 class Gauges:
     """What is known elsewhere, asked at each scrape: at once, without waiting for anything.
 
-    `sessions`, `secured`: open ones, and those of them under TLS. `refused_handshakes`: since the start, by the limit that they
-    were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `allowed`:
+    `sessions`, `secured`: open ones, and those of them under TLS. `limit`: of strangers' sessions; `waiting`:
+    connections, for theirs; `found_no_place`: since the start, by why. `refused_handshakes`: since the start, by the limit that
+    they were above. `turned_away`: connections of blocked hosts, since the start; `blocked`: entries of the blocklist; `allowed`:
     networks that the operator allows; `hosts`: that are remembered, by segment. `under_attack`, `flooded`: domains and addresses
     that are; `flooded_tries`: at such addresses, since the start. `certificates`: name and end (seconds since the epoch) of each.
     `free_octets`: on the disk that messages go to; None while nobody knows. `log_lines_lost`: since the start.
@@ -34,6 +35,9 @@ class Gauges:
 
     sessions: Callable[[], int]
     secured: Callable[[], int]
+    limit: Callable[[], int] = int
+    waiting: Callable[[], int] = int
+    found_no_place: Callable[[], Mapping[str, int]] = dict
     refused_handshakes: Callable[[], Mapping[str, int]] = dict  # none
     turned_away: Callable[[], int] = int  # none
     blocked: Callable[[], int] = int
@@ -78,6 +82,12 @@ class CountersCollector(Collector):
         yield _totals("sessions", "Sessions that ended, by who ended them and why.", ("reason",), by_reason)
         yield from _gauge("sessions_open", "Sessions that are open.", gauges.sessions)
         yield from _gauge("sessions_secured", "Sessions that are open and under TLS.", gauges.secured)
+        yield from _gauge("sessions_limit", "Sessions that strangers may have at a time.", gauges.limit)
+        yield from _gauge("connections_waiting", "Connections that wait for their session.", gauges.waiting)
+        found_no_place = _asked("connections_refused", gauges.found_no_place)
+        if found_no_place is not None:
+            by_why = {(why,): count for why, count in found_no_place.items()}
+            yield _totals("connections_refused", "Connections that found no place.", ("why",), by_why)
         yield _histogram("session_seconds", "From the greeting of a session to its end.", counters.session_seconds)
         by_protocol = {(protocol,): count for protocol, count in counters.handshakes.items()}
         yield _totals("tls_handshakes", "TLS handshakes that were completed.", ("protocol",), by_protocol)

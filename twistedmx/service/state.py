@@ -21,6 +21,9 @@ def gauges(server: "Server") -> Gauges:
     return Gauges(
         sessions=lambda: len(server.factory.connections) - len(server.factory.door.anteroom),
         secured=lambda: server.factory.under_tls,
+        limit=lambda: server.lasting.governing.governor.limit,
+        waiting=lambda: len(server.factory.door.anteroom),
+        found_no_place=lambda: {why.value: count for why, count in server.factory.door.admission.refused.items()},
         refused_handshakes=lambda: {limit.value: count for limit, count in server.lasting.handshakes.refused.items()},
         certificates=lambda: [(each.file, each.expires) for each in _certificates(server)],
         free_octets=server.lasting.acceptance.free_octets,

@@ -68,11 +68,11 @@ def resident_octets() -> int | None:
 class World:
     """What the program has of the machine: given, so that a test can give another.
 
-    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None. `is_ours`:
-    has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`: average of a minute
-    for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`: how the machine is, at a time
-    by `steady`: a clock that cannot be set, as the reactor's can; None: the reactor's. `descriptors`: that the process may have.
-    `environment`: its own.
+    `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None.
+    `is_ours`: has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`:
+    average of a minute for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`:
+    how the machine is, at a time by `steady`: a clock that cannot be set, as the reactor's can; None: the reactor's.
+    `descriptors`: that the process may have. `environment`: its own.
     """
 
     reactor: Any
