@@ -107,6 +107,8 @@ class TestPlaces(Base):
         """A flood comes all at once; who comes behind it does not wait for all of it."""
         inside = [self.come(f"192.0.2.{number}") for number in (1, 2)]
         waiting = [self.come(f"192.0.2.{number}") for number in range(10, 20)]
+        for _ in range(5):
+            self.turn()  # in which there is no place for anybody
         self.go(inside[0])
         self.turn()
         self.assertEqual([bool(transport.value()) for transport in waiting], [False] * 9 + [True])

@@ -26,6 +26,7 @@ def gauges(**others):
         "sessions": lambda: 5,
         "secured": lambda: 2,
         "refused_handshakes": lambda: {"host": 3, "rate": 0},
+        "found_no_place": lambda: {"host": 7},
         "certificates": lambda: [("mx.example.org", 1_900_000_000.0)],
         "free_octets": lambda: 1 << 30,
         "hosts": lambda: {"proven": 6, "strangers": 7},

@@ -66,11 +66,14 @@ class _Line:
             del self._hosts[host]
         return True
 
-    def take_turn(self) -> "Waiting":
-        """Whose turn it is; its host's next one comes when all others had theirs. Of a line that is not empty."""
+    def first(self) -> "Waiting":
+        """Whose turn it is. Of a line that is not empty."""
         host = next(reversed(self._hosts)) if self._newest_first else next(iter(self._hosts))
-        self._hosts.move_to_end(host, last=not self._newest_first)
         return next(iter(self._hosts[host]))
+
+    def had_turn(self, waiting: "Waiting") -> None:
+        """Its host's next one comes when all others had theirs."""
+        self._hosts.move_to_end(host_key(waiting.address), last=not self._newest_first)
 
     def last(self) -> "Waiting":
         """Who would wait the longest."""
@@ -157,9 +160,10 @@ class Anteroom:
             for _ in range(_AT_ONCE[record]):
                 if not line:
                     break
-                waiting = line.take_turn()
+                waiting = line.first()
                 if not self._make_place(waiting.known):
                     break
+                line.had_turn(waiting)
                 self.let_in(waiting)
 
     def let_in(self, waiting: "Waiting") -> None:

@@ -7,7 +7,7 @@ from twistedmx.setting import at_least, setting
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Settings `[timeouts]`. None of them shrinks under load yet."""
+    """Settings `[timeouts]`. For strangers in a crowd the time for a command is `[governor] idle`."""
 
     command: float = setting(
         300.0,

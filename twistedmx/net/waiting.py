@@ -83,6 +83,8 @@ class Waiting(Protocol):
         transport = self.transport
         if self._paused:
             transport.resumeProducing()
+        if isinstance(transport, Connection):
+            transport.catch_up()  # who belongs behind falls there again
         transport.protocol = met
         met.makeConnection(transport)
 
