@@ -83,7 +83,7 @@ class GovernorSettings:
         validator=_are_places,
     )
     comings: int = setting(
-        50,
+        20,
         unit="connections of a host in ten seconds",
         why="A host of which no mail is known waits for its session from then on, as one that was hung up on. 0: never.",
         precedent="Postfix smtpd_client_connection_rate_limit, none by default; mox 300 a minute",
