@@ -7,7 +7,7 @@ what it said last is taken to be so.
 BUGS: workers are tasks that run beside us, so `Vitals.runnable` is up to one for each of them higher than in a single process.
 """
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -65,7 +65,7 @@ class GoverningAll(Looking):
         self._events = events
         self._alertness = alertness
         self._workers: dict[int, _Worker] = {}
-        self._gone: Counter[str] = Counter()  # what workers that are no more had refused, by why
+        self._gone: dict[str, int] = {}  # what workers that are no more had refused, by why
         self._displaced_then = 0
         self._is_short = False  # somebody is to have more than is free yet
 
@@ -95,7 +95,7 @@ class GoverningAll(Looking):
         """It is no more: the others have its part."""
         worker = self._workers.pop(number, None)
         if worker is not None:
-            self._gone.update(worker.demand.refused)
+            self._gone = _sum([self._gone, worker.demand.refused])
             self._displaced_then += worker.demand.displaced
             self._deal()
 
@@ -110,7 +110,7 @@ class GoverningAll(Looking):
         worker.missed += demand.missed
         if not worker.unanswered:
             worker.most = max(worker.part, demand.strangers)
-        if demand.queued:
+        if demand.queued or self._is_short:
             self._deal()
 
     # For the operator
@@ -127,8 +127,8 @@ class GoverningAll(Looking):
             "strangers": sum(one.strangers for one in demands),
             "proven": sum(one.proven for one in demands),
             "may_go": sum(one.may_go for one in demands),
-            "waiting": dict(sum((Counter(one.waiting) for one in demands), Counter())),
-            "refused": dict(sum((Counter(one.refused) for one in demands), self._gone)),
+            "waiting": _sum([one.waiting for one in demands]),
+            "refused": _sum([self._gone, *(one.refused for one in demands)]),
             "displaced": sum((one.displaced for one in demands), self._displaced_then),
             "under_load": judged.load.high,
             "pressure": None if pressure is None else {"of": pressure.signal.value, "share": round(pressure.share, 2)},
@@ -202,3 +202,9 @@ class GoverningAll(Looking):
         self._alertness.under_load = False
         self._deal()
         self._log.failure("the limit of sessions follows the load no more, until a restart", failure=failure)
+
+
+def _sum(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """By kind."""
+    kinds = dict.fromkeys(kind for one in counts for kind in one)
+    return {kind: sum(one.get(kind, 0) for one in counts) for kind in kinds}
