@@ -70,6 +70,13 @@ class TestLimit(Sessions):
         self.assertEqual(self.parts, [35, 35, 35, 35])
         self.assertEqual([worker.admission.whole for worker in self.workers], [140] * 4)
 
+    def test_a_worker_that_has_said_nothing_yet_lowers_no_limit(self):
+        """Nobody knows yet how many descriptors it has."""
+        self.side.governing._look()
+        self.join()
+        self.side.governing._look()
+        self.assertEqual(self.limit, 140)
+
     def test_it_goes_where_sessions_are(self):
         """All that is left over, while others have none; and who comes there has a place at once."""
         self.vitals = Vitals(load=1.8)  # it does not rise

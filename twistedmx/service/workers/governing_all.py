@@ -8,7 +8,7 @@ BUGS: workers are tasks that run beside us, so `Vitals.runnable` is up to one fo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -33,13 +33,17 @@ from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
 
+# Of a worker that has just begun: its descriptors are no reason for a lower limit.
+_NOTHING_SAID: Final = Demand(left=MOST)
+
+
 @attrs.define
 class _Worker:
     """`demand`: what it said last; `used`, `missed`: since the limit was judged. `limit`: what it was told last; `unanswered`: what
     it was told and has not answered. `most`: sessions of strangers that it may have by now, for all that we know."""
 
     channel: Channel
-    demand: Demand = attrs.Factory(Demand)
+    demand: Demand = _NOTHING_SAID
     used: int = 0
     missed: int = 0
     limit: Limit | None = None
