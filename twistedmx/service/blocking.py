@@ -35,12 +35,12 @@ _SWEPT = 1.0  # seconds
 class Blocking:
     """`hang_up`: closes the sessions of those who are blocked now, in a network or, with None, everywhere; to be put there by who
     has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch. `changed`: told the id of each entry
-    that is another one, with what it is now; None: it is no more. `file`: the store, in the data folder.
+    that is another one, with what it is now; None: it is no more.
     """
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, world: World, events: Events, *, file: str | None = None) -> None:
+    def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
         self.hang_up: Callable[[Network | None], None] = lambda network: None
         self.changed: Callable[[str, Block | None], None] = lambda id_, block: None
@@ -48,7 +48,7 @@ class Blocking:
         self.now = world.now
         self._events = events
         self._database = Database(
-            path=os.path.join(settings.data, file or settings.store.file),
+            path=os.path.join(settings.data, settings.store.file),
             schema=SCHEMA,
             most=settings.store.waiting,
             clock=world.reactor,

@@ -60,9 +60,10 @@ class Worker:
     """One of `machine`. `told`: its own events. `hung_up`: networks whose sessions were looked for."""
 
     def __init__(self, machine, number):
-        settings, world = machine.settings, machine.world
+        store = attrs.evolve(machine.settings.store, file=f"store-{number}.sqlite")
+        settings, world = attrs.evolve(machine.settings, store=store), machine.world
         self.number = number
-        self.side = WorkerSide(number)
+        self.side = WorkerSide()
         self.pair = Pair(machine.side.hear_from(number), self.side.hear)
         self.side.channel = self.pair.other
         self.told, self.hung_up = [], []

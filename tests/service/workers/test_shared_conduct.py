@@ -1,5 +1,11 @@
 """Networks and attacks where several workers serve: noticed as in one process, and told once."""
 
+import json
+import os
+import subprocess
+import sys
+from random import Random
+
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +28,8 @@ from twistedmx.model.peer import Peer
 from twistedmx.policy.attack_summing import AttackSumming
 from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.networks import network_of
+from twistedmx.service.opinion import opinion
+from twistedmx.service.workers.attack_sides import hash_environment
 from twistedmx.service.workers.attack_words import said_sums, sums_heard
 from twistedmx.service.workers.network_reports import NetworkReports
 from twistedmx.service.workers.pair import Pair
@@ -76,6 +84,41 @@ class TestNetworks(Conduct):
             self.assertEqual(len(worker.blocking.reputation.networks), 0)
         self.kill(self.workers[0])
         self.assertEqual(self.offend(range(4, 20)), 5)
+
+
+class TestTold(Conduct):
+    """What the operator asks of the supervisor."""
+
+    def test_a_workers_opinion_is_of_the_whole_network(self):
+        """It is told before it is asked."""
+        self.offend(range(1, 4))
+        worker = self.workers[1]
+        self.side.before_opinion(worker.number, "203.0.114.1")
+        self.side.before_opinion(worker.number, "no address")
+        self.side.before_opinion(99, "203.0.114.1")
+        self.pump()
+        told = opinion(worker.blocking.reputation, worker.blocking.blocklist, "203.0.114.1")
+        self.assertEqual(told["network"]["offenders"], [f"203.0.114.{number}/32" for number in range(1, 4)])
+
+    def test_status_and_attacks_are_put_right(self):
+        """Workers have copies of the blocklist, and know nothing of networks or attacks."""
+        self.offend(range(1, 6))
+        told = self.side.put_right("status", {"blocklist": {"entries": 4, "turned_away": 7}, "pid": 1})
+        self.assertEqual((told["blocklist"]["entries"], told["blocklist"]["turned_away"], told["pid"]), (1, 7, 1))
+        self.assertEqual((told["governor"]["limit"], told["reputation"]["networks"]), (140, 1))
+        attacks = self.side.put_right("attacks", {"campaigns": [1], "under_attack": []})
+        self.assertEqual((attacks["campaigns"], attacks["flooded"]), ([1], []))
+        json.dumps([told, attacks])
+        self.assertEqual(self.side.put_right("why", {"a": 1}), {"a": 1})
+        self.assertEqual({name: gauge() for name, gauge in self.side.gauges().items()}["blocked"], 1)
+        self.assertEqual(len(self.side.commands["list"]({})["blocks"]), 1)
+
+    def test_hashes_are_the_same_in_all_that_have_the_environment(self):
+        """Else one name at two workers would be two."""
+        environment = {**os.environ, **hash_environment(Random(1))}
+        program = [sys.executable, "-c", "print(hash(b'nobody@example.org'))"]
+        told = {subprocess.run(program, env=environment, capture_output=True, check=True).stdout for _ in range(2)}
+        self.assertEqual(len(told), 1)
 
 
 class TestShadow(Conduct):

@@ -77,6 +77,12 @@ class TestLimit(Sessions):
         self.side.governing._look()
         self.assertEqual(self.limit, 140)
 
+    def test_a_host_has_its_share_of_the_whole(self):
+        """All of it comes to one worker; of a network, each worker has some hosts, and a part of its share."""
+        admission = self.workers[0].admission
+        used = [admission.share_used_up(HOST, NOTHING_KNOWN, of_host) for of_host in (27, 28)]
+        self.assertEqual(used, [None, Full.HOST])
+
     def test_it_goes_where_sessions_are(self):
         """All that is left over, while others have none; and who comes there has a place at once."""
         self.vitals = Vitals(load=1.8)  # it does not rise

@@ -1,8 +1,8 @@
 """The blocklist of a worker: a copy in memory of the supervisor's, which has the store and tells what happens.
 
 Whom the worker condemns is put here and hung up on at once, and proposed to the supervisor, who has the last word: it may know the
-network under another id, or have no room. What the operator says comes from there. The file that a worker has holds what is known
-of its own hosts, and no blocks.
+network under another id, or have no room. What the operator says comes from there. The store that a worker has, a file of its own,
+holds what is known of its hosts, and no blocks.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,8 @@ from twistedmx.settings import Settings
 class BlockCopy(Blocking):
     """`propose`: told of each block that is new here, or was lengthened."""
 
-    def __init__(
-        self, settings: Settings, world: World, events: Events, propose: Callable[[Block], None], *, file: str
-    ) -> None:
-        super().__init__(settings, world, events, file=file)
+    def __init__(self, settings: Settings, world: World, events: Events, propose: Callable[[Block], None]) -> None:
+        super().__init__(settings, world, events)
         self._propose = propose
 
     def hear_changes(self, said: Any) -> None:

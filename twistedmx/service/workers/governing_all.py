@@ -32,7 +32,6 @@ from twistedmx.service.workers.governing_here import LIMIT
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
-
 # Of a worker that has just begun: its descriptors are no reason for a lower limit.
 _NOTHING_SAID: Final = Demand(left=MOST)
 

@@ -12,12 +12,16 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.peer import Network
+from twistedmx.policy.network_standing import NetworkStanding
 from twistedmx.policy.networks import network_of
 from twistedmx.service.workers.block_words import count_heard, number_heard
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.outbox import Outbox
+from twistedmx.store.standing_rows import network_of as network_of_row
+from twistedmx.store.standing_rows import network_row
 
 EVIDENCE: Final = "network-evidence"
+STANDING: Final = "network-standing"
 _MINUTE: Final = 60
 _HOSTS: Final = 10_000  # that sent mail lately
 _WAITING: Final = 10_000  # to be told
@@ -104,6 +108,21 @@ def heard(words: Any) -> MailSeen | SessionSeen:
         raise ValueError("it is neither mail nor a session")
     seen: MailSeen | SessionSeen = kind(**{name: _READERS[name](value) for name, value in words.items()})
     return seen
+
+
+def standing_said(key: bytes, standing: NetworkStanding) -> list[Any]:
+    """What is known of a network, as storage has it."""
+    return list(network_row(key, standing))
+
+
+def standing_heard(words: Any) -> tuple[bytes, NetworkStanding]:
+    """As `standing_said`. Raises ValueError for what is none."""
+    if not isinstance(words, list):
+        raise ValueError("it is no row")
+    try:
+        return network_of_row(words)
+    except Exception as error:  # of what SQLite may hold, it raises what it likes
+        raise ValueError(f"it is nothing that is known of a network: {error}") from None
 
 
 def _host(words: Any) -> bytes:

@@ -1,10 +1,11 @@
 """What a worker shares with the others, by way of the supervisor: blocks, networks' conduct, attacks, and the limit of sessions.
 
-side = WorkerSide(number)
-side.channel = Channel({**side.hear, ...}, lost)
-lasting(settings, world, side)                       which makes `blocking`, `watching` and `governing` here
-the supervisor is told that we are up, and connects  `SupervisorSide.joined`
-side.known fires                                     from then on peers may come
+    side = WorkerSide()
+    side.channel = channel              which hears `side.hear`
+    lasting(settings, world, side)      makes `blocking`, `watching` and `governing` here
+    side.known                          fires when `SupervisorSide.joined` has told all; from then on peers may come
+
+The store in `settings` is the worker's own.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from twistedmx.service.workers.block_master import ALLOWED, CHANGED, KNOWN, PROP
 from twistedmx.service.workers.block_words import said_change
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.governing_here import LIMIT, GoverningHere
-from twistedmx.service.workers.network_reports import NetworkReports
+from twistedmx.service.workers.network_reports import STANDING, NetworkReports, standing_heard
 from twistedmx.service.workers.outbox import Outbox
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -32,10 +33,10 @@ T = TypeVar("T")
 
 
 class WorkerSide:
-    """`number`: of the worker; its store is named for it. `channel`: to the supervisor, to be put here before anything is made.
-    `known`: fires once it knows what there was when it began. `hear`: what the channel hears, when all three are made."""
+    """`channel`: to the supervisor, to be put here before anything is made. `known`: fires once it knows what there was when it
+    began. `hear`: what the channel hears, when all three are made."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self) -> None:
         self.channel: Channel | None = None
         self.known: Deferred[None] = Deferred()
         self.hear: Mapping[str, Callable[[Any], Any]] = {
@@ -43,9 +44,9 @@ class WorkerSide:
             ALLOWED: lambda said: _made(self._blocking).hear_allowances(said),
             KNOWN: self._hear_known,
             MARKS: lambda said: _made(self._watching).hear_marks(said),
+            STANDING: self._hear_standing,
             LIMIT: lambda said: _made(self._governing).hear_limit(said),
         }
-        self._number = number
         self._blocking: BlockCopy | None = None
         self._watching: WatchingHere | None = None
         self._governing: GoverningHere | None = None
@@ -58,8 +59,7 @@ class WorkerSide:
         def propose(block: Block) -> None:
             proposed.put(block.id, said_change(block.id, block))
 
-        file = f"{settings.store.file}.{self._number}"
-        self._blocking = BlockCopy(settings, world, events, propose, file=file)
+        self._blocking = BlockCopy(settings, world, events, propose)
         self._blocking.reputation.evidence = NetworkReports(channel)
         return self._blocking
 
@@ -84,6 +84,12 @@ class WorkerSide:
 
     def _speaking(self) -> Channel:
         return _made(self.channel)
+
+    def _hear_standing(self, said: Any) -> None:
+        """What is known of a network: somebody is about to ask for it here. Raises ValueError."""
+        reputation = _made(self._blocking).reputation
+        key, standing = standing_heard(said)
+        reputation.networks.put(key, standing, proven=False)
 
     def _hear_known(self, said: Any) -> None:
         if not self.known.called:
