@@ -326,6 +326,38 @@ class TestAdd(Blocks):
         self.assertEqual((longer.id, longer.expiry, longer.origin), (block.id, None, "import x"))
 
 
+class TestCopy(Blocks):
+    """Another blocklist, of which this is a copy, has an entry."""
+
+    def theirs(self, **more):
+        said = {"id": "BCDF0001", "network": HOST, "reason": "r", "origin": "conduct", "since": 1e9, "expiry": 1e9 + 30}
+        return Block(**(said | more))
+
+    def test_it_is_had_exactly_as_it_is_there(self):
+        """Shortened, under another id, with another reason: the other one knows. Nobody is told."""
+        mine = self.block(HOST)
+        self.told.clear()
+        theirs = self.theirs(relapse=2)
+        self.blocklist.copy(theirs)
+        self.assertEqual(list(self.blocklist), [theirs])
+        self.assertIsNone(self.blocklist.by_id(mine.id))
+        self.assertEqual(self.blocklist.find("192.0.2.1"), theirs)
+        self.assertEqual(self.told, [])
+
+    def test_an_id_that_has_another_network_is_taken_from_it(self):
+        """Two that were made at once."""
+        self.blocklist.copy(self.theirs())
+        moved = self.theirs(network=network_of("203.0.113.0/24"))
+        self.blocklist.copy(moved)
+        self.assertEqual(list(self.blocklist), [moved])
+
+    def test_what_no_blocklist_has_is_none(self):
+        """Half a host, or an id that nobody was told."""
+        for wrong in ({"network": network_of("2001:db8::/65")}, {"id": "AEIOU"}):
+            self.assertRaises(ValueError, self.blocklist.copy, self.theirs(**wrong))
+        self.assertEqual(len(self.blocklist), 0)
+
+
 class TestTold(Blocks):
     def test_each_that_is_new_or_longer_is_told(self):
         """Its open sessions are closed at once; what changes nothing closes nothing."""

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.policy.distinct import EVER, SLOTS, Count, Distinct
+from twistedmx.policy.distinct import EVER, SLOTS, Count, Distinct, Sample
 
 # Steps in time, and what is seen then.
 SEEN = st.lists(st.tuples(st.integers(0, 15), st.lists(st.integers(0, 40), max_size=30)), max_size=30)
@@ -98,6 +98,37 @@ class TestDistinct(SynchronousTestCase):
             ever.add(EVER, hashes(range(count)))
             self.assertEqual(ever.count(EVER), distinct.count(3))
             self.assertEqual(distinct.count(3 + SLOTS), 0)
+
+
+class TestSamples(SynchronousTestCase):
+    """Counted in several processes, and put together."""
+
+    @given(SEEN)
+    def test_up_to_the_bound_parts_are_the_whole(self, seen):
+        """At every moment, whoever saw what."""
+        whole, joined, slot = Distinct(64), Distinct(64), 0
+        for step, numbers in seen:
+            slot += step
+            part = Distinct(64)
+            part.add(EVER, hashes(numbers))
+            whole.add(slot, hashes(numbers))
+            joined.add_sample(slot, part.sample())
+            self.assertEqual(joined.count(slot), whole.count(slot))
+
+    def test_beyond_it_they_are_near(self):
+        """Samples of different coarseness; the same names in two of them are the same."""
+        joined = Distinct(512)
+        for slot, (first, last) in enumerate(((0, 20_000), (10_000, 40_000), (39_900, 40_100))):
+            part = Distinct(512)
+            part.add(EVER, hashes(range(first, last)))
+            joined.add_sample(slot, part.sample())
+        self.assertTrue(30_000 <= joined.count(2) <= 50_000, joined.count(2))
+        self.assertLessEqual(len(joined.sample().hashes), 512)
+
+    def test_a_sample_that_nobody_takes_is_none(self):
+        """Of each thing one in two million: no bound asks for that."""
+        for bits in (-1, 21):
+            self.assertRaises(ValueError, Distinct(8).add_sample, 0, Sample(bits, ()))
 
 
 class TestTally(SynchronousTestCase):

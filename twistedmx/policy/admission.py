@@ -51,12 +51,15 @@ _PLACES: Final = {
 
 
 class Admission:
-    """Of one server. `settings` and `limit` (of strangers) may be replaced at any time. `refused`: who found no place and was told
-    so, by why, since the start; `displaced`: who gave his up."""
+    """Of one server. `settings` and `limit` (of strangers) may be replaced at any time, and so may `whole`: the limit of which that
+    is a part, where several processes serve, each of them other hosts; a host's share is of that one. `refused`: who found no place
+    and was told so, by why, since the start; `displaced`: who gave his up.
+    """
 
     def __init__(self, settings: GovernorSettings, *, limit: int) -> None:
         self.settings = settings
         self.limit = limit
+        self.whole = 0
         self.proven = 0
         self.strangers = 0
         self.refused: dict[Full, int] = dict.fromkeys(Full, 0)
@@ -73,7 +76,7 @@ class Admission:
         """Whether the shares of a client are. `host`: its key, not NOBODY. `of_host`: sessions that it has already."""
         settings, limit = self.settings, self.limit
         (share, *shares), (least, *leasts) = settings.shares, settings.least
-        if of_host >= max(least, int(share * limit)) * known.trust:
+        if of_host >= max(least, int(share * max(limit, self.whole))) * known.trust:
             return Full.HOST
         if known.record is not Record.PROVEN:
             for counts, key, part, fewest in zip(self._in_networks, _networks(host), shares, leasts, strict=True):

@@ -15,14 +15,15 @@ from twistedmx.model.attack import Attack, Pressure
 from twistedmx.model.event import AttackBegan, AttackEnded, Event
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.attack_settings import AttackSettings
+from twistedmx.policy.attack_sums import DomainSum
 from twistedmx.policy.distinct import EVER, Count, Distinct
 from twistedmx.policy.latch import Latch
 
 NOT_OURS: Final = b""  # the row of all domains that are not ours
 # So many are kept of each kind, and of more a sample: 5 % and 8 % off. 100 KB for a domain that is attacked by so many.
-_NAMES: Final = 512
-_HOSTS: Final = 256
-_SAMPLES: Final = 5
+NAMES: Final = 512
+HOSTS: Final = 256
+SAMPLES: Final = 5
 _SAMPLE_OCTETS: Final = 100
 
 
@@ -66,11 +67,11 @@ class _Row:
     __slots__ = ("hosts", "known", "latch", "names", "samples", "totals", "tries")
 
     def __init__(self) -> None:
-        self.names = Distinct(_NAMES)
-        self.known = Distinct(_HOSTS)
-        self.hosts = Distinct(_HOSTS)
+        self.names = Distinct(NAMES)
+        self.known = Distinct(HOSTS)
+        self.hosts = Distinct(HOSTS)
         self.tries = Count()
-        self.samples: deque[bytes] = deque(maxlen=_SAMPLES)
+        self.samples: deque[bytes] = deque(maxlen=SAMPLES)
         self.latch = Latch()
         self.totals: _Totals | None = None
 
@@ -116,9 +117,27 @@ class AttackedDomains:
 
     def accepted(self, domain: bytes, mailbox: bytes, slot: int) -> None:
         """A mailbox of `domain` was."""
-        row = self.under_attack.get(domain) or self._watched.get(domain)
+        row = self._row_there(domain)
         if row is not None:
             row.known.add(slot, (hash(mailbox),))
+
+    def add(self, sums: DomainSum, slot: int) -> None:
+        """What another process summed. Raises ValueError if it cannot be."""
+        row = self._row(sums.domain) if sums.tries else self._row_there(sums.domain)
+        if row is None:
+            return
+        row.known.add_sample(slot, sums.known)
+        if not sums.tries:
+            return
+        row.names.add_sample(slot, sums.names)
+        row.hosts.add_sample(slot, sums.hosts)
+        row.tries.add(slot, sums.tries)
+        row.samples.extend(sums.samples)
+        totals = row.totals
+        if totals is not None:
+            totals.names.add_sample(EVER, sums.names)
+            totals.hosts.add_sample(EVER, sums.hosts)
+            totals.tries += sums.tries
 
     def judge(self, now: float, time: float, slot: int, helped: Helped) -> list[Event]:
         """What began and what is over. To be called every second. `now`: seconds since the epoch; `time`: of a clock that is never
@@ -151,6 +170,9 @@ class AttackedDomains:
             for domain, row in self.under_attack.items()
             if row.totals is not None
         ]
+
+    def _row_there(self, domain: bytes) -> _Row | None:
+        return self.under_attack.get(domain) or self._watched.get(domain)
 
     def _row(self, domain: bytes) -> _Row | None:
         """The row of `domain`; None: all are under attack that can be watched."""

@@ -24,6 +24,11 @@ _is_id = re.compile(rf"[{_SIGNS}]{{{_LENGTH}}}").fullmatch
 _STALE: Final = 1000  # so many ids in vain are no burden
 
 
+def is_id(text: str) -> bool:
+    """Whether it looks like one of ours."""
+    return _is_id(text) is not None
+
+
 class BlockTable:
     """`now`: seconds since the epoch. `chance`: for ids."""
 

@@ -22,7 +22,7 @@ import attrs
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import Network
-from twistedmx.policy.block_table import OPERATOR, BlockTable
+from twistedmx.policy.block_table import OPERATOR, BlockTable, is_id
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.networks import WIDEST, host_or_wider, is_host, is_too_wide, network_of
 from twistedmx.policy.never_block import NeverBlock
@@ -160,6 +160,20 @@ class Blocklist:
             id_ = block.id if self._table.is_free(block.id) else self._table.new_id()
             block = attrs.evolve(block, id=id_, network=network)
         return self._take(block, before)
+
+    def copy(self, block: Block) -> None:
+        """Have an entry as the blocklist has it of which this is a copy: in place of whatever has its network, or its id.
+
+        `on_block` is not told. Raises ValueError for what no blocklist has, with words for the operator.
+        """
+        if host_or_wider(block.network) != block.network or not is_id(block.id):
+            raise ValueError(f"{block.id!r}, {block.network}: no blocklist has such an entry")
+        for other in (self._table.at(block.network), self._table.by_id(block.id)):
+            if other is not None and (other.id, other.network) != (block.id, block.network):
+                self._table.remove(other)
+        if self._table.at(block.network) is None:
+            self._make_room()
+        self._table.put(block)
 
     def remove(self, network: Network) -> Block | None:
         """Forget the entry of exactly this network, and its relapses. What it was, which may have expired."""

@@ -5,11 +5,12 @@ Time comes in slots of five seconds, as numbers that never fall; the last minute
 `Distinct` is exact up to a bound. Beyond it, only those are kept whose hash has n certain bits zero, and each stands for 2**n
 (adaptive sampling: Wegman; Flajolet, Computing 43, 1990), so that of a flood of new names most cost a look at their hash. Its
 standard error is 1.2 / sqrt(bound): 5 % of 512. Python's hash of octets is keyed anew for each process: no peer can choose names
-that are kept, or that are not.
+that are kept, or that are not. Where several processes serve, all are given one key (PYTHONHASHSEED), so that what is kept in one
+can be added to what is kept in another.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 SLOT: Final = 5.0  # seconds
 SLOTS: Final = 12  # a minute
@@ -43,6 +44,13 @@ class Count:
         return sum(count for at, count in self._counts.items() if at > slot - SLOTS)
 
 
+class Sample(NamedTuple):
+    """Different ones: `hashes`, each of which stands for 2**`bits`."""
+
+    bits: int = 0
+    hashes: tuple[int, ...] = ()
+
+
 class Distinct:
     """How many different ones in the last minute; or ever, when the slot is always `EVER`. `most`: are kept, 72 octets each.
 
@@ -70,6 +78,20 @@ class Distinct:
                 seen[each] = slot
         while len(seen) > self._most and self._bits < _MOST_BITS:
             seen = self._sample(self._bits + 1)
+
+    def add_sample(self, slot: int, sample: Sample) -> None:
+        """These were, counted elsewhere: from here on it is sampled at least as coarsely. ValueError if it is coarser than any."""
+        if not 0 <= sample.bits <= _MOST_BITS:
+            raise ValueError(f"{sample.bits} bits are no sampling: 0 to {_MOST_BITS} are")
+        if slot != self._slot:
+            self._turn(slot)
+        if sample.bits > self._bits:
+            self._sample(sample.bits)
+        self.add(slot, sample.hashes)
+
+    def sample(self) -> Sample:
+        """What a Distinct that counts for ever has by now, for another one."""
+        return Sample(self._bits, tuple(self._seen))
 
     def count(self, slot: int) -> int:
         """How many different ones, in the minute that ends with `slot`."""

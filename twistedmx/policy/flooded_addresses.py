@@ -20,12 +20,13 @@ from typing import Final
 from twistedmx.model.attack import Flood
 from twistedmx.model.event import Event, FloodBegan, FloodEnded, FloodGoesOn
 from twistedmx.policy.attack_settings import AttackSettings
+from twistedmx.policy.attack_sums import FloodSum
 from twistedmx.policy.distinct import EVER, SLOTS, Count, Distinct
 from twistedmx.policy.latch import Latch
 
-_NAMES: Final = 8192  # in the slot that is under way, at most: 2 MB, or 20 of the longest names
+NAMES: Final = 8192  # in the slot that is under way, at most: 2 MB, or 20 of the longest names
 _KEPT: Final = 1024  # of each slot before: 3 MB, or 25
-_HOSTS: Final = 256
+HOSTS: Final = 256
 _MINUTE: Final = 60.0
 
 
@@ -41,8 +42,8 @@ class _Row:
         self.tries_then = 0
         self.peak = 0
         self.lately = Count()
-        self.hosts = Distinct(_HOSTS)
-        self.hosts_since = Distinct(_HOSTS)
+        self.hosts = Distinct(HOSTS)
+        self.hosts_since = Distinct(HOSTS)
         self.latch = Latch()
 
 
@@ -53,7 +54,7 @@ class FloodedAddresses:
     `distinct`.
     """
 
-    def __init__(self, settings: AttackSettings, *, most: int = _NAMES) -> None:
+    def __init__(self, settings: AttackSettings, *, most: int = NAMES) -> None:
         self.settings = settings
         self._most = most
         self.flooded: dict[bytes, _Row] = {}
@@ -71,7 +72,7 @@ class FloodedAddresses:
         for name in names:
             counts[name] = counts.get(name, 0) + 1
         if len(counts) > self._most:
-            self._counts = _thinned(counts, self._most // 2)
+            self._counts = thinned(counts, self._most // 2)
         if flooded:
             for name in names:
                 row = flooded.get(name)
@@ -81,6 +82,27 @@ class FloodedAddresses:
                     row.lately.add(slot, weight)
                     row.hosts.add(EVER, (host,))
                     row.hosts_since.add(EVER, (host,))
+
+    def add(self, tries: Sequence[tuple[bytes, int]], floods: Sequence[FloodSum], slot: int) -> None:
+        """What another process summed: tries at addresses, and at those that it knew to be flooded. Raises ValueError if it cannot
+        be."""
+        if slot != self._slot:
+            self._turn(slot)
+        counts = self._counts
+        for address, count in (*tries, *((one.address, one.tries) for one in floods)):
+            counts[address] = counts.get(address, 0) + count
+            row = self.flooded.get(address)
+            if row is not None:
+                self.tries += count
+                row.tries += count
+                row.lately.add(slot, count)
+        for one in floods:
+            row = self.flooded.get(one.address)
+            if row is not None:
+                row.hosts.add_sample(EVER, one.hosts)
+                row.hosts_since.add_sample(EVER, one.hosts)
+        if len(counts) > self._most:
+            self._counts = thinned(counts, self._most // 2)
 
     def judge(self, now: float, time: float, slot: int) -> list[Event]:
         """What began, what is over, and once a minute what goes on. As `AttackedDomains.judge`."""
@@ -95,7 +117,7 @@ class FloodedAddresses:
                 del self.flooded[address]
             elif time - row.said >= _MINUTE:
                 tries, hosts = row.tries - row.tries_then, row.hosts_since.count(EVER)
-                row.said, row.tries_then, row.hosts_since = time, row.tries, Distinct(_HOSTS)
+                row.said, row.tries_then, row.hosts_since = time, row.tries, Distinct(HOSTS)
                 events.append(FloodGoesOn(at=now, address=_text(address), tries=tries, hosts=hosts))
         if self.settings.tries:
             events += self._begun(now, time)
@@ -108,7 +130,7 @@ class FloodedAddresses:
         return [(_flood(address, row, None), row.lately.total(slot)) for address, row in self.flooded.items()]
 
     def _turn(self, slot: int) -> None:
-        self._before.append((self._slot, _thinned(self._counts, _KEPT)))
+        self._before.append((self._slot, thinned(self._counts, _KEPT)))
         while self._before and self._before[0][0] <= slot - SLOTS:
             self._before.popleft()
         self._counts = {}
@@ -138,7 +160,7 @@ class FloodedAddresses:
         return events
 
 
-def _thinned(counts: dict[bytes, int], most: int) -> dict[bytes, int]:
+def thinned(counts: dict[bytes, int], most: int) -> dict[bytes, int]:
     """At most so many: those seen least often are left out, all that were seen as often as they."""
     least = 1
     while len(counts) > most:

@@ -23,14 +23,15 @@ from typing import Any, Final
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import Event, NobodyAccepted, SessionEnded, TransactionEnded
 from twistedmx.model.verdict import Action, Reason
-from twistedmx.policy import hyperloglog, network_standing, standing, tally
+from twistedmx.policy import hyperloglog, standing, tally
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.condemnation import Condemnation
 from twistedmx.policy.decay import SteadyTime
 from twistedmx.policy.fingerprint import Sketch, fingerprint
 from twistedmx.policy.helo_shape import helo_shape
-from twistedmx.policy.host_key import allocation_of, host_key, network_at, network_key, prefix_key
+from twistedmx.policy.host_key import allocation_of, host_key, network_at, network_key
 from twistedmx.policy.hyperloglog import spot_of
+from twistedmx.policy.network_conduct import NetworkConduct, NetworkEvidence
 from twistedmx.policy.network_standing import NetworkStanding
 from twistedmx.policy.record import FAILED, HUNG_UP, MAIL_FOR_TRUST, MOST_TRUST, NOTHING_KNOWN, PROVEN, STRANGERS, Known
 from twistedmx.policy.reputation_settings import ReputationSettings
@@ -48,14 +49,14 @@ _SESSIONS: Final = 200_000  # open ones that are sketched: more than there are d
 _BOUNCED: Final = 1000  # unknown names that <> asked for, the latest
 _SOON: Final = 10  # seconds until what a session sent counts, as long as it goes on
 _NEW: Final = Standing()
-_NEW_NETWORK: Final = NetworkStanding()
 
 
 class Reputation:
     """A subscriber of events. `tell`: where facts are told. `now`: seconds since the epoch, at the start. `ration`: whether one
     more session of mere guesses is looked at (`policy.ration`); who is hung up on always is.
 
-    `hosts` by key, packed (`standing.unpacked`); `networks`, `helos`, `campaigns`: for reading. `time`: by which counts fade.
+    `hosts` by key, packed (`standing.unpacked`); `helos`, `campaigns`: for reading. `time`: by which counts fade. `evidence`: where
+    what hosts did is told for their networks; its own sum, and other workers' as well if that is kept elsewhere.
     `prefix_of`: the announced prefix of an address; a source of routing data puts itself there.
     """
 
@@ -78,12 +79,8 @@ class Reputation:
             allocation=settings.allocation,
             group_of=allocation_of,
         )
-        self.networks: Segments[bytes, NetworkStanding] = Segments(
-            most_proven=settings.networks,
-            most_strangers=settings.networks,
-            allocation=settings.allocation,
-            group_of=allocation_of,
-        )
+        self._networks = NetworkConduct(settings, self.condemnation)
+        self.evidence: NetworkEvidence = self._networks
         self.helos: Segments[str, Tally] = Segments(most_proven=_HELOS, most_strangers=_HELOS)
         self.campaigns: Segments[str, Tally] = Segments(most_proven=_CAMPAIGNS, most_strangers=_CAMPAIGNS)
         self._sketches: dict[str, Sketch] = {}  # of open sessions
@@ -101,9 +98,12 @@ class Reputation:
         self.hosts.configure(
             most_proven=settings.proven, most_strangers=settings.strangers, allocation=settings.allocation
         )
-        self.networks.configure(
-            most_proven=settings.networks, most_strangers=settings.networks, allocation=settings.allocation
-        )
+        self._networks.configure(settings)
+
+    @property
+    def networks(self) -> Segments[bytes, NetworkStanding]:
+        """What is known of networks, by key."""
+        return self._networks.table
 
     def __call__(self, event: Event) -> None:
         hear = self._hear.get(type(event))
@@ -220,10 +220,8 @@ class Reputation:
         sketch.messages = 0
         known = standing.with_mail(known, now, settings, messages)
         good = standing.has_good_share(known, settings)
-        for key, part in self._networks_of(host, sketch.address):
-            network = self.networks.get(key) or _NEW_NETWORK
-            network = network_standing.with_mail(network, part, now, settings, good_share=good, messages=messages)
-            self.networks.put(key, network, proven=True)
+        prefix = self.prefix_of(sketch.address)
+        self.evidence.mail(host, prefix, messages=messages, good_share=good, now=now)
         return known
 
     def _session(self, event: SessionEnded) -> None:
@@ -263,7 +261,8 @@ class Reputation:
         self.hosts.put(host, standing.packed(known), proven=proven)
         if bad:
             offends = hung_up and not (proven or standing.has_good_share(known, settings))
-            self._tell_networks(host, event, now, offends=offends)
+            prefix = self.prefix_of(event.peer.address)
+            self.evidence.session(host, prefix, offends=offends, at=event.at, now=now)
         if bad or event.messages:
             self._tally(self.helos, helo, host, now, good=not bad)
             self._tally(
@@ -300,27 +299,6 @@ class Reputation:
         if self.condemnation.host(host, reason=event.reason.value, evidence=evidence, at=event.at, now=now):
             return known._replace(hung_up=())  # and it begins anew
         return known
-
-    def _tell_networks(self, host: bytes, event: SessionEnded, now: int, *, offends: bool) -> None:
-        settings = self.settings
-        for key, part in self._networks_of(host, event.peer.address):
-            before = self.networks.get(key) or _NEW_NETWORK
-            known = network_standing.with_session(before, part, now, settings, bad=1, offends=offends)
-            settled = network_standing.has_good_mail(known, now, settings)
-            most = settings.networks_after if part == host else settings.prefixes_after
-            if offends and most and not settled:
-                offenders = network_standing.offenders_lately(known, now, settings)
-                if len(offenders) >= most and self.condemnation.network(key, offenders, at=event.at, now=now):
-                    known = known._replace(offenders=())
-            self.networks.put(key, known, proven=settled)
-
-    def _networks_of(self, host: bytes, address: str) -> list[tuple[bytes, bytes]]:
-        """Each network that a host is in, with the part of it that is counted there: the host, or its network."""
-        network = network_key(host)
-        prefix = self.prefix_of(address)
-        if prefix is None or prefix.prefixlen >= (24 if prefix.version == 4 else 48):
-            return [(network, host)]
-        return [(network, host), (prefix_key(prefix), network)]
 
     def _sketch(self, event: NobodyAccepted | TransactionEnded) -> Sketch:
         """Of the session that an event is of, and of its client: a proxy may speak for one after the other."""

@@ -13,7 +13,8 @@ from twistedmx.store.allowed import AllowedNetworks
 
 
 class Allowing:
-    """`kept`: where they are remembered. `ended`: told of a network that may be blocked again. `now`: seconds since the epoch."""
+    """`kept`: where they are remembered. `ended`: told of a network that may be blocked again. `now`: seconds since the epoch.
+    `changed`: told each network of which something else is said than before, and what; None: nothing any more."""
 
     _log = Logger()
 
@@ -27,6 +28,7 @@ class Allowing:
         now: Callable[[], float],
     ) -> None:
         self.allowed = allowed
+        self.changed: Callable[[Network, Allowance | None], None] = lambda network, allowance: None
         self._kept = kept
         self._events = events
         self._ended = ended
@@ -40,6 +42,7 @@ class Allowing:
         """As `Allowed.allow`."""
         allowance = self.allowed.allow(network, evidence=evidence, seconds=seconds, force=force)
         self._kept.put(allowance)
+        self.changed(allowance.network, allowance)
         self._events.tell(NetworkAllowed(at=self._now(), allowance=allowance))
         return allowance
 
@@ -61,6 +64,7 @@ class Allowing:
 
     def _over(self, allowance: Allowance, *, expired: bool) -> None:
         self._kept.remove([allowance.network])
+        self.changed(allowance.network, None)
         self._events.tell(NetworkNoLongerAllowed(at=self._now(), allowance=allowance, expired=expired))
         self._ended(allowance.network)
 
@@ -70,5 +74,6 @@ class Allowing:
                 continue  # what was said since is newer
             try:
                 self.allowed.add(allowance)
+                self.changed(allowance.network, allowance)
             except ValueError as error:
                 self._log.warn("a network that was allowed is left out: {error}", error=error)

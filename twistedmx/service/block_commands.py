@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -12,10 +12,8 @@ from twistedmx.net.control import Refused
 from twistedmx.policy.block_files import block_of
 from twistedmx.policy.block_table import OPERATOR
 from twistedmx.policy.networks import host_or_wider, network_of
+from twistedmx.service.blocking import Blocking
 from twistedmx.service.entries import block_told, first_within, never_told
-
-if TYPE_CHECKING:
-    from twistedmx.service.server import Server
 
 T = TypeVar("T")
 
@@ -27,14 +25,14 @@ _OCTETS_AT_ONCE: Final = 4_000_000  # of their texts, which as JSON may be six t
 _SHOWN: Final = 20  # blocks that a network which is allowed has in it; faults of a list
 
 
-def ban(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+def ban(blocking: Blocking, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries, of {"networks": [...], "blocks": [entries as `list` tells them], "seconds", "reason", "evidence", "source",
     "force", "check"}.
 
     All are blocked, or none: Refused with what is wrong. "check": none is, though all could be. "seconds", "reason", "evidence": in
     place of those of an entry. "source": the file that they come from.
     """
-    blocklist, now = server.lasting.blocking.blocklist, server.lasting.blocking.now()
+    blocklist, now = blocking.blocklist, blocking.now()
     force = arguments.get("force") is True
     seconds = _seconds(arguments)
     source = str(arguments.get("source") or "")
@@ -58,13 +56,12 @@ def ban(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
                 done.append(blocklist.add(block, force=force))
     except ValueError as error:  # it is full, or was made so meanwhile
         raise Refused(f"{error}; {len(done)} of {len(networks) + len(blocks)} are blocked") from None
-    return [block_told(block, server.lasting.blocking) for block in done]
+    return [block_told(block, blocking) for block in done]
 
 
-def unban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+def unban(blocking: Blocking, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The entry that was, of {"what": a network, or the id of an entry}."""
     what = str(arguments.get("what") or "")
-    blocking = server.lasting.blocking
     named = blocking.blocklist.by_id(what)
     try:
         block = blocking.unblock(named.network if named is not None else network_of(what))
@@ -77,10 +74,9 @@ def unban(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     return block_told(block, blocking)
 
 
-def list_(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+def list_(blocking: Blocking, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A page of those that hold: {"blocks": [...], "next": the network to go on behind, or None, "never": [...], "now"}, of
     {"network": ... or None, "after": ... or None, "most"}. Or {"allowed": [...], "now"}, of {"network", "allowed": True}."""
-    blocking = server.lasting.blocking
     try:
         within = _network_or_none(arguments, "network")
         after = _network_or_none(arguments, "after")
@@ -106,16 +102,16 @@ def list_(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def allow(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+def allow(blocking: Blocking, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is allowed now, with "within" and "around": the blocks that hold no longer, for anybody or for who is in it, and "more":
     whether there are others within; of {"networks": [...], "seconds", "evidence", "force"}. All are allowed, or none.
 
     With "remove": what was, of those that are allowed no longer; or none is removed.
     """
-    allowing = server.lasting.blocking.allowing
+    allowing = blocking.allowing
     networks = _each(_texts(arguments, "networks"), lambda text: host_or_wider(network_of(text)))
     if arguments.get("remove") is True:
-        _each(networks, lambda network: _check_allowed(server, network))
+        _each(networks, lambda network: _check_allowed(blocking, network))
         taken = [allowing.take_back(network) for network in dict.fromkeys(networks)]
         return [_allowance_told(each) for each in taken if each is not None]
     force, seconds = arguments.get("force") is True, _seconds(arguments)
@@ -129,12 +125,11 @@ def allow(server: "Server", arguments: Mapping[str, Any]) -> list[dict[str, Any]
             )
         except ValueError as error:  # there are too many
             raise Refused(f"{error}; {len(told)} of {len(networks)} are allowed") from None
-        told.append(_allowance_told(allowance) | _no_longer(server, network))
+        told.append(_allowance_told(allowance) | _no_longer(blocking, network))
     return told
 
 
-def _no_longer(server: "Server", network: Network) -> dict[str, Any]:
-    blocking = server.lasting.blocking
+def _no_longer(blocking: Blocking, network: Network) -> dict[str, Any]:
     within, more = first_within(blocking.blocklist, network, _SHOWN)
     around = [block for block in blocking.blocklist.about(network) if block.holds(blocking.now())]
     return {
@@ -144,8 +139,7 @@ def _no_longer(server: "Server", network: Network) -> dict[str, Any]:
     }
 
 
-def _check_allowed(server: "Server", network: Network) -> None:
-    blocking = server.lasting.blocking
+def _check_allowed(blocking: Blocking, network: Network) -> None:
     if blocking.allowing.allowed.at(network) is None:
         touching = blocking.blocklist.never.touching(network)
         hint = f"; {touching[0].network} is, by {touching[0].source}" if touching else ""

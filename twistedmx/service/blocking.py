@@ -34,7 +34,8 @@ _SWEPT = 1.0  # seconds
 
 class Blocking:
     """`hang_up`: closes the sessions of those who are blocked now, in a network or, with None, everywhere; to be put there by who
-    has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch.
+    has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch. `changed`: told the id of each entry
+    that is another one, with what it is now; None: it is no more.
     """
 
     _log = Logger()
@@ -42,6 +43,7 @@ class Blocking:
     def __init__(self, settings: Settings, world: World, events: Events) -> None:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
         self.hang_up: Callable[[Network | None], None] = lambda network: None
+        self.changed: Callable[[str, Block | None], None] = lambda id_, block: None
         self._remember = settings.blocklist.remember
         self.now = world.now
         self._events = events
@@ -77,9 +79,7 @@ class Blocking:
 
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
-        self.allowing.load()
-        self.blocklist.on_forget = self._blocks.remove
-        self._blocks.load(self._take, expired_before=self.now() - self._remember)
+        self._load()
         self.remembering.standings.load()
         try:
             self._database.start()
@@ -88,6 +88,11 @@ class Blocking:
         self.blocklist.on_block = self._blocked
         self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
         self.remembering.start()
+
+    def _load(self) -> None:
+        self.allowing.load()
+        self.blocklist.on_forget = self._forgotten
+        self._blocks.load(self._take, expired_before=self.now() - self._remember)
 
     def _sweep(self) -> None:
         self.blocklist.sweep()
@@ -122,7 +127,7 @@ class Blocking:
         """Forget the entry of exactly this network. What it was."""
         block = self.blocklist.remove(network)
         if block is not None:
-            self._blocks.remove(block.id)
+            self._forgotten(block.id)
             self._events.tell(NetworkUnblocked(at=self.now(), block=block))
         return block
 
@@ -139,6 +144,7 @@ class Blocking:
                 if taken.id != block.id:  # its network was blocked meanwhile
                     self._blocks.remove(block.id)
                     self._blocks.put(taken)
+                self.changed(taken.id, taken)
         finally:
             self.blocklist.on_block = self._blocked
         self.hang_up(None)
@@ -146,7 +152,12 @@ class Blocking:
     def _blocked(self, block: Block) -> None:
         self._blocks.put(block)
         self._events.tell(NetworkBlocked(at=self.now(), block=block))
+        self.changed(block.id, block)
         self.hang_up(block.network)
+
+    def _forgotten(self, id_: str) -> None:
+        self._blocks.remove(id_)
+        self.changed(id_, None)
 
 
 def _nothing(block: Block) -> None: ...

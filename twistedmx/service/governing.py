@@ -6,7 +6,7 @@ wait for a second.
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 from twisted.logger import Logger
@@ -26,12 +26,48 @@ from twistedmx.service.looking import Looking
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
-_QUICK: Final = 0.2  # seconds between two looks at who waits
-_MANY: Final = 0.8  # of the limit in use
-_SLOW: Final = 5  # of these are a look at the machine
+_log = Logger()
+
+QUICK: Final = 0.2  # seconds between two looks at who waits
+MANY: Final = 0.8  # of the limit in use
+SLOW: Final = 5  # of these are a look at the machine
 _SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
 _LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
 _TOLD: Final = 60.0  # seconds until those who were refused are told again
+
+
+class Crowd(NamedTuple):
+    """Who is there: sessions of strangers and of hosts of good record, and connections that wait."""
+
+    strangers: int
+    proven: int
+    waiting: int
+
+
+def limit_moved(before: int, governor: Governor, at: float, crowd: Crowd, vitals: Vitals) -> LimitMoved:
+    """The event of it. `at`: seconds since the epoch."""
+    return LimitMoved(
+        at=at,
+        before=before,
+        limit=governor.limit,
+        why=governor.why.value,
+        strangers=crowd.strangers,
+        proven=crowd.proven,
+        waiting=crowd.waiting,
+        load=vitals.load,
+        lag=vitals.lag,
+        free_memory=vitals.free_memory,
+    )
+
+
+def tell_load(governor: Governor, alertness: Alertness) -> None:
+    """Limits under load hold, or no longer, by what was judged; that this is another state is said once."""
+    high, pressure = governor.load.high, governor.pressure
+    if high is alertness.under_load or pressure is None:
+        return
+    alertness.under_load = high
+    state = "high: limits under load hold for strangers" if high else "low again"
+    _log.info("the load is {state} ({signal} {value:.2f})", state=state, signal=pressure.signal, value=pressure.value)
 
 
 class Governing(Looking):
@@ -40,7 +76,7 @@ class Governing(Looking):
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
-        super().__init__(world.reactor, _QUICK)
+        super().__init__(world.reactor, QUICK)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
         self.door: Door | None = None
@@ -101,17 +137,20 @@ class Governing(Looking):
         if door is None:
             return
         self._looks += 1
-        if self._looks % _SLOW == 1:
+        if self._looks % SLOW == 1:
             self._look_at_the_machine(door)
-        elif door.anteroom.waiting[Record.STRANGER] or door.admission.strangers > self.governor.limit * _MANY:
+        elif door.anteroom.waiting[Record.STRANGER] or door.admission.strangers > door.admission.limit * MANY:
             self._judge(door)
 
     def _look_at_the_machine(self, door: Door) -> None:
         self.vitals = attrs.evolve(self._read(self._seconds()), lag=self._lag.take())
         self._judge(door)
-        self._tell_limit(door)
+        self._tell(door)
+        self._keep_within(door)
+
+    def _keep_within(self, door: Door) -> None:
+        """What follows from the limit as it is, and from the load."""
         admission = door.admission
-        self._be_under_load(self.governor.load.high)
         is_crowded = admission.strangers >= admission.limit and door.anteroom.waiting[Record.STRANGER] > 0
         # Who is held in either case has a place that somebody else needs.
         self._tarpit.is_lifted = self._alertness.under_load or is_crowded
@@ -128,38 +167,19 @@ class Governing(Looking):
         self.governor.judge(self._seconds(), self.vitals, demand)
         admission.limit = self.governor.limit
 
-    def _tell_limit(self, door: Door) -> None:
-        """If it is another one than a second ago."""
+    def _tell(self, door: Door) -> None:
+        """The limit if it is another one than a second ago, and whether the load is high."""
         before, self._limit_told = self._limit_told, self.governor.limit
         if before != self._limit_told:
-            moved = LimitMoved(
-                at=self._now(),
-                before=before,
-                limit=self._limit_told,
-                why=self.governor.why.value,
-                strangers=door.admission.strangers,
-                proven=door.admission.proven,
-                waiting=len(door.anteroom),
-                load=self.vitals.load,
-                lag=self.vitals.lag,
-                free_memory=self.vitals.free_memory,
-            )
-            self._events.tell(moved)
+            admission = door.admission
+            crowd = Crowd(strangers=admission.strangers, proven=admission.proven, waiting=len(door.anteroom))
+            self._events.tell(limit_moved(before, self.governor, self._now(), crowd, self.vitals))
+        tell_load(self.governor, self._alertness)
 
     def _descriptors_left(self, door: Door) -> int:
         """As the door counts them, and as the kernel does: files and look-ups have some too."""
         free = self.vitals.free_descriptors
         return door.left if free is None else min(door.left, free)
-
-    def _be_under_load(self, high: bool) -> None:
-        alertness, pressure = self._alertness, self.governor.pressure
-        if high is alertness.under_load or pressure is None:
-            return
-        alertness.under_load = high
-        state = "high: limits under load hold for strangers" if high else "low again"
-        self._log.info(
-            "the load is {state} ({signal} {value:.2f})", state=state, signal=pressure.signal, value=pressure.value
-        )
 
     def _end_idle(self, seconds: float) -> None:
         """Of some, in turn."""

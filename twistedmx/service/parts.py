@@ -46,7 +46,7 @@ from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
 from twistedmx.service.privileges import no_such_user
 from twistedmx.service.recording import Recording
-from twistedmx.service.watching import Watching
+from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 from twistedmx.settings.endpoints import bad_port
@@ -78,7 +78,7 @@ class Lasting:
     owners: OwnerDisks
     acceptance: MaildirAcceptance
     blocking: Blocking
-    watching: Watching
+    watching: AnyWatching
     governing: Governing
     trail: Trail
     samples: Samples
@@ -141,14 +141,15 @@ def host_of(settings: Settings) -> str:
     return settings.host or getfqdn()
 
 
-def lasting(settings: Settings, world: World) -> Lasting:
-    """All of it, not yet started; nobody has a mailbox before there are parts."""
+def lasting(settings: Settings, world: World, shared: Shared | None = None) -> Lasting:
+    """All of it, not yet started; nobody has a mailbox before there are parts. `shared`: what it has together with others."""
+    shared = shared or Alone()
     owners = OwnerDisks(own=world.disk, euid=world.uid)
     counters = Counters()
     events = Stream([])
-    blocking = Blocking(settings, world, events)
+    blocking = shared.blocking(settings, world, events)
     proven = blocking.reputation.proven
-    watching = Watching(settings, world, events, proven, blocking.reputation.known)
+    watching = shared.watching(settings, world, events, proven, blocking.reputation.known)
     tarpit = Tarpit(world.reactor)
     readers = Readers(world.reactor, begin=events.hold, end=events.release)
     return Lasting(
@@ -158,7 +159,7 @@ def lasting(settings: Settings, world: World) -> Lasting:
         events=events,
         blocking=blocking,
         watching=watching,
-        governing=Governing(settings, world, events, watching.alertness, tarpit),
+        governing=shared.governing(settings, world, events, watching.alertness, tarpit),
         trail=Trail(settings.trail, known=proven, since=world.now(), ration=flood_ration()),
         samples=Samples(settings.samples, since=world.now(), ration=sample_ration),
         policies=Policies(world, proven),

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twistedmx import __version__
+from twistedmx.policy.attack_summing import AttackSumming
+from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.reputation import Reputation
 from twistedmx.report.prometheus import Gauges
+from twistedmx.service.blocking import Blocking
 from twistedmx.service.places import place_of
 
 if TYPE_CHECKING:
@@ -62,19 +65,13 @@ def state(server: "Server") -> dict[str, Any]:
         },
         "governor": lasting.governing.told(),
         "blocklist": {
-            "entries": len(lasting.blocking.blocklist),
             "turned_away": server.factory.door.turned_away,
             "waiting": len(server.factory.door.doorstep),
-            "evicted": lasting.blocking.blocklist.evicted,
-            "allowed": len(lasting.blocking.allowing.allowed),
-            "store": attrs.asdict(lasting.blocking.store),
+            **blocklist_told(lasting.blocking),
         },
         "trail": dict(zip(("sessions", "hosts", "octets"), lasting.trail.size, strict=True)),
         "reputation": _reputation(lasting.blocking.reputation),
-        "attacks": {
-            "domains": len(lasting.watching.attacks.attacks()),
-            "flooded_addresses": len(lasting.watching.attacks.floods()),
-        },
+        "attacks": attacks_told(lasting.watching.attacks),
         "handshakes": {
             "under_way": lasting.handshakes.under_way,
             "refused": {limit.value: count for limit, count in lasting.handshakes.refused.items()},
@@ -102,6 +99,21 @@ def state(server: "Server") -> dict[str, Any]:
         "disk": {"free_octets": lasting.acceptance.free_octets()},
         "log": {"lines_lost": lasting.losses.lines, "subscribers_dropped": list(lasting.events.dropped)},
     }
+
+
+def blocklist_told(blocking: Blocking) -> dict[str, Any]:
+    """Of the list itself."""
+    return {
+        "entries": len(blocking.blocklist),
+        "evicted": blocking.blocklist.evicted,
+        "allowed": len(blocking.allowing.allowed),
+        "store": attrs.asdict(blocking.store),
+    }
+
+
+def attacks_told(attacks: Attacks | AttackSumming) -> dict[str, int]:
+    """How many there are."""
+    return {"domains": len(attacks.attacks()), "flooded_addresses": len(attacks.floods())}
 
 
 def _reputation(reputation: Reputation) -> dict[str, Any]:

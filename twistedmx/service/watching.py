@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 
 from twistedmx.mailbox.keys import domain_key
 from twistedmx.model.attack import Attack
+from twistedmx.policy.attack_summing import AttackSumming
 from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import Known
@@ -40,17 +41,7 @@ class Watching(Looking):
 
     def told(self) -> dict[str, Any]:
         """What goes on and what is over, as JSON can say it, in the words of `model.attack`. Times are seconds since the epoch."""
-        attacks = self.attacks
-        return {
-            "now": self._now(),
-            "under_load": self.alertness.under_load,
-            "under_attack": [
-                {**_told(attack), "lately": attrs.asdict(pressure)} for attack, pressure in attacks.attacks()
-            ],
-            "flooded": [{**attrs.asdict(flood), "lately": {"tries": tries}} for flood, tries in attacks.floods()],
-            "recent": [_told(attack) for attack in attacks.recent_attacks()],
-            "recent_floods": [attrs.asdict(flood) for flood in attacks.recent_floods()],
-        }
+        return told(self.attacks, self.alertness, self._now())
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
@@ -63,6 +54,18 @@ class Watching(Looking):
         """By a fault of ours: what nobody would end must not go on."""
         self.attacks.stand_down()
         self._log.failure("attacks are not noticed any more, until a restart", failure=failure)
+
+
+def told(attacks: Attacks | AttackSumming, alertness: Alertness, now: float) -> dict[str, Any]:
+    """As `Watching.told`."""
+    return {
+        "now": now,
+        "under_load": alertness.under_load,
+        "under_attack": [{**_told(attack), "lately": attrs.asdict(pressure)} for attack, pressure in attacks.attacks()],
+        "flooded": [{**attrs.asdict(flood), "lately": {"tries": tries}} for flood, tries in attacks.floods()],
+        "recent": [_told(attack) for attack in attacks.recent_attacks()],
+        "recent_floods": [attrs.asdict(flood) for flood in attacks.recent_floods()],
+    }
 
 
 def _told(attack: Attack) -> dict[str, Any]:
