@@ -44,7 +44,7 @@ from twistedmx.service.governing import Governing
 from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
-from twistedmx.service.privileges import no_such_user
+from twistedmx.service.privileges import for_one_process_alone, no_such_user
 from twistedmx.service.recording import Recording
 from twistedmx.service.watching import Watching
 from twistedmx.service.world import World
@@ -197,6 +197,8 @@ def parts_of(
     `unread`: is there a fault at or below this key, so that what is here says nothing of what was meant?
     """
     faults = [*settings.log.faults(), *no_such_user(settings.user, lasting.world.account)]
+    if settings.workers != 1:
+        faults += for_one_process_alone(settings)
     events = Held()
     host = host_of(settings)
     try:
@@ -297,7 +299,7 @@ def _listening(
             faults.append(f"{'listen_tls' if place.secure else 'listen'}: {place.text!r}: {wrong}")
             continue
         try:
-            listening[place] = endpoints.serverFromString(world.reactor, place.text)
+            listening[place] = world.endpoint(place)
         except Exception as error:  # each kind of endpoint has its own way to refuse its words
             key = "listen_tls" if place.secure else "listen"
             missing = is_of_systemd(place) and isinstance(error, LookupError)
