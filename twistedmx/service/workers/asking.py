@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twistedmx.net.control import Command, Refused
 from twistedmx.net.steering import worker_of
 from twistedmx.service.faults import Faults
+from twistedmx.service.samples import MOST
 from twistedmx.service.workers import sums
 from twistedmx.service.workers.crew import Answer, Crew
 from twistedmx.service.workers.post import Post
@@ -97,9 +98,8 @@ async def _reputation(crew: Crew, arguments: Mapping[str, Any]) -> Any:
 
 
 async def _samples(crew: Crew, arguments: Mapping[str, Any]) -> Any:
-    most = arguments.get("most")
-    told = await _values(crew, "samples", arguments)
-    return sums.samples(told, max(int(most), 1) if most else None)
+    told = await _values(crew, "samples", arguments)  # what is no number is refused there
+    return sums.samples(told, max(int(arguments.get("most") or MOST), 1))
 
 
 async def _reload(supervisor: "Supervisor", arguments: Mapping[str, Any]) -> dict[str, Any]:

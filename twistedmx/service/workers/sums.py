@@ -79,10 +79,10 @@ def why(told: Sequence[Told]) -> dict[str, Any]:
     return whole
 
 
-def samples(told: Sequence[Told], most: int | None) -> dict[str, Any]:
-    """The newest of all. `most`: that were asked for, or None."""
+def samples(told: Sequence[Told], most: int) -> dict[str, Any]:
+    """The newest of all. `most`: that were asked for."""
     rows = sorted((row for each in told for row in each["samples"]), key=lambda row: row["at"])
-    shown = rows[-(most or max(len(each["samples"]) for each in told) or 1) :]
+    shown = rows[-most:]
     return {
         **told[0],
         "found": any(each["found"] for each in told),
