@@ -139,6 +139,18 @@ def host_of(settings: Settings) -> str:
     return settings.host or getfqdn()
 
 
+def log_for(settings: Settings, world: World, losses: Losses) -> Destination:
+    """Where events are written down. Nothing is opened yet."""
+    return log_of(
+        settings.log,
+        losses,
+        host=host_of(settings),
+        pid=world.pid,
+        twistd=lambda line: _log.info("{line}", line=line),
+        later=lambda flush: world.reactor.callLater(_LINES_AFTER, flush),
+    )
+
+
 def lasting(settings: Settings, world: World) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts."""
     owners = OwnerDisks(own=world.disk, euid=world.uid)
@@ -254,14 +266,7 @@ def parts_of(
         site=site,
         tls=tls,
         backends=backends,
-        log=log_of(
-            settings.log,
-            lasting.losses,
-            host=host,
-            pid=world.pid,
-            twistd=lambda line: _log.info("{line}", line=line),
-            later=lambda flush: world.reactor.callLater(_LINES_AFTER, flush),
-        ),
+        log=log_for(settings, world, lasting.losses),
         events=events,
         listening=listening,
     )

@@ -19,6 +19,7 @@ from twistedmx.net.server import ImplicitTls, ServerFactory
 from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
 from twistedmx.service.commands import commands
+from twistedmx.service.exchange import Exchange
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.opening import give_data, open_control, open_metrics, port_of, stay_within
 from twistedmx.service.parts import Lasting, Parts
@@ -55,8 +56,10 @@ class Server(MultiService):
         self._first_words = first_words
         self._becomes = becomes
         self._announces = announces
-        self.stops = False
-        self.reloading = Reloading(self, read)
+        self.exchange = Exchange(self)
+        self.reloading = Reloading(
+            lambda: self.exchange.at_once(read), source=parts.source, events=lasting.events, now=lasting.world.now
+        )
         self._control: IListeningPort | None = None
         self._metrics: IListeningPort | None = None
         self.listening: dict[Place, IListeningPort] = {}
@@ -186,7 +189,7 @@ class Server(MultiService):
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
-        self.stops = True
+        self.reloading.stops = True
         self._systemd.stopping()
         if self._control is not None:
             yield self._control.stopListening()

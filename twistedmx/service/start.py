@@ -4,7 +4,7 @@ import codecs
 import os
 import pwd
 import signal
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twistedmx import demo
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.options import Options
-from twistedmx.service.parts import lasting, parts_of
+from twistedmx.service.parts import Lasting, lasting, parts_of
 from twistedmx.service.reloading import Read
 from twistedmx.service.room import take_room
 from twistedmx.service.server import FirstWords, Server
@@ -123,14 +123,15 @@ def build(
     read: Read | None = None,
     becomes: str = "",
     announces: bool = True,
+    make: Callable[[Settings, World], Lasting] = lasting,
 ) -> Server:
     """The whole server, not yet started. Raises CannotStart with all faults.
 
     `source`: the file of the settings, named in each fault. `first_words`: what to say when it listens. `read`: how a
     reload gets the settings. `becomes`: the user that it becomes once its ports are bound, "" for none. `announces`: it says where
-    it listens.
+    it listens. `make`: what lasts.
     """
-    core = lasting(settings, world)
+    core = make(settings, world)
     try:
         parts = parts_of(settings, source, core)
     except Faults as error:

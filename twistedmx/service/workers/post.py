@@ -99,23 +99,29 @@ class Post:
             return
         self._process, self.state = process, State.BEGINNING
         self.begun_with = self._first(self.number)
-        process.channel.ask("begin", self.begun_with).addCallbacks(self._begun, self._not_begun)
+        asked = process.channel.ask("begin", self.begun_with).addCallback(self._made, process)
+        asked.addCallback(self._serves, process).addErrback(self._not_begun, process)
 
-    def _begun(self, answer: Any) -> None:
-        process = self._process
-        if process is None or self.state is not State.BEGINNING or self.stops:
+    def _made(self, answer: Any, process: Process) -> Deferred[Any]:
+        """It has a server, which is told what the others know before it listens."""
+        if process is not self._process or self.stops:
+            raise ChannelLost
+        self._side.joined(self.number, process.channel)
+        return process.channel.ask("serve")
+
+    def _serves(self, answer: Any, process: Process) -> None:
+        if process is not self._process or self.stops:
             return
         self.state, self.since = State.SERVING, self._now()
         self._log.info("worker {number} serves: process {pid}", number=self.number, pid=process.pid)
         self._pinging = LoopingCall(self._say_ping, process)
         self._pinging.clock = self._clock
         self._pinging.start(_PING, now=False)
-        self._side.joined(self.number, process.channel)
         self._served(self)
 
-    def _not_begun(self, failure: Failure) -> None:
-        if failure.check(ChannelLost):
-            return  # its end is told in a moment
+    def _not_begun(self, failure: Failure, process: Process) -> None:
+        if failure.check(ChannelLost) or process is not self._process:
+            return  # its end was told, or is in a moment
         words = str(failure.value) if failure.check(Refused) else failure.getErrorMessage()
         for line in words.splitlines():
             self._log.error("worker {number} cannot serve: {line}", number=self.number, line=line)

@@ -20,7 +20,7 @@ from twistedmx.net.control import Refused
 from twistedmx.report.prometheus import registry_of
 from twistedmx.service.commands import commands
 from twistedmx.service.faults import CannotStart, Faults
-from twistedmx.service.parts import Parts
+from twistedmx.service.parts import Lasting, Parts, lasting
 from twistedmx.service.places import Place
 from twistedmx.service.room import take_room
 from twistedmx.service.server import Server
@@ -30,7 +30,7 @@ from twistedmx.service.state import gauges
 from twistedmx.service.workers.adopted import Adopting
 from twistedmx.service.workers.channel import Channel, connect
 from twistedmx.service.workers.launching import CHANNEL
-from twistedmx.service.workers.sides import Alone, WorkerSide
+from twistedmx.service.workers.sides import Nothing, WorkerSide
 from twistedmx.service.workers.totals import families_told
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings
@@ -53,32 +53,41 @@ def of_worker(settings: Settings, number: int) -> Settings:
 
 
 class Worker:
-    """`channel`: to the supervisor, to be connected. `side`: what it shares with the other workers. `done`: called at the end."""
+    """`channel`: to the supervisor, to be connected. `done`: called at the end. `share`: what the worker of a number has together
+    with the others; `make`: what lasts in a server that shares it.
+    """
 
     _log = Logger(namespace="twistedmx")
 
-    def __init__(self, world: World, done: Callable[[], None], *, side: WorkerSide | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        done: Callable[[], None],
+        *,
+        share: Callable[[int], WorkerSide] = lambda number: Nothing(),
+        make: Callable[[Settings, World, WorkerSide], Lasting] = lambda settings, world, side: lasting(settings, world),
+    ) -> None:
         self._world = world
-        self._done = done
-        self._side: WorkerSide = side if side is not None else Alone()
+        self._done, self._share, self._make = done, share, make
+        self._side: WorkerSide = Nothing()
         self._server: Server | None = None
         self._source = Source(path="")
         self._number = 0
         self._prepared: Parts | None = None
+        self._started = False
         self._stops = False
-        hear: dict[str, Callable[[Any], Any]] = {
+        self._hear: dict[str, Callable[[Any], Any]] = {
             "begin": self._begin,
+            "serve": self._serve,
             "ping": lambda value: None,
             "command": self._command,
             "metrics": self._metrics,
             "prepare": self._prepare,
             "drop": self._drop,
             "take": self._take,
-            "reloaded": lambda keys: self._serving().reloading.tell_reloaded(keys),
-            "kept": lambda faults: self._serving().reloading.tell_kept(tuple(faults)),
             "stop": lambda value: self.stop(),
         }
-        self.channel = Channel({**self._side.hear, **hear}, self._lost)
+        self.channel = Channel(self._hear, self._lost)
         self._is_lost = False
 
     def _serving(self) -> Server:
@@ -89,23 +98,42 @@ class Worker:
     # -- begin -------------------------------------------------------------------------------------------------------
 
     def _begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user"}. Refused with every fault."""
+        """Make a server, of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user"}. Refused with
+        every fault."""
         self._number, self._source = told["number"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
+        side = self._side = self._share(self._number)
+        side.channel = self.channel
+        self._hear.update(side.hear)
         world = attrs.evolve(self._world, endpoints=Adopting(given))
         try:
             settings = self._settings(told["octets"])
-            server = build(
-                settings, world, source=self._source.path, read=lambda: settings, becomes=told["user"], announces=False
+            self._server = build(
+                settings,
+                world,
+                source=self._source.path,
+                read=lambda: settings,
+                becomes=told["user"],
+                announces=False,
+                make=lambda settings, world: self._make(settings, world, side),
             )
-            take_room()
-            self._side.serves(server.lasting, server.factory, self.channel)
-            server.privilegedStartService()
-            server.startService()
         except (BadSettings, CannotStart) as error:
             raise Refused("\n".join(error.faults)) from None
-        self._server = server
+        take_room()
         return {"pid": world.pid()}
+
+    def _serve(self, value: None) -> "Deferred[None]":
+        """Listen, once all is known that there is to know. Refused with what hinders it."""
+        return self._side.known.addCallback(lambda _: self._start())
+
+    def _start(self) -> None:
+        server = self._serving()
+        try:
+            server.privilegedStartService()
+            server.startService()
+        except CannotStart as error:
+            raise Refused("\n".join(error.faults)) from None
+        self._started = True
 
     def _settings(self, octets: str) -> Settings:
         """Raises BadSettings."""
@@ -126,7 +154,7 @@ class Worker:
     def _prepare(self, octets: str) -> "Deferred[None]":
         """Make parts of these settings, and keep them. Refused with every fault."""
         self._drop()
-        preparing: Deferred[Any] = self._serving().reloading.prepare(lambda: self._settings(octets))
+        preparing: Deferred[Any] = self._serving().exchange.prepare(lambda: self._settings(octets))
         return preparing.addCallbacks(self._keep, _refused)
 
     def _keep(self, parts: Parts) -> None:
@@ -142,7 +170,7 @@ class Worker:
         prepared, self._prepared = self._prepared, None
         if prepared is None:
             raise Refused("nothing was prepared")
-        taking: Deferred[Any] = self._serving().reloading.take_up(prepared)
+        taking: Deferred[Any] = self._serving().exchange.take_up(prepared)
         return taking.addCallbacks(lambda keys: None, _refused)
 
     # -- stop --------------------------------------------------------------------------------------------------------
@@ -157,9 +185,9 @@ class Worker:
             return
         self._stops = True
         self._drop()
-        stopping = maybeDeferred(self._server.stopService) if self._server is not None else maybeDeferred(_nothing)
+        server = self._server
+        stopping = maybeDeferred(server.stopService if server is not None and self._started else _nothing)
         stopping.addErrback(lambda failure: self._log.failure("the end of a worker failed", failure))
-        stopping.addBoth(lambda _: self._side.stop())
         stopping.addBoth(self._stopped)
 
     def _stopped(self, result: object) -> None:

@@ -11,6 +11,7 @@ BUGS: a fault that shows in the workers alone is told in the log, and tried agai
 read will not do: workers read it as who they are.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -23,32 +24,38 @@ from twistedmx import __version__
 from twistedmx.delivery.owner_disks import name_of
 from twistedmx.net.port_group import Division
 from twistedmx.net.systemd import Systemd
+from twistedmx.ports import Events
+from twistedmx.report.counters import Counters
+from twistedmx.report.destination import Destination
+from twistedmx.report.losses import Losses
+from twistedmx.report.prometheus import Gauges, registry_of
+from twistedmx.report.stream import Stream
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.opening import give_data, open_control, open_metrics
-from twistedmx.service.parts import lasting, parts_of
+from twistedmx.service.parts import lasting, log_for, parts_of
 from twistedmx.service.places import place_of
-from twistedmx.service.reloading import cannot_change, logged
+from twistedmx.service.reloading import Reloading
 from twistedmx.service.source import Source
 from twistedmx.service.workers.asking import commands
 from twistedmx.service.workers.crew import Crew
+from twistedmx.service.workers.exchange import Exchange
 from twistedmx.service.workers.launching import FIRST_SOCKET, Launch
 from twistedmx.service.workers.places import Opened, open_places
 from twistedmx.service.workers.post import Post
-from twistedmx.service.workers.sides import Alone, SupervisorSide
-from twistedmx.service.workers.totals import registry_of_all
+from twistedmx.service.workers.sides import Nothing, SupervisorSide
+from twistedmx.service.workers.totals import families_told, registry_of_all
 from twistedmx.service.world import World
-from twistedmx.settings import BadSettings, Settings
-from twistedmx.settings.difference import beyond_reload, changed
+from twistedmx.settings import Settings
 
 _log = Logger(namespace="twistedmx")
 
-# What a group of sockets cannot take up: its sockets are made by who we were.
-_FIXED = ("listen", "listen_tls")
+# What the workers of a server have together.
+Share = Callable[[Settings, World, Events], SupervisorSide]
 
 
 class Supervisor(MultiService):
-    """`octets`: the file of the settings, as `settings` were made of it. `workers`: how many. `launch`: starts one. `side`: what
-    they share. `becomes`: the user that we become once the ports are bound, "" for none."""
+    """`octets`: the file of the settings, as `settings` were made of it. `workers`: how many. `launch`: starts one. `share`: what
+    they share, given what a server is. `becomes`: the user that we become once the ports are bound, "" for none."""
 
     def __init__(
         self,
@@ -60,22 +67,25 @@ class Supervisor(MultiService):
         workers: int,
         launch: Launch,
         becomes: str = "",
-        side: SupervisorSide | None = None,
+        share: Share = lambda settings, world, events: Nothing(),
     ) -> None:
         super().__init__()
-        self.side: SupervisorSide = side if side is not None else Alone()
+        self.events = Stream([])
+        self.counters = Counters()
+        self.losses = Losses(world.reactor.seconds)
+        self.side = share(settings, world, self.events)
+        self._log: Destination | None = None
         self.since = world.now()
-        self.reloaded: float | None = None  # seconds since the epoch
-        self._source, self._octets, self.settings, self._world = source, octets, settings, world
+        self._source, self._world = source, world
         self._workers, self._launch, self._becomes = workers, launch, becomes
         self._opened: tuple[Opened, ...] = ()
         self._control: IListeningPort | None = None
         self._metrics: IListeningPort | None = None
         self._systemd = Systemd(world.environment, world.pid())
-        self._reloading = False
-        self._hung_up = False  # a hangup came meanwhile
-        self._stops = False
         self.crew = Crew((), clock=world.reactor, ready=_nothing)
+        self._exchange = Exchange(source, octets, settings, lambda: self.crew, self._heed)
+        self.reloading = Reloading(self._exchange.at_once, source=source.path, events=self.events, now=world.now)
+        self._heed(settings)
 
     @property
     def places(self) -> list[str]:
@@ -92,9 +102,18 @@ class Supervisor(MultiService):
             "settings": self._source.path,
             "since": self.since,
             "uptime": now - self.since,
-            "reloaded": self.reloaded,
+            "reloaded": self.reloading.at,
             "listening": self.places,
         }
+
+    def _heed(self, settings: Settings) -> None:
+        """From now on these hold, of what is ours."""
+        before, self._log = self._log, log_for(settings, self._world, self.losses)
+        self.settings = settings
+        self.events.replace([self._log, self.counters, *self.side.subscribers])
+        if before is not None:
+            before.close()
+        self.side.configure(settings)
 
     # -- bind --------------------------------------------------------------------------------------------------------
 
@@ -132,7 +151,7 @@ class Supervisor(MultiService):
             self.privilegedStartService()
         if self._becomes:
             self._judge_again()
-        self.side.start()
+        self.side.startService()
         self.crew = Crew(
             [self._post(number) for number in range(self._workers)], clock=self._world.reactor, ready=self._ready
         )
@@ -179,7 +198,7 @@ class Supervisor(MultiService):
                 "ports": list(source.ports),
                 "tls_ports": list(source.tls_ports),
             },
-            "octets": _text(self._octets),
+            "octets": self._exchange.octets,
             "listening": [
                 [each.place.text, each.place.secure, FIRST_SOCKET + at] for at, each in enumerate(self._opened)
             ],
@@ -187,17 +206,8 @@ class Supervisor(MultiService):
         }
 
     def _served(self, post: Post) -> None:
-        if post.begun_with["octets"] != _text(self._octets):
-            self._catch_up(post)  # the others have taken up newer settings meanwhile
+        self._exchange.catch_up(post)
         self.crew.served()
-
-    @defer.inlineCallbacks
-    def _catch_up(self, post: Post) -> Any:
-        for kind, value in (("prepare", _text(self._octets)), ("take", None)):
-            (answer,) = (yield self.crew.ask(kind, value, of=[post], within=None)) or (None,)
-            if answer is None or answer.refused is not None:
-                post.kill()  # whoever follows begins with them
-                return
 
     def _ready(self) -> None:
         """All listen."""
@@ -211,87 +221,43 @@ class Supervisor(MultiService):
     def _gather(self) -> Any:
         """For a scrape."""
         answers = yield self.crew.ask("metrics")
-        registry: CollectorRegistry = registry_of_all([answer.value for answer in answers if answer.refused is None])
+        ours = Gauges(
+            sessions=int,
+            secured=int,
+            certificates=tuple,
+            free_octets=lambda: None,
+            log_lines_lost=lambda: self.losses.lines,
+        )
+        told = [answer.value for answer in answers if answer.refused is None]
+        registry: CollectorRegistry = registry_of_all(
+            [*told, families_told(registry_of(self.counters, ours).collect())]
+        )
         return registry
 
     # -- reload ------------------------------------------------------------------------------------------------------
 
-    @defer.inlineCallbacks
     def reload(self) -> Any:
-        """Have all workers take up what the settings, tables and certificates are now. Fires with the keys that changed. Fails with
-        Faults, and then nothing has changed."""
-        if self._reloading:
-            raise Faults(["a reload is under way: wait for it"])
-        if self._stops:
-            raise Faults(["the server stops"])
-        self._reloading = True
-        try:
-            keys = yield self._take_up()
-        except Faults as error:
-            self._tell_one("kept", list(error.faults))
-            raise
-        finally:
-            self._reloading = False
-            if self._hung_up:
-                self._hung_up = False
-                self.reload_by_signal()
-        self._tell_one("reloaded", keys)
-        return keys
+        """As `Reloading.reload`."""
+        return self.reloading.reload()
 
     def reload_by_signal(self) -> None:
-        """As `reload`; what comes of it is told in the log. While another is under way it waits."""
-        if self._reloading:
-            self._hung_up = True
-            return
-        _log.info("{words}", words="SIGHUP: reads the settings again")
-        self.reload().addErrback(logged)
-
-    @defer.inlineCallbacks
-    def _take_up(self) -> Any:
-        before = self.settings
-        try:
-            octets = self._source.octets()
-            after = self._source.settings(octets)
-        except BadSettings as error:
-            raise Faults(error.faults) from None
-        fixed = beyond_reload(before, after)
-        fixed += [key for key in changed(before, after) if key in _FIXED]
-        if fixed:
-            raise cannot_change(fixed)
-        answers = yield self.crew.ask("prepare", _text(octets), within=None)
-        refused = [answer.refused for answer in answers if answer.refused is not None]
-        if refused or not answers or self._stops:
-            self.crew.tell("drop")
-            lines = [line for words in refused for line in words.splitlines()]
-            raise Faults(list(dict.fromkeys(lines)) or ["no worker serves just now: try again in a moment"])
-        self._octets, self.settings = octets, after
-        taken = yield self.crew.ask("take", of=[self.crew.posts[answer.number] for answer in answers], within=None)
-        for answer in taken:
-            if (
-                answer.refused is not None
-            ):  # it was started meanwhile, or failed: whoever follows begins with the new ones
-                self.crew.posts[answer.number].kill()
-        self.reloaded = self._world.now()
-        return changed(before, after)
-
-    def _tell_one(self, kind: str, value: Any) -> None:
-        """An event is told once: by the first worker."""
-        for post in self.crew.serving()[:1]:
-            if post.channel is not None:
-                post.channel.tell(kind, value)
+        """As `Reloading.by_signal`."""
+        self.reloading.by_signal()
 
     # -- stop --------------------------------------------------------------------------------------------------------
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
-        self._stops = True
+        self.reloading.stops = True
         self._systemd.stopping()
         if self._control is not None:
             yield self._control.stopListening()
         self._close_places()
         yield self.crew.stop(self.settings.timeouts.grace)
-        yield defer.maybeDeferred(self.side.stop)
+        yield defer.maybeDeferred(self.side.stopService)
+        if self._log is not None:
+            self._log.close()
         if self._metrics is not None:
             yield self._metrics.stopListening()
         self._systemd.gone()
@@ -299,7 +265,3 @@ class Supervisor(MultiService):
 
 
 def _nothing() -> None: ...
-
-
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "surrogateescape")
