@@ -14,7 +14,7 @@ from typing import Any
 from unittest import skipUnless
 from urllib.request import urlopen
 
-from tests.integration.program import ORDERLY, command, free_port
+from tests.integration.program import ORDERLY, Started, TwistdProcess, command, free_port, shown, words_of
 from tests.integration.stored import contents
 from tests.integration.test_life import AS_ROOT, CONTENT, NOBODY, STORED, Client, Life, ids_of, needed_user
 from twistedmx.cli.control import NoServer, Refused, ask
@@ -106,7 +106,7 @@ class SteeringTests(WorkerCase):
         # The page for people has them, too.
         shown = self.asked("status")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertRegex(shown.stdout, r"workers +number 0, pid \d+")
+        self.assertRegex(shown.stdout, r"workers +0: process \d+, serving, \d+ sessions, since ")
 
     def test_commands_are_answered_for_all(self) -> None:
         """Whatever worker it is that knows."""
@@ -352,3 +352,67 @@ class StartTests(WorkerCase):
         self.until(lambda: log.read_text(encoding="utf-8").count('"session"') >= 40, "forty sessions")
         for line in log.read_text(encoding="utf-8").splitlines():
             json.loads(line)
+
+
+class ProcessTests(WorkerCase):
+    def test_a_worker_has_its_own_sockets_and_nothing_else_of_the_supervisors(self) -> None:
+        """Whoever finds a way into one must not be in all others too."""
+        server = self.start()
+        of_all = {pid: sockets_of(pid) for pid in (server.pid, *(worker["pid"] for worker in self.workers()))}
+        ours = of_all.pop(server.pid)
+        for pid, sockets in of_all.items():
+            self.assertEqual(len(sockets & ours), 1, pid)  # the one that it listens at
+            for other, others in of_all.items():
+                self.assertEqual(sockets & others if other != pid else set(), set(), (pid, other))
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            self.assertNotIn(b"NOTIFY_SOCKET=", environment)
+
+    def test_systemd_hears_that_all_listen_and_that_they_stop(self) -> None:
+        """From the first process alone: the others are none of its business."""
+        address = self.folder / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(address))
+            systemd.settimeout(DEADLINE)
+            server = Started(self.config, environment={"NOTIFY_SOCKET": str(address)})
+            self.addCleanup(server.stop)
+            self.assertEqual(systemd.recv(100), b"READY=1")
+            self.assertEqual([worker["state"] for worker in self.workers()], ["serving"] * WORKERS)
+            server.stop()
+            self.assertEqual(systemd.recv(100), b"STOPPING=1")
+            systemd.setblocking(False)
+            self.assertRaises(BlockingIOError, systemd.recv, 100)
+
+    def test_one_socket_of_systemd_is_shared_by_all(self) -> None:
+        """It cannot be steered, and the log says so; mail is taken all the same."""
+        with socket.create_server(("127.0.0.1", 0)) as opened:
+            self.port = opened.getsockname()[1]
+            self.settings(listen="systemd:domain=INET:index=0")
+            server = TwistdProcess(
+                [
+                    "sh",
+                    "-c",
+                    f'exec 3<&{opened.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=smtp exec "$@"',
+                    "sh",
+                    *words_of(self.config),
+                ],
+                folder=str(self.folder),
+                environment=shown(self.folder / "place"),
+                pass_fds=[opened.fileno()],
+            )
+            self.addCleanup(server.stop)
+            server.output.wait_for(r"warn\] systemd:.*: hosts are not steered to workers \(systemd opened it")
+            server.ports_of()
+            for _ in range(8):
+                self.send()
+            os.kill(self.workers()[0]["pid"], signal.SIGKILL)
+            self.send()
+            self.assertEqual(self.mail(), [STORED] * 9)
+
+
+def sockets_of(pid: int) -> set[str]:
+    """By their numbers in the kernel."""
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(path))
+    return {name for name in found if name.startswith("socket:")}
