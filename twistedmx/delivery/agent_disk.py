@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import attrs
 from twisted.logger import Logger
@@ -64,6 +65,23 @@ def start_agent(*, least_uid: int, maildirs: Sequence[str] = ("Maildir",), progr
     return Agent(ours, process)
 
 
+def take_up_agent(peer: socket.socket, chance: Random) -> "Agent":
+    """Ask on over a socket whose other end is an agent's: who asked before may have died before he was answered. Nothing that was
+    on its way to him is left. Raises OSError, where the agent is gone or does not answer. `chance`: makes a word of its own."""
+    anew = f"anew\0{chance.getrandbits(128):032x}".encode()
+    peer.settimeout(_BEGINS_WITHIN)
+    peer.send(anew)
+    packet = b""
+    while packet != anew:
+        packet, received, _, _ = socket.recv_fds(peer, LONGEST, 4, socket.MSG_CMSG_CLOEXEC)
+        for descriptor in received:
+            os.close(descriptor)
+        if not packet:
+            raise ConnectionError("the agent has closed its socket")
+    peer.settimeout(None)
+    return Agent(peer)
+
+
 class Agent:
     """`peer`: the socket. `process`: what is at its other end, where it is a process of ours."""
 
@@ -81,6 +99,11 @@ class Agent:
         if device not in self._devices:
             self._devices[device] = kept_by(device)
         return self._devices[device]
+
+    @property
+    def peer(self) -> socket.socket:
+        """Ours: for another process that is to ask in our place."""
+        return self._peer
 
     def disk(self, owner: str) -> "AgentDisk":
         """The disk as this system user has it. Whether there is such a user its calls will say."""

@@ -24,11 +24,6 @@ def no_such_user(name: str, account: Callable[[str], Account | None]) -> list[st
 def for_one_process_alone(settings: Settings) -> list[str]:
     """The faults of settings that several workers cannot have."""
     faults = []
-    if settings.mailboxes.passwd:
-        faults.append(
-            "mailboxes.passwd: the agent that writes to system users serves one process alone: write workers = 1, or serve "
-            "these users by a table of mailboxes"
-        )
     for key, places in (("listen", settings.listen), ("listen_tls", settings.listen_tls)):
         faults += [
             f"{key}: {text!r}: one process alone can listen there: write workers = 1, or a place as tcp:25"

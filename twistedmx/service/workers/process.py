@@ -98,8 +98,8 @@ class Worker:
     # -- begin -------------------------------------------------------------------------------------------------------
 
     def _begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a server, of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user"}. Refused with
-        every fault."""
+        """Make a server, of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user", "agent": a
+        descriptor, or None}. Refused with every fault."""
         self._number, self._source = told["number"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
         side = self._side = self._share(self._number)
@@ -108,7 +108,7 @@ class Worker:
         world = attrs.evolve(self._world, endpoints=Adopting(given))
         try:
             settings = self._settings(told["octets"])
-            self._server = build(
+            self._server = server = build(
                 settings,
                 world,
                 source=self._source.path,
@@ -119,6 +119,11 @@ class Worker:
             )
         except (BadSettings, CannotStart) as error:
             raise Refused("\n".join(error.faults)) from None
+        if told["agent"] is not None:
+            try:
+                server.lasting.owners.take_up(socket.socket(fileno=told["agent"]), world.chance())
+            except OSError as error:
+                raise Refused(f"mailboxes.passwd: the agent that writes to users does not answer: {error}") from None
         take_room()
         return {"pid": world.pid()}
 

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from twistedmx import __version__
+from twistedmx.delivery.agent_disk import Agent, start_agent
 from twistedmx.delivery.owner_disks import name_of
 from twistedmx.net.port_group import Division
 from twistedmx.net.systemd import Systemd
@@ -36,6 +37,7 @@ from twistedmx.service.parts import lasting, log_for, parts_of
 from twistedmx.service.places import place_of
 from twistedmx.service.reloading import Reloading
 from twistedmx.service.source import Source
+from twistedmx.service.users import users_of
 from twistedmx.service.workers.asking import commands
 from twistedmx.service.workers.crew import Crew
 from twistedmx.service.workers.exchange import Exchange
@@ -79,6 +81,7 @@ class Supervisor(MultiService):
         self._source, self._world = source, world
         self._workers, self._launch, self._becomes = workers, launch, becomes
         self._opened: tuple[Opened, ...] = ()
+        self._agents: list[Agent] = []
         self._control: IListeningPort | None = None
         self._metrics: IListeningPort | None = None
         self._systemd = Systemd(world.environment, world.pid())
@@ -137,6 +140,19 @@ class Supervisor(MultiService):
             if not self._becomes:
                 _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
             give_data(settings, self._becomes)
+            self._start_agents()
+
+    def _start_agents(self) -> None:
+        """One for each worker, which asks it over a socket that we keep for whoever follows. Where we stay root, so do workers, and
+        start their own. Raises CannotStart."""
+        users = users_of(self.settings)
+        if users is None or not self._becomes:
+            return
+        try:
+            for _ in range(self._workers):
+                self._agents.append(start_agent(least_uid=users[0], maildirs=users[1]))
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"mailboxes.passwd: the agent that writes to users cannot start: {error}") from None
 
     def _close_places(self) -> None:
         for each in self._opened:
@@ -181,7 +197,10 @@ class Supervisor(MultiService):
             now=self._world.now,
             launch=self._launch,
             side=self.side,
-            sockets=[each.group.socket_of(number) for each in self._opened],
+            sockets=[
+                *(each.group.socket_of(number) for each in self._opened),
+                *(agent.peer for agent in self._agents[number : number + 1]),
+            ],
             first=self._first,
             served=self._served,
             emptied=lambda post: self.crew.emptied(),
@@ -202,6 +221,7 @@ class Supervisor(MultiService):
             "listening": [
                 [each.place.text, each.place.secure, FIRST_SOCKET + at] for at, each in enumerate(self._opened)
             ],
+            "agent": FIRST_SOCKET + len(self._opened) if self._agents else None,
             "user": name_of(self._world.uid()) or str(self._world.uid()),
         }
 
@@ -255,6 +275,8 @@ class Supervisor(MultiService):
             yield self._control.stopListening()
         self._close_places()
         yield self.crew.stop(self.settings.timeouts.grace)
+        for agent in self._agents:
+            agent.stop()
         yield defer.maybeDeferred(self.side.stopService)
         if self._log is not None:
             self._log.close()
