@@ -46,7 +46,7 @@ class OwnerDisks:
         return self._agent is not None
 
     def take_up(self, peer: socket.socket, chance: Random) -> None:
-        """Ask the agent that another has started, in the place of one who asked before: see `take_up_agent`. Raises OSError."""
+        """Ask the agent that another has started, in the place of one who asked before: see `take_up_agent`."""
         self._agent = take_up_agent(peer, chance)
 
     def stop(self) -> None:

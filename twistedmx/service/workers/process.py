@@ -120,10 +120,7 @@ class Worker:
         except (BadSettings, CannotStart) as error:
             raise Refused("\n".join(error.faults)) from None
         if told["agent"] is not None:
-            try:
-                server.lasting.owners.take_up(socket.socket(fileno=told["agent"]), world.chance())
-            except OSError as error:
-                raise Refused(f"mailboxes.passwd: the agent that writes to users does not answer: {error}") from None
+            server.lasting.owners.take_up(socket.socket(fileno=told["agent"]), world.chance())
         take_room()
         return {"pid": world.pid()}
 
@@ -217,7 +214,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.channel: Channel | None = None
-        self.lost = 0
+        self._lost = 0
 
     def __call__(self, event: Any) -> None:
         """An observer. What Twisted says of ports and factories is left out."""
@@ -229,8 +226,11 @@ class Lines:
         if self.channel is None:
             print(text, file=sys.stderr, flush=True)
         elif self.channel.unsent > _MOST_OF_LOG:
-            self.lost += 1
+            self._lost += 1
         else:
+            if self._lost:
+                lost, self._lost = f"{self._lost} lines of the log are lost: the supervisor did not take them", 0
+                self.channel.tell("log", {"level": "warn", "namespace": "twistedmx", "text": lost})
             self.channel.tell("log", {"level": level.name, "namespace": namespace, "text": text})
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from twisted.application.service import MultiService
 from twisted.internet import defer
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
 from twistedmx import __version__
@@ -34,7 +34,7 @@ from twistedmx.report.stream import Stream
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.opening import give_data, open_control, open_metrics
 from twistedmx.service.parts import lasting, log_for, parts_of
-from twistedmx.service.places import place_of
+from twistedmx.service.places import Place, place_of
 from twistedmx.service.reloading import Reloading
 from twistedmx.service.source import Source
 from twistedmx.service.users import users_of
@@ -56,8 +56,9 @@ Share = Callable[[Settings, World, Events], SupervisorSide]
 
 
 class Supervisor(MultiService):
-    """`octets`: the file of the settings, as `settings` were made of it. `workers`: how many. `launch`: starts one. `share`: what
-    they share, given what a server is. `becomes`: the user that we become once the ports are bound, "" for none."""
+    """Raises CannotStart with all faults of the settings. `octets`: the file of the settings, as `settings` were made of it.
+    `workers`: how many. `launch`: starts one. `share`: what they share, given what a server is. `becomes`: the user that we become
+    once the ports are bound, "" for none."""
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Supervisor(MultiService):
         self._exchange = Exchange(source, octets, settings, lambda: self.crew, self._heed)
         self.reloading = Reloading(self._exchange.at_once, source=source.path, events=self.events, now=world.now)
         self._heed(settings)
+        self._listening = self._judge()
 
     @property
     def places(self) -> list[str]:
@@ -125,17 +127,11 @@ class Supervisor(MultiService):
         super().privilegedStartService()
         world, settings = self._world, self.settings
         try:
-            parts = parts_of(settings, self._source.path, lasting(settings, world))
-        except Faults as error:
-            raise CannotStart(*(f"{self._source.path}: {fault}" for fault in error.faults)) from None
-        try:
-            self._opened = open_places(settings, world, parts.listening, workers=self._workers, becomes=self._becomes)
+            self._opened = open_places(settings, world, self._listening, workers=self._workers, becomes=self._becomes)
             self._metrics = open_metrics(settings, world, self._becomes, self._gather)
         except Faults as error:
             self._close_places()
             raise CannotStart(*error.faults) from None
-        finally:
-            parts.close()
         if world.uid() == 0:
             if not self._becomes:
                 _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
@@ -166,7 +162,7 @@ class Supervisor(MultiService):
         if not self._opened:  # started by something that does not know privileges
             self.privilegedStartService()
         if self._becomes:
-            self._judge_again()
+            self._judge(f"as user {self._becomes}, whom workers are: ")  # what root could read, they may not
         self.side.startService()
         self.crew = Crew(
             [self._post(number) for number in range(self._workers)], clock=self._world.reactor, ready=self._ready
@@ -181,14 +177,15 @@ class Supervisor(MultiService):
                 )
         self.crew.start()
 
-    def _judge_again(self) -> None:
-        """What root could read, its workers may not. Raises CannotStart."""
+    def _judge(self, words: str = "") -> dict[Place, IStreamServerEndpoint]:
+        """Where to listen. Raises CannotStart with every fault, each behind `words`; nobody listens then."""
         try:
-            parts_of(self.settings, self._source.path, lasting(self.settings, self._world)).close()
+            parts = parts_of(self.settings, self._source.path, lasting(self.settings, self._world))
         except Faults as error:
             self._close_places()
-            words = f"as user {self._becomes}, whom workers are: "
             raise CannotStart(*(f"{self._source.path}: {words}{fault}" for fault in error.faults)) from None
+        parts.close()
+        return parts.listening
 
     def _post(self, number: int) -> Post:
         return Post(
