@@ -145,7 +145,10 @@ class Worker:
 
     def _command(self, told: Mapping[str, Any]) -> Any:
         """Of {"command", "arguments"}, as the control socket of a server has it."""
-        return commands(self._serving())[told["command"]](told["arguments"])
+        command = commands(self._serving()).get(told["command"])
+        if command is None:
+            raise Refused(f"no such command: {told['command']!r}")
+        return command(told["arguments"])
 
     def _metrics(self, value: None) -> Any:
         server = self._serving()
