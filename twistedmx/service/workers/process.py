@@ -5,6 +5,7 @@ it is told, which takes up these sockets. It has no control socket, no metrics p
 when it is told to, at SIGTERM, and when its channel does: then the supervisor is gone, and another may start.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -102,6 +103,8 @@ class Worker:
         descriptor, or None}. Refused with every fault."""
         self._number, self._source = told["number"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
+        for descriptor in given.values():
+            os.set_inheritable(descriptor, False)
         side = self._side = self._share(self._number)
         side.channel = self.channel
         self._hear.update(side.hear)
@@ -120,6 +123,7 @@ class Worker:
         except (BadSettings, CannotStart) as error:
             raise Refused("\n".join(error.faults)) from None
         if told["agent"] is not None:
+            os.set_inheritable(told["agent"], False)
             server.lasting.owners.take_up(socket.socket(fileno=told["agent"]), world.chance())
         take_room()
         return {"pid": world.pid()}
@@ -247,6 +251,7 @@ def main() -> None:
     reactor = world.reactor
     worker = Worker(world, done=lambda: reactor.stop() if reactor.running else None)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.stop))
+    os.set_inheritable(CHANNEL, False)
     connect(reactor, socket.socket(fileno=CHANNEL), worker.channel)
     lines.channel = worker.channel
     reactor.run(installSignalHandlers=False)
