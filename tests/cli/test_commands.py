@@ -406,6 +406,17 @@ disk          free space not known
 """,
         )
 
+    def test_workers_have_a_line_each(self):
+        """Who has died again and again is seen at once."""
+        one = {"number": 0, "pid": 813, "state": "serving", "sessions": 7, "since": 0.0, "restarts": 2}
+        none = {"number": 1, "pid": None, "state": "empty", "sessions": None, "since": 0.0, "restarts": 9}
+        self.serve(status={"workers": [one, none]})
+        self.assertEqual(
+            self.ask("status").out,
+            "workers  0: process 813, serving, 7 sessions, since 1970-01-01 00:00:00 UTC, restarts 2\n"
+            "         1: empty, restarts 9\n",
+        )
+
     def test_no_value_of_pythons_is_on_the_page(self):
         """Whoever reads it need not know Python: what a server of next year tells is in words as well."""
         self.serve(status={**STATUS, "new_thing": {"on": False, "path": "", "more": {"a_b": 1.25, "c": [True]}}})

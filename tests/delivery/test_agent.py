@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.delivery.agents import InThread, quiet_agent, users
 from tests.delivery.test_disk import RealFiles
 from twistedmx.delivery.agent import LONGEST, Agent, parse
-from twistedmx.delivery.agent_disk import AgentDisk
+from twistedmx.delivery.agent_disk import AgentDisk, take_up_agent
 from twistedmx.delivery.commit import Draft, GroupCommit
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.delivery.filesystem import Kept
@@ -179,6 +180,26 @@ class RefusalTests(SynchronousTestCase):
     def test_a_request_too_long_is_refused(self) -> None:
         """The bound is ours, not the kernel's."""
         self.assertRaises(Refused, parse, b"make\0ann\0/" + b"a" * LONGEST + b"\0")
+
+    def test_who_takes_up_a_socket_hears_nothing_that_was_for_another(self) -> None:
+        """A worker was killed between its question and the answer; whoever follows has the same socket, and other questions."""
+        agent = InThread(quiet_agent(users("ann", home=lambda name: f"/nowhere/{name}"), Paths(now=lambda: 0.0)))
+        self.addCleanup(agent.end)
+        peer = agent.asks.peer
+        for call in (b"free", b"begin", b"nonsense"):
+            peer.send(b"\0".join((call, b"ann", b"/nowhere/ann/Maildir", b"x")))
+        taken = take_up_agent(peer, Random(1))
+        with self.assertRaises(OSError) as caught:
+            taken.ask("free", "bob", "/nowhere/bob/Maildir/tmp")
+        self.assertIn("no system user of this name", str(caught.exception))
+
+    def test_an_agent_that_is_gone_is_not_taken_up(self) -> None:
+        """Mail for system users is answered 451, other mail is taken; the log says so."""
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        its.close()
+        with ours:
+            agent = take_up_agent(ours, Random(1))
+            self.assertRaises(ConnectionError, agent.ask, "free", "ann", "/nowhere")
 
     def test_each_call_takes_its_own_paths_alone(self) -> None:
         """The table in the module's docstring, from the side of what is not in it."""

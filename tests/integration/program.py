@@ -38,12 +38,15 @@ def _place(folder: str) -> Path:
 class TwistdProcess:
     """A process that is twistd. `output`: its log."""
 
-    def __init__(self, words: Sequence[str], *, folder: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: Sequence[str], *, folder: str, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> None:
         self._asked = False
         self._process = subprocess.Popen(
             words,
             cwd=folder,
             env=environment,
+            pass_fds=pass_fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,10 +111,15 @@ class Started(TwistdProcess):
     def __init__(self, config: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
         folder = config.parent
         super().__init__(
-            [_TWISTD, "-n", "--pidfile=", "twistedmx", "--config", str(config), *words],
+            [*words_of(config), *words],
             folder=str(folder),
             environment=shown(folder / "place", **(environment or {})),
         )
+
+
+def words_of(config: Path) -> list[str]:
+    """The command line of a server by this settings file."""
+    return [_TWISTD, "-n", "--pidfile=", "twistedmx", "--config", str(config)]
 
 
 def shown(place: Path, **more: str) -> dict[str, str]:

@@ -160,6 +160,23 @@ class StartTests(Life):
         self.assertEqual(self.asked("status").returncode, 0)
 
 
+def system_user(test: Life, name: str) -> pwd.struct_passwd:
+    """A user of this system while the test runs. Raises SkipTest."""
+    for program in ("useradd", "userdel"):
+        if shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin") is None:
+            raise SkipTest(f"{program} is not installed: apt-get install passwd")
+    home = test.folder / "home" / name
+    home.parent.mkdir()
+    path = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
+    # Not --system: those below least_uid get no mail.
+    words = ["useradd", "--create-home", "--home-dir", str(home), "--no-log-init", "--shell", "/bin/false", name]
+    made = subprocess.run(words, env={"PATH": path}, capture_output=True, text=True, timeout=60)
+    if made.returncode != 0:
+        raise SkipTest(f"no user can be added here: {made.stderr.strip()}")
+    test.addCleanup(subprocess.run, ["userdel", name], env={"PATH": path}, capture_output=True, timeout=60)
+    return pwd.getpwnam(name)
+
+
 class UserTests(Life):
     """Root opens the port, and is gone before the first octet is read."""
 
@@ -234,7 +251,7 @@ class UserTests(Life):
     def test_mail_for_a_system_user_is_that_users(self) -> None:
         """Or he could neither read nor remove it. The server itself is another user all the while."""
         needed_user(NOBODY)
-        ann = self.system_user("mxtest-ann")
+        ann = system_user(self, "mxtest-ann")
         self.settings(
             top=f'user = "{NOBODY}"', rest='[[mailboxes.passwd]]\ndomains = ["example.net"]\ndelimiters = "+"'
         )
@@ -251,22 +268,6 @@ class UserTests(Life):
             self.assertEqual(client.rcpt("root@example.net")[0], 550)
             self.assertEqual(client.rcpt("mxtest-nobody@example.net")[0], 550)
         self.assertEqual(server.stop()[0], ORDERLY)
-
-    def system_user(self, name: str) -> pwd.struct_passwd:
-        """A user of this system while the test runs. Raises SkipTest."""
-        for program in ("useradd", "userdel"):
-            if shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin") is None:
-                raise SkipTest(f"{program} is not installed: apt-get install passwd")
-        home = self.folder / "home" / name
-        home.parent.mkdir()
-        path = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
-        # Not --system: those below least_uid get no mail.
-        words = ["useradd", "--create-home", "--home-dir", str(home), "--no-log-init", "--shell", "/bin/false", name]
-        made = subprocess.run(words, env={"PATH": path}, capture_output=True, text=True, timeout=60)
-        if made.returncode != 0:
-            raise SkipTest(f"no user can be added here: {made.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["userdel", name], env={"PATH": path}, capture_output=True, timeout=60)
-        return pwd.getpwnam(name)
 
     def test_commands_are_for_the_servers_user(self) -> None:
         """Who may write to the socket may command the server."""

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
@@ -46,7 +46,8 @@ class Scraper(Protocol):
 
 class TestPage(SynchronousTestCase):
     def setUp(self):
-        self.scrapes = Scrapes(registry(), Clock())
+        made = registry()
+        self.scrapes = Scrapes(lambda: succeed(made), Clock())
 
     def connect(self):
         protocol = self.scrapes.buildProtocol(None)
@@ -111,7 +112,7 @@ class TestPage(SynchronousTestCase):
 class TestPort(TestCase):
     async def test_it_is_scraped_over_loopback(self):
         """Real sockets, as Prometheus does it."""
-        port = await listen(reactor, MetricsSettings(listen="tcp:0:interface=127.0.0.1"), registry())
+        port = await listen(reactor, MetricsSettings(listen="tcp:0:interface=127.0.0.1"), lambda: succeed(registry()))
         self.addCleanup(port.stopListening)
         scraper = Scraper(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         await connectProtocol(HostnameEndpoint(reactor, "127.0.0.1", port.getHost().port), scraper)

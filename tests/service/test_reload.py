@@ -311,7 +311,7 @@ class TestReload(ReloadCase):
         server.reload_by_signal()
         await first
         await self.until(lambda: server.lasting.counters.reloads["taken"] == 2)
-        self.assertFalse(server._reloading)
+        self.assertFalse(server.reloading.under_way)
 
     async def test_a_stop_during_a_reload_takes_nothing_up(self):
         """What were opened then would be closed by nobody."""

@@ -14,7 +14,7 @@ from twistedmx.settings.secrets import has_secrets
 from twistedmx.settings.shape import default_of, is_required, is_single, section_of, table_of
 from twistedmx.settings.toml_file import document_in, read_as
 
-_READABLE = {str, int, float, bool, tuple[str, ...], tuple[int, ...], tuple[float, ...]}
+_READABLE = {str, int, float, bool, int | str, tuple[str, ...], tuple[int, ...], tuple[float, ...]}
 
 
 def names(kind):

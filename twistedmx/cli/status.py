@@ -191,6 +191,19 @@ def _handshakes(told: Mapping[str, Any]) -> list[str]:
     return wrapped([*pairs(handshakes), *([f"refused {refused[0]}", *refused[1:]] if refused else [])])
 
 
+def _workers(told: Mapping[str, Any]) -> list[str]:
+    """Where there are several."""
+    return [_worker(**worker) for worker in told["workers"]]
+
+
+def _worker(*, number: int, pid: Any, state: str, sessions: Any, since: float, **more: Any) -> str:
+    words = [f"process {pid}"] if pid is not None else []
+    words += [state, *([f"{sessions} sessions"] if sessions is not None else [])]
+    if state == "serving":
+        words.append(f"since {moment(since)}")
+    return f"{number}: {', '.join([*words, *pairs(more)])}"
+
+
 # Label, the keys that its line takes, and the words; in the order of the page.
 _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], list[str]]], ...]] = (
     ("server", ("version", "host", "pid"), _server),
@@ -209,6 +222,7 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("blocklist", ("blocklist",), _blocklist),
     ("reputation", ("reputation",), _reputation),
     ("handshakes", ("handshakes",), _handshakes),
+    ("workers", ("workers",), _workers),
 )
 
 

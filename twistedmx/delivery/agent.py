@@ -16,6 +16,9 @@ table is refused, and of users there are only those whom `rights` lets through.
 | free       | a folder                    |                  | octets                                  |
 | count      | a Maildir                   | octets           | "yes", or "no": it has no `maildirsize` |
 
+Who takes up a socket that another has asked over, and died, says `ANEW` and a word that nobody has said before. It comes back as it
+is, behind all answers that are still on their way to the other.
+
 A packet is one request: its fields call, user, path and word between NULs. The answer is an errno, 0 for none, and fields or
 words for the operator. A folder is `tmp`, `new` or `cur` in a Maildir that was named at the start, in the user's home.
 
@@ -42,6 +45,7 @@ from twistedmx.delivery.paths import Paths
 from twistedmx.delivery.rights import Owner, Owners, Refused, acting_as, keep_only_becoming_users
 
 READY = b"ready"
+ANEW = re.compile(rb"anew\0[0-9a-f]{32}")
 LONGEST = 16_384  # octets of a request, and of an answer
 STALE = 36 * 3600  # seconds; the Maildir page lets anybody remove such files in tmp
 _MOST_NAMES = 60  # of 255 octets each in one answer
@@ -141,6 +145,8 @@ class Agent:
 
     def answer(self, packet: bytes, received: int) -> tuple[bytes, int]:
         """The answer to a packet, and the descriptor that goes with it. `received`: the one that came; -1 is none."""
+        if ANEW.fullmatch(packet):
+            return packet, -1
         try:
             request = parse(packet)
             call = self._calls.get(request.call)

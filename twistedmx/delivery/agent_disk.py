@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import attrs
 from twisted.logger import Logger
@@ -64,6 +65,15 @@ def start_agent(*, least_uid: int, maildirs: Sequence[str] = ("Maildir",), progr
     return Agent(ours, process)
 
 
+def take_up_agent(peer: socket.socket, chance: Random) -> "Agent":
+    """Ask on over a socket whose other end is an agent's: who asked before may have died before he was answered. Nothing that was
+    on its way to him is left. Where the agent does not answer it is gone, as one that ends later. `chance`: makes a word of its
+    own."""
+    agent = Agent(peer)
+    agent.begin_anew(f"anew\0{chance.getrandbits(128):032x}".encode())
+    return agent
+
+
 class Agent:
     """`peer`: the socket. `process`: what is at its other end, where it is a process of ours."""
 
@@ -82,9 +92,30 @@ class Agent:
             self._devices[device] = kept_by(device)
         return self._devices[device]
 
+    @property
+    def peer(self) -> socket.socket:
+        """Ours: for another process that is to ask in our place."""
+        return self._peer
+
     def disk(self, owner: str) -> "AgentDisk":
         """The disk as this system user has it. Whether there is such a user its calls will say."""
         return AgentDisk(agent=self, owner=owner)
+
+    def begin_anew(self, word: bytes) -> None:
+        """Pass over all that comes before the answer to this `agent.ANEW`."""
+        self._peer.settimeout(_BEGINS_WITHIN)
+        packet = b""
+        try:
+            self._peer.send(word)
+            while packet != word:
+                packet, received, _, _ = socket.recv_fds(self._peer, LONGEST, 4, socket.MSG_CMSG_CLOEXEC)
+                for descriptor in received:
+                    os.close(descriptor)
+                if not packet:
+                    raise ConnectionError("closed its socket")
+            self._peer.settimeout(None)
+        except OSError as error:
+            self._lost(error)
 
     def stop(self) -> None:
         """Let it end, and wait for that a moment. After the writer has: no call may be under way."""

@@ -5,9 +5,11 @@ Does not know how a user's mailbox is found, nor which users may have one: the a
 
 import errno
 import pwd
+import socket
 from collections.abc import Callable, Sequence
+from random import Random
 
-from twistedmx.delivery.agent_disk import Agent, start_agent
+from twistedmx.delivery.agent_disk import Agent, start_agent, take_up_agent
 from twistedmx.ports import Disk
 
 
@@ -39,9 +41,13 @@ class OwnerDisks:
 
     def start(self, *, least_uid: int, maildirs: Sequence[str]) -> bool:
         """Start the agent, if we are root: call it before root is shed. False: we are not. Raises OSError, ValueError."""
-        if self._euid() == 0:
+        if self._euid() == 0 and self._agent is None:
             self._agent = start_agent(least_uid=least_uid, maildirs=maildirs)
         return self._agent is not None
+
+    def take_up(self, peer: socket.socket, chance: Random) -> None:
+        """Ask the agent that another has started, in the place of one who asked before: see `take_up_agent`."""
+        self._agent = take_up_agent(peer, chance)
 
     def stop(self) -> None:
         """After the writer has stopped."""

@@ -3,6 +3,7 @@
 BUGS: the page is made in the reactor's thread, in about a millisecond.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -27,10 +28,12 @@ class MetricsSettings:
     )
 
 
-def listen(reactor: Any, settings: MetricsSettings, registry: CollectorRegistry) -> Deferred[IListeningPort]:
-    """Serve `registry`. ValueError: the endpoint is none; the Deferred fails with CannotListenError."""
+def listen(
+    reactor: Any, settings: MetricsSettings, gather: Callable[[], Deferred[CollectorRegistry]]
+) -> Deferred[IListeningPort]:
+    """Serve what `gather` comes to. ValueError: the endpoint is none; the Deferred fails with CannotListenError."""
     # Three megabytes, for those who scrape.
     from twistedmx.net.scrapes import Scrapes
 
-    listening: Deferred[IListeningPort] = serverFromString(reactor, settings.listen).listen(Scrapes(registry, reactor))
+    listening: Deferred[IListeningPort] = serverFromString(reactor, settings.listen).listen(Scrapes(gather, reactor))
     return listening

@@ -3,27 +3,32 @@
 Anything else is 404 or 405. A request's body is thrown away as it comes; connections are few, and short.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.http import INTERNAL_SERVER_ERROR
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
 _MOST_CONNECTIONS: Final = 16
 _IDLE_SECONDS: Final = 30
 
 
 class Scrapes(WrappingFactory):
-    """The factory of the port."""
+    """The factory of the port. `gather`: called for each scrape; fires with all there is, or fails."""
 
     noisy = False
 
-    def __init__(self, registry: CollectorRegistry, reactor: Any) -> None:
+    def __init__(self, gather: Callable[[], Deferred[CollectorRegistry]], reactor: Any) -> None:
         root = Resource()
-        root.putChild(b"metrics", MetricsPage(registry))
+        root.putChild(b"metrics", MetricsPage(gather))
         site: Any = _QuietSite  # Twisted has no types for this
         super().__init__(site(root, _Bodiless, timeout=_IDLE_SECONDS, reactor=reactor))  # type: ignore[no-untyped-call]
 
@@ -32,22 +37,43 @@ class Scrapes(WrappingFactory):
 
 
 class MetricsPage(Resource):
-    """What the registry has now."""
+    """What there is now."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    _log = Logger()
+
+    def __init__(self, gather: Callable[[], Deferred[CollectorRegistry]]) -> None:
         Resource.__init__(self)
-        self._registry = registry
+        self._gather = gather
 
-    def render_GET(self, request: Request) -> bytes:
-        """In the format that the scraper prefers."""
+    def render_GET(self, request: Request) -> int:
+        """In the format that the scraper prefers; HEAD as GET, but for the page."""
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+        gathered = maybeDeferred(self._gather).addCallback(self._page, request)
+        gathered.addErrback(self._fault, request).addCallback(self._say, request, gone)
+        return NOT_DONE_YET
+
+    def _page(self, registry: CollectorRegistry, request: Request) -> bytes:
         encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        page = encode(registry)
         request.setHeader("content-type", content_type)
-        return encode(self._registry)
+        return page
 
-    def render_HEAD(self, request: Request) -> bytes:
-        """As GET, but for the page."""
-        request.setHeader("content-length", str(len(self.render_GET(request))))
-        return b""
+    def _fault(self, failure: Failure, request: Request) -> bytes:
+        self._log.failure("the metrics cannot be read", failure)
+        request.setResponseCode(INTERNAL_SERVER_ERROR)
+        request.setHeader("content-type", "text/plain; charset=utf-8")
+        return b"the metrics cannot be read; the log has the reason\n"
+
+    def _say(self, page: bytes, request: Request, gone: list[object]) -> None:
+        if gone:
+            return
+        request.setHeader("content-length", str(len(page)))
+        if request.method != b"HEAD":
+            request.write(page)
+        request.finish()
+
+    render_HEAD = render_GET
 
 
 class _Bodiless(Request):

@@ -44,7 +44,7 @@ from twistedmx.service.governing import Governing
 from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
-from twistedmx.service.privileges import no_such_user
+from twistedmx.service.privileges import for_one_process_alone, no_such_user
 from twistedmx.service.recording import Recording
 from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
@@ -141,6 +141,18 @@ def host_of(settings: Settings) -> str:
     return settings.host or getfqdn()
 
 
+def log_for(settings: Settings, world: World, losses: Losses) -> Destination:
+    """Where events are written down. Nothing is opened yet."""
+    return log_of(
+        settings.log,
+        losses,
+        host=host_of(settings),
+        pid=world.pid,
+        twistd=lambda line: _log.info("{line}", line=line),
+        later=lambda flush: world.reactor.callLater(_LINES_AFTER, flush),
+    )
+
+
 def lasting(settings: Settings, world: World, shared: Shared | None = None) -> Lasting:
     """All of it, not yet started; nobody has a mailbox before there are parts. `shared`: what it has together with others."""
     shared = shared or Alone()
@@ -200,6 +212,8 @@ def parts_of(
     `unread`: is there a fault at or below this key, so that what is here says nothing of what was meant?
     """
     faults = [*settings.log.faults(), *no_such_user(settings.user, lasting.world.account)]
+    if settings.workers != 1:
+        faults += for_one_process_alone(settings)
     events = Held()
     host = host_of(settings)
     try:
@@ -256,14 +270,7 @@ def parts_of(
         site=site,
         tls=tls,
         backends=backends,
-        log=log_of(
-            settings.log,
-            lasting.losses,
-            host=host,
-            pid=world.pid,
-            twistd=lambda line: _log.info("{line}", line=line),
-            later=lambda flush: world.reactor.callLater(_LINES_AFTER, flush),
-        ),
+        log=log_for(settings, world, lasting.losses),
         events=events,
         listening=listening,
     )
@@ -301,7 +308,7 @@ def _listening(
             faults.append(f"{'listen_tls' if place.secure else 'listen'}: {place.text!r}: {wrong}")
             continue
         try:
-            listening[place] = endpoints.serverFromString(world.reactor, place.text)
+            listening[place] = world.endpoint(place)
         except Exception as error:  # each kind of endpoint has its own way to refuse its words
             key = "listen_tls" if place.secure else "listen"
             missing = is_of_systemd(place) and isinstance(error, LookupError)

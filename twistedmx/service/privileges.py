@@ -4,10 +4,14 @@ BUGS: what is judged by the words of the settings alone says nothing of sockets 
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from twistedmx.settings import Settings
 from twistedmx.settings.dangers import Account
-from twistedmx.settings.endpoints import place_of
+from twistedmx.settings.endpoints import kind_of, place_of
+
+# Places that several processes can have; the last three are faults of their own.
+_OF_SEVERAL: Final = ("tcp", "tcp6", "systemd", "ssl", "tls", "haproxy")
 
 
 def no_such_user(name: str, account: Callable[[str], Account | None]) -> list[str]:
@@ -15,6 +19,18 @@ def no_such_user(name: str, account: Callable[[str], Account | None]) -> list[st
     if not name or account(name) is not None:
         return []
     return [f"user: {name!r} is no user of this system; add it: useradd --system {name}, or name another"]
+
+
+def for_one_process_alone(settings: Settings) -> list[str]:
+    """The faults of settings that several workers cannot have."""
+    faults = []
+    for key, places in (("listen", settings.listen), ("listen_tls", settings.listen_tls)):
+        faults += [
+            f"{key}: {text!r}: one process alone can listen there: write workers = 1, or a place as tcp:25"
+            for text in places
+            if kind_of(text) not in _OF_SEVERAL or text.startswith("systemd:domain=UNIX")
+        ]
+    return faults
 
 
 def outside(settings: Settings) -> list[str]:

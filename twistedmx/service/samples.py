@@ -22,7 +22,7 @@ from twistedmx.report.samples import Sample
 if TYPE_CHECKING:
     from twistedmx.service.server import Server
 
-_MOST: Final = 20
+MOST: Final = 20
 _MOST_AT_ONCE: Final = 500  # rows: some megabytes of what peers said
 _MOST_WHOLE: Final = 50  # with their content, 64 KiB at the most
 _NAMED: Final = 3  # recipients of a row
@@ -35,7 +35,7 @@ def samples(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     kept = server.lasting.samples
     what = str(arguments.get("what") or "").strip().upper()
     try:
-        most = max(int(arguments.get("most") or _MOST), 1)
+        most = max(int(arguments.get("most") or MOST), 1)
     except (OverflowError, TypeError, ValueError):
         raise Refused("most is a number") from None
     reason = _reason(arguments.get("reason"), kept.reasons)

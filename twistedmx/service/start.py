@@ -1,22 +1,24 @@
 """From the command line to a server that is ready to be started."""
 
 import codecs
-import gc
 import os
 import pwd
-import resource
 import signal
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
-import attrs
 from twisted.logger import Logger
 
 from twistedmx import demo
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.options import Options
-from twistedmx.service.parts import lasting, parts_of
+from twistedmx.service.parts import Lasting, lasting, parts_of
+from twistedmx.service.reloading import Read
+from twistedmx.service.room import take_room
 from twistedmx.service.server import FirstWords, Server
+from twistedmx.service.source import Source, overruled
+from twistedmx.service.workers.launching import Launching
+from twistedmx.service.workers.supervisor import Supervisor
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings, read_settings
 from twistedmx.settings.dangers import python_is_out_of_reach
@@ -29,60 +31,56 @@ _log = Logger(namespace="twistedmx")
 # to read where Python is (python_is_out_of_reach).
 _CODECS: Final = ("ascii", "idna", "latin-1", "punycode", "unicode_escape", "utf-8")
 
-# Gives the settings as they are written now. Raises BadSettings.
-Read = Callable[[], Settings]
 
-
-def makeService(options: Options) -> Server:
+def makeService(options: Options) -> Server | Supervisor:
     """What twistd calls. Raises CannotStart."""
     world = this_world()
-    read, words = _reading(options, world)
+    read, words, source = _reading(options, world)
     try:
-        settings = read()
+        octets = source.octets() if source is not None else b""
+        settings = source.settings(octets) if source is not None else read()
     except BadSettings as error:
         raise CannotStart(*error.faults) from None
     becomes = _becomes(settings, options.parent if options.parent is not None else {})
-    server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+    workers = world.may_use() if settings.workers == "auto" else int(settings.workers)
+    server: Server | Supervisor
+    if source is not None and workers > 1:
+        dangers = list(python_is_out_of_reach(becomes, this_machine()))
+        if dangers:  # they are started as who we become
+            raise CannotStart(*dangers)
+        launch = Launching(world.reactor, world.environment)
+        server = Supervisor(source, octets, settings, world, workers=workers, launch=launch, becomes=becomes)
+    else:
+        server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+        if becomes:
+            for danger in python_is_out_of_reach(becomes, this_machine()):
+                _log.warn("{danger}", danger=danger)
     if becomes:
         _load_codecs()
-        for danger in python_is_out_of_reach(becomes, this_machine()):
-            _log.warn("{danger}", danger=danger)
-    # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # A session in plain text is part of no cycle once it has ended: a collection for each seven hundred objects of a flood finds
-    # nothing, and costs a fourteenth of a refused RCPT (benchmarks, reject-580-pipelined). Each is a pause for everybody, so there
-    # are few, and what is there by now takes no part in them. Sessions under TLS: net.litter.
-    gc.set_threshold(50_000, 10, 10)
-    gc.collect()
-    gc.freeze()
+    take_room()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server
 
 
-def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None]:
-    """How the settings are read, now and at each reload, and what else is said when the server listens."""
+def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None, Source | None]:
+    """How the settings are read, now and at each reload; what else is said when it listens; and the file, if there is one."""
     config, data = options["config"], options["data"]
     ports, tls_ports = tuple(options["ports"]), tuple(options["tls-ports"])
-
-    def overruled(settings: Settings) -> Settings:
-        return attrs.evolve(settings, listen=ports, listen_tls=tls_ports) if ports or tls_ports else settings
 
     if config is None:
         try:
             settings = demo.settings(data or Settings().data, now=world.now())
         except OSError as error:
             raise CannotStart(f"--data: {error.filename or data}: {error.strerror}; name another folder") from None
-        return lambda: overruled(settings), demo.words
-    path = os.path.abspath(config)  # twistd may change its folder after the start
-    data = os.path.abspath(data) if data is not None else None
-
-    def read() -> Settings:
-        settings = read_file(path)
-        return overruled(settings if data is None else attrs.evolve(settings, data=data))
-
-    return read, None
+        return lambda: overruled(settings, ports, tls_ports), demo.words, None
+    source = Source(
+        path=os.path.abspath(config),  # twistd may change its folder after the start
+        data=os.path.abspath(data) if data is not None else None,
+        ports=ports,
+        tls_ports=tls_ports,
+    )
+    return source.read, None, source
 
 
 def _load_codecs() -> None:
@@ -124,15 +122,25 @@ def build(
     first_words: FirstWords | None = None,
     read: Read | None = None,
     becomes: str = "",
+    announces: bool = True,
+    make: Callable[[Settings, World], Lasting] = lasting,
 ) -> Server:
     """The whole server, not yet started. Raises CannotStart with all faults.
 
     `source`: the file of the settings, named in each fault. `first_words`: what to say when it listens. `read`: how a
-    reload gets the settings. `becomes`: the user that it becomes once its ports are bound, "" for none.
+    reload gets the settings. `becomes`: the user that it becomes once its ports are bound, "" for none. `announces`: it says where
+    it listens. `make`: what lasts.
     """
-    core = lasting(settings, world)
+    core = make(settings, world)
     try:
         parts = parts_of(settings, source, core)
     except Faults as error:
         raise CannotStart(*(f"{source}: {fault}" if source else fault for fault in error.faults)) from None
-    return Server(core, parts, first_words=first_words, read=read or (lambda: settings), becomes=becomes)
+    return Server(
+        core,
+        parts,
+        first_words=first_words,
+        read=read or (lambda: settings),
+        becomes=becomes,
+        announces=announces,
+    )

@@ -56,7 +56,7 @@ def state(server: "Server") -> dict[str, Any]:
         "settings": server.parts.source,
         "since": server.since,
         "uptime": now - server.since,
-        "reloaded": server.reloaded,
+        "reloaded": server.reloading.at,
         "listening": [place_of(port) for port in server.ports],
         "sessions": {
             "open": len(server.factory.connections) - len(server.factory.door.anteroom),

@@ -9,11 +9,14 @@ from random import Random
 from typing import Any
 
 import attrs
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.model.vitals import Vitals
 from twistedmx.ports import Disk
+from twistedmx.service.places import Place
 from twistedmx.service.vitals import MachineVitals
 from twistedmx.settings.dangers import Account
 from twistedmx.settings.machine import account, descriptors, is_ours
@@ -21,6 +24,10 @@ from twistedmx.settings.machine import account, descriptors, is_ours
 
 def _cpus() -> int:
     return os.cpu_count() or 1
+
+
+def _may_use() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cpus()
 
 
 def _load() -> float:
@@ -49,6 +56,11 @@ def _if_it_can_be_read(load: Callable[[], float]) -> Callable[[], float | None]:
     return read
 
 
+def _endpoint(reactor: Any, place: Place) -> IStreamServerEndpoint:
+    made: IStreamServerEndpoint = serverFromString(reactor, place.text)
+    return made
+
+
 def _nothing_known(time: float) -> Vitals:
     return Vitals()
 
@@ -70,9 +82,10 @@ class World:
 
     `reactor`: time, threads and sockets. `uid`: the effective one. `resident_octets`: memory of the process, or None.
     `is_ours`: has one of our interfaces this address? `account`: a user of the system, None when there is none. `load`:
-    average of a minute for each CPU, of which there are `cpus`; None where what was given for it raises OSError. `vitals`:
-    how the machine is, at a time by `steady`: a clock that cannot be set, as the reactor's can; None: the reactor's.
-    `descriptors`: that the process may have. `environment`: its own.
+    average of a minute for each CPU, of which there are `cpus`, and this process `may_use` some; None where what was given
+    for it raises OSError. `vitals`: how the machine is, at a time by `steady`: a clock that cannot be set, as the reactor's
+    can; None: the reactor's. `descriptors`: that the process may have. `endpoints`: of a reactor, how to listen at a place;
+    raises what Twisted does for words that are no endpoint. `environment`: its own.
     """
 
     reactor: Any
@@ -86,10 +99,16 @@ class World:
     account: Callable[[str], Account | None] = account
     load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
+    may_use: Callable[[], int] = _may_use
     vitals: Callable[[float], Vitals] = _nothing_known
     steady: Callable[[], float] | None = None
     descriptors: Callable[[], int] = descriptors
+    endpoints: Callable[[Any, Place], IStreamServerEndpoint] = _endpoint
     environment: Mapping[str, str] = attrs.Factory(lambda: dict(os.environ))
+
+    def endpoint(self, place: Place) -> IStreamServerEndpoint:
+        """How to listen there."""
+        return self.endpoints(self.reactor, place)
 
 
 def this_world() -> World:

@@ -1,6 +1,6 @@
 """All settings of a server: its own, and the section of each room."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -30,6 +30,13 @@ from twistedmx.report.samples import SampleSettings
 from twistedmx.report.trail import TrailSettings
 from twistedmx.setting import at_least, setting
 from twistedmx.store.database import StoreSettings
+
+MOST_WORKERS: Final = 256
+
+
+def _are_workers(instance: Any, attribute: Any, value: int | str) -> None:
+    if value != "auto" and (not isinstance(value, int) or not 1 <= value <= MOST_WORKERS):
+        raise ValueError(f'must be a number from 1 to {MOST_WORKERS}, or "auto", is {value!r}')
 
 
 def _are_domains(instance: Any, attribute: Any, value: tuple[str, ...]) -> None:
@@ -98,6 +105,14 @@ class Settings:
         why="System user that a server started as root becomes once its ports are bound; twistd --uid says otherwise.",
         precedent="Postfix mail_owner, OpenSMTPD _smtpd",
         restart=True,
+    )
+    workers: int | str = setting(
+        1,
+        unit="processes",
+        why='Processes that serve; each host has one of them (docs/workers.md). "auto": one for each CPU that we may use.',
+        precedent="nginx worker_processes",
+        restart=True,
+        validator=_are_workers,
     )
     listen: tuple[str, ...] = setting(
         ("tcp:2525:interface=127.0.0.1",),

@@ -12,6 +12,7 @@ import attrs
 _COLON: Final = re.compile(r"(?<!\\):")  # twisted.internet.endpoints: a backslash takes the meaning from a colon
 _TCP: Final = ("tcp", "tcp6", "ssl", "tls")
 _HIGHEST: Final = 65_535  # RFC 9293 3.1: 16 bits
+_DIGITS: Final = 10  # less than 2^31 has so many at most
 _SHOWN: Final = 20  # characters
 
 
@@ -33,6 +34,17 @@ def place_of(text: str) -> Place:
     interface = named.get("interface", "")
     port = int(number) if number.isdecimal() and len(number) < 6 else None
     return Place(port=port, interface=interface, local=is_loopback(interface))
+
+
+def kind_of(text: str) -> str:
+    """The word before the first colon: "tcp"."""
+    return _words(text)[0]
+
+
+def backlog_of(text: str) -> int | None:
+    """How many may wait there to be accepted, where it says so itself."""
+    number = _words(text)[1].get("backlog", "")
+    return int(number) if number.isdecimal() and len(number) < _DIGITS else None
 
 
 def bad_port(text: str) -> str:

@@ -11,6 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from types import UnionType
 from typing import Any, Final, TypeVar, get_args
 
 import attrs
@@ -84,11 +85,20 @@ def read_settings(path: str) -> Settings:
 
 def read_document(path: str) -> dict[str, Any]:
     """What the file says, not yet judged. Raises BadSettings where it is none of TOML."""
+    return document_of(read_octets(path), path)
+
+
+def read_octets(path: str) -> bytes:
+    """The file. Raises BadSettings."""
     try:
         with open(path, "rb") as file:
-            octets = file.read()
+            return file.read()
     except (OSError, ValueError) as error:  # ValueError: no path has a NUL
         raise BadSettings([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+
+
+def document_of(octets: bytes, path: str) -> dict[str, Any]:
+    """What a file says that was read already. Raises BadSettings."""
     try:
         return document_in(octets)
     except ValueError as error:
@@ -240,6 +250,11 @@ def _typed(found: Any, kind: Any, shown: str) -> Any:
         if isinstance(found, float) and not math.isfinite(found):
             raise ValueError(f"must be a number that can be reached, is {shown}")
         return kind(found)
+    if isinstance(kind, UnionType):
+        for one in get_args(kind):
+            if type(found) in _ACCEPTED[one]:
+                return _typed(found, one, shown)
+        raise ValueError(f"must be {' or '.join(_ONE[one] for one in get_args(kind))}, is {shown}")
     one = get_args(kind)[0]
     if not isinstance(found, list) or any(type(item) not in _ACCEPTED[one] for item in found):
         raise ValueError(f"must be a list of {_MANY[one]}, is {shown}")

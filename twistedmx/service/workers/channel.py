@@ -29,8 +29,8 @@ from zope.interface import implementer
 
 from twistedmx.net.control import Refused
 
-LONGEST: Final = 1_048_576  # octets of a line
-MOST_UNSENT: Final = 16_777_216  # octets, beside what the kernel and the transport hold
+LONGEST: Final = 8_388_608  # octets of a line; samples with their content are some millions
+MOST_UNSENT: Final = 33_554_432  # octets, beside what the kernel and the transport hold
 
 _OUR_FAULT: Final = "failed by a fault of the server; its log has the traceback"
 
@@ -61,6 +61,11 @@ class Channel(LineOnlyReceiver):
         self._paused = False
         self._waiting: deque[bytes] = deque()
         self._unsent = 0
+
+    @property
+    def unsent(self) -> int:
+        """Octets that wait for the other side to read, beside what the kernel and the transport hold."""
+        return self._unsent
 
     def tell(self, kind: str, value: Any) -> None:
         """Say it, and hear nothing. Never raises, never waits: what cannot be said is in our log."""
