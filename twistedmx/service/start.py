@@ -17,8 +17,10 @@ from twistedmx.service.reloading import Read
 from twistedmx.service.room import take_room
 from twistedmx.service.server import FirstWords, Server
 from twistedmx.service.source import Source, overruled
+from twistedmx.service.workers.attack_sides import hash_environment
 from twistedmx.service.workers.launching import Launching
 from twistedmx.service.workers.supervisor import Supervisor
+from twistedmx.service.workers.supervisor_side import SupervisorSide
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings, read_settings
 from twistedmx.settings.dangers import python_is_out_of_reach
@@ -48,8 +50,10 @@ def makeService(options: Options) -> Server | Supervisor:
         dangers = list(python_is_out_of_reach(becomes, this_machine()))
         if dangers:  # they are started as who we become
             raise CannotStart(*dangers)
-        launch = Launching(world.reactor, world.environment)
-        server = Supervisor(source, octets, settings, world, workers=workers, launch=launch, becomes=becomes)
+        launch = Launching(world.reactor, {**world.environment, **hash_environment(world.chance())})
+        server = Supervisor(
+            source, octets, settings, world, workers=workers, launch=launch, becomes=becomes, share=SupervisorSide
+        )
     else:
         server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
         if becomes:

@@ -24,7 +24,9 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
     """By name. What the workers share has the commands of who keeps it."""
     crew = supervisor.crew
     return {
-        "attacks": partial(_of_all, crew, "attacks", sums.attacks),
+        "attacks": partial(
+            _of_all, crew, "attacks", lambda told: supervisor.side.put_right("attacks", sums.attacks(told))
+        ),
         "campaigns": partial(_of_all, crew, "campaigns", sums.campaigns),
         "history": partial(_of_all, crew, "history", sums.history),
         "list": partial(_of_all, crew, "list", sums.entries),
@@ -33,7 +35,7 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
         "unban": partial(_of_any, crew, "unban"),
         "rcpt": partial(_of_one, crew, "rcpt"),
         "reload": partial(_reload, supervisor),
-        "reputation": partial(_reputation, crew),
+        "reputation": partial(_reputation, supervisor),
         "samples": partial(_samples, crew),
         "status": partial(_status, supervisor),
         "why": partial(_of_all, crew, "why", sums.why),
@@ -88,12 +90,15 @@ async def _ban(crew: Crew, arguments: Mapping[str, Any]) -> Any:
     return entries
 
 
-async def _reputation(crew: Crew, arguments: Mapping[str, Any]) -> Any:
+async def _reputation(supervisor: "Supervisor", arguments: Mapping[str, Any]) -> Any:
     """Of the worker whose host it is. Who serves no host at such an address says what is wrong with it."""
+    crew = supervisor.crew
     try:
         number = worker_of(str(arguments.get("address") or ""), len(crew.posts))
     except ValueError:
         number = None
+    if number is not None:
+        supervisor.side.before_opinion(number, str(arguments.get("address")))
     return await _of_one(crew, "reputation", arguments, number)
 
 
@@ -117,7 +122,7 @@ async def _status(supervisor: "Supervisor", arguments: Mapping[str, Any]) -> dic
     told = {answer.number: answer.value for answer in answers if answer.refused is None}
     whole = sums.status(list(told.values())) if told else {}
     return {
-        **whole,
+        **supervisor.side.put_right("status", whole),
         **supervisor.told(),
         "workers": [
             {

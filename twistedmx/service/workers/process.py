@@ -28,6 +28,7 @@ from twistedmx.service.server import Server
 from twistedmx.service.source import Source
 from twistedmx.service.start import build
 from twistedmx.service.state import gauges
+from twistedmx.service.workers import worker_side
 from twistedmx.service.workers.adopted import Adopting
 from twistedmx.service.workers.channel import Channel, connect
 from twistedmx.service.workers.launching import CHANNEL
@@ -149,10 +150,7 @@ class Worker:
 
     def _command(self, told: Mapping[str, Any]) -> Any:
         """Of {"command", "arguments"}, as the control socket of a server has it."""
-        command = commands(self._serving()).get(told["command"])
-        if command is None:
-            raise Refused(f"no such command: {told['command']!r}")
-        return command(told["arguments"])
+        return commands(self._serving())[told["command"]](told["arguments"])
 
     def _metrics(self, value: None) -> Any:
         server = self._serving()
@@ -241,6 +239,11 @@ class Lines:
             self.channel.tell("log", {"level": level.name, "namespace": namespace, "text": text})
 
 
+def make(settings: Settings, world: World, side: Any) -> Lasting:
+    """What lasts in a server that shares it."""
+    return lasting(settings, world, side)
+
+
 def main() -> None:
     """The whole life of the process."""
     for number in (signal.SIGINT, signal.SIGHUP):  # for the supervisor; a terminal sends them to all
@@ -249,7 +252,12 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo([lines], redirectStandardIO=False)
     world = this_world()
     reactor = world.reactor
-    worker = Worker(world, done=lambda: reactor.stop() if reactor.running else None)
+    worker = Worker(
+        world,
+        done=lambda: reactor.stop() if reactor.running else None,
+        share=lambda number: worker_side.WorkerSide(),
+        make=make,
+    )
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.stop))
     os.set_inheritable(CHANNEL, False)
     connect(reactor, socket.socket(fileno=CHANNEL), worker.channel)

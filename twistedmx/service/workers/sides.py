@@ -46,6 +46,15 @@ class SupervisorSide(Protocol):
     def left(self, number: int) -> None:
         """Its process is gone. Told also of one that never joined."""
 
+    def put_right(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
+        """What workers answered to `command`, put together, with what is known here in place of what none of them knows."""
+
+    def before_opinion(self, number: int, address: str) -> None:
+        """A worker is going to be asked for its opinion of an address."""
+
+    def gauges(self) -> Mapping[str, Callable[[], Any]]:
+        """Of `report.prometheus.Gauges`: what is so for all, once."""
+
     def startService(self) -> None:
         """Raises CannotStart."""
 
@@ -75,6 +84,17 @@ class Nothing:
 
     def left(self, number: int) -> None:
         """It has."""
+
+    def put_right(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
+        """It is."""
+        return told
+
+    def before_opinion(self, number: int, address: str) -> None:
+        """Nothing."""
+
+    def gauges(self) -> Mapping[str, Callable[[], Any]]:
+        """None."""
+        return {}
 
     def startService(self) -> None:
         """Nothing."""

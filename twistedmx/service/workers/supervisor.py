@@ -244,6 +244,7 @@ class Supervisor(MultiService):
             certificates=tuple,
             free_octets=lambda: None,
             log_lines_lost=lambda: self.losses.lines,
+            **self.side.gauges(),
         )
         told = [answer.value for answer in answers if answer.refused is None]
         registry: CollectorRegistry = registry_of_all(

@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 # Each worker has read the same tables and certificates, and writes to the same disk.
 _OTHERWISE: Final[Mapping[str, Callable[[float, float], float]]] = {
     "process_start_time_seconds": min,
+    "twistedmx_allowed_networks": max,
     "twistedmx_backend_up": min,
+    "twistedmx_blocklist_entries": max,
     "twistedmx_build_info": max,
     "twistedmx_certificate_expiry_timestamp_seconds": min,
     "twistedmx_disk_free_bytes": min,
