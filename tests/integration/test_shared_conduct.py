@@ -4,7 +4,7 @@ import contextlib
 import smtplib
 
 from tests.integration.program import Started
-from tests.integration.test_workers import WORKERS, From, WorkerCase, hosts_of
+from tests.integration.worker_case import WORKERS, From, WorkerCase, hosts_of
 from twistedmx.net.steering import worker_of
 
 
