@@ -11,7 +11,7 @@ BUGS: what is set while a reload is under way holds until that reload is done; i
 
 import difflib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 from twisted.logger import Logger
@@ -32,27 +32,68 @@ _ALONE: Final = ("backlog",)
 _log = Logger(namespace="twistedmx")
 
 
+class Adjustable(Protocol):
+    """Whose settings are changed. `settings`: those that hold; `written`: as the file has them."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def written(self) -> Settings: ...
+
+    def hold(self, settings: Settings, key: str, value: Any) -> None:
+        """From now on these, as after a reload; `key` is what differs, of this `value`."""
+
+    def tell(self, key: str) -> None:
+        """It was."""
+
+
+class _OfServer:
+    """One process."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self.settings, self.written = server.parts.settings, server.parts.written
+
+    def hold(self, settings: Settings, key: str, value: Any) -> None:
+        server = self._server
+        self.settings = settings
+        server.parts = attrs.evolve(server.parts, settings=settings)
+        server.lasting.configure(settings)
+        server.factory.door.configure(settings.governor)
+        let_wait(server.listening, settings.backlog)
+
+    def tell(self, key: str) -> None:
+        lasting = self._server.lasting
+        lasting.events.tell(SettingsReloaded(at=lasting.world.now(), source=SOURCE, changed=(key,)))
+
+
 def adjust(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """As `adjusted_by`, of a server."""
+    return adjusted_by(_OfServer(server), arguments)
+
+
+def adjusted_by(whose: Adjustable, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What can be set, of {} or {"key": one of them}; what was set, of {"key", "value"}: a value as in JSON. Raises Refused: then
     nothing has changed."""
     key = arguments.get("key")
     if key is None and "value" not in arguments:
-        return {"settings": [_told(server, one) for one in _adjustable(server.parts.settings)]}
-    entry = _entry(server.parts.settings, key)
+        return {"settings": [_told(whose, one) for one in _adjustable(whose.settings)]}
+    entry = _entry(whose.settings, key)
     if "value" not in arguments:
-        return {"settings": [_told(server, entry)]}
-    settings = adjusted(server.parts.settings, entry.key, arguments["value"])
+        return {"settings": [_told(whose, entry)]}
+    settings = adjusted(whose.settings, entry.key, arguments["value"])
     now = _entry(settings, entry.key)
-    if settings != server.parts.settings:
-        _hold(server, settings)
+    if settings != whose.settings:
+        whose.hold(settings, now.key, arguments["value"])
         _log.info(
             "{key} = {value}, was {before}: set until the next reload or restart",
             key=now.key,
             value=written(now.value),
             before=written(entry.value),
         )
-        server.lasting.events.tell(SettingsReloaded(at=server.lasting.world.now(), source=SOURCE, changed=(now.key,)))
-    told = _told(server, now)
+        whose.tell(now.key)
+    told = _told(whose, now)
     return {"key": now.key, "value": now.value, "before": entry.value, "written": told["written"], "unit": now.unit}
 
 
@@ -74,19 +115,11 @@ def _document(section: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
 
-def _hold(server: "Server", settings: Settings) -> None:
-    """From now on these, as after a reload."""
-    server.parts = attrs.evolve(server.parts, settings=settings)
-    server.lasting.configure(settings)
-    server.factory.door.configure(settings.governor)
-    let_wait(server.listening, settings.backlog)
-
-
-def _told(server: "Server", entry: Entry) -> dict[str, Any]:
+def _told(whose: Adjustable, entry: Entry) -> dict[str, Any]:
     return {
         "key": entry.key,
         "value": entry.value,
-        "written": _entry(server.parts.written, entry.key).value,
+        "written": _entry(whose.written, entry.key).value,
         "default": entry.default,
         "unit": entry.unit,
         "why": entry.why,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twistedmx.net.control import Command, Refused
 from twistedmx.net.steering import worker_of
+from twistedmx.service.adjusting import adjusted_by
 from twistedmx.service.faults import Faults
 from twistedmx.service.samples import MOST
 from twistedmx.service.workers import sums
@@ -37,6 +38,7 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
         "reload": partial(_reload, supervisor),
         "reputation": partial(_reputation, supervisor),
         "samples": partial(_samples, crew),
+        "set": partial(adjusted_by, supervisor.set),
         "status": partial(_status, supervisor),
         "why": partial(_of_all, crew, "why", sums.why),
         **supervisor.side.commands,

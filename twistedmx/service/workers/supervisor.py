@@ -44,6 +44,7 @@ from twistedmx.service.workers.exchange import Exchange
 from twistedmx.service.workers.launching import FIRST_SOCKET, Launch
 from twistedmx.service.workers.places import Opened, open_places
 from twistedmx.service.workers.post import Post
+from twistedmx.service.workers.setting import OfAll
 from twistedmx.service.workers.sides import Nothing, SupervisorSide
 from twistedmx.service.workers.totals import families_told, registry_of_all
 from twistedmx.service.world import World
@@ -89,6 +90,8 @@ class Supervisor(MultiService):
         self.crew = Crew((), clock=world.reactor, ready=_nothing)
         self._exchange = Exchange(source, octets, settings, lambda: self.crew, self._heed)
         self.reloading = Reloading(self._exchange.at_once, source=source.path, events=self.events, now=world.now)
+        self.settings = settings
+        self.set = OfAll(self)
         self._heed(settings)
         self._listening = self._judge()
 
@@ -97,6 +100,10 @@ class Supervisor(MultiService):
         """Where it listens, as people write it."""
         ports: list[Any] = list(self._opened)
         return [place_of(port) for port in ports]
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._world.now()
 
     def told(self) -> dict[str, Any]:
         """Of a status, what is ours."""
@@ -115,6 +122,7 @@ class Supervisor(MultiService):
         """From now on these hold, of what is ours."""
         before, self._log = self._log, log_for(settings, self._world, self.losses)
         self.settings = settings
+        self.set.reloaded(settings)
         self.events.replace([self._log, self.counters, *self.side.subscribers])
         if before is not None:
             before.close()
@@ -224,6 +232,7 @@ class Supervisor(MultiService):
 
     def _served(self, post: Post) -> None:
         self._exchange.catch_up(post)
+        self.set.catch_up(post)
         self.crew.served()
 
     def _ready(self) -> None:
