@@ -7,7 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import attrs
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,7 +21,8 @@ CROWD = 200_000
 
 
 def examples(most):
-    return settings(EXAMPLES, max_examples=most)
+    """Not made smaller where they fail: an example is minutes of a machine, and would be tried hundreds of times."""
+    return settings(EXAMPLES, max_examples=most, phases=[Phase.generate])
 
 
 def turns(seconds):
@@ -97,43 +98,55 @@ _CHANCE = st.integers(0, 99).map(Random)
 class TestSiege(SynchronousTestCase):
     @examples(20)
     @given(st.sampled_from([2, 4, 8]), _CHANCE, st.booleans())
-    def test_from_140_to_580_in_15_seconds_at_a_load_of_0_3(self, cpus, chance, rounded):
-        """Siege 2: nobody who waits for 20 seconds is refused; a minute later 580 are in and nobody is held out any more."""
+    def test_from_140_to_580_in_5_seconds_at_a_load_of_0_3(self, cpus, chance, rounded):
+        """Siege 2, all of it in one moment: 5 seconds later 580 are in and nobody is held out any more."""
         machine = Machine(
             CHEAP, lambda time: 14 if time < 30 else 580, cpus=cpus, others=steady(0.3), chance=chance, rounded=rounded
         )
         self.assertEqual({second.limit for second in machine.run(29)}, {START})
         seconds = machine.run(630)
-        self.assertLessEqual(first(seconds, lambda second: second.limit > 580, after=30), 15)
-        self.assertEqual({second.outside for second in seconds[16:]}, {0})
+        self.assertLessEqual(first(seconds, lambda second: second.limit > 580, after=30), 5)
+        self.assertEqual({second.outside for second in seconds[5:]}, {0})
         self.assertLess(max(limits(seconds)), 800)
+
+    @examples(30)
+    @given(st.sampled_from([2, 4, 8]), _CHANCE, st.sampled_from([580, 1000, 2000]))
+    def test_of_200_new_ones_a_second_nobody_waits_longer_than_two(self, cpus, chance, most):
+        """However many there are already: each has a place two seconds after it has come, and as a rule after 0.6."""
+
+        def wanted(time):
+            return max(14, min(200 * (time - 30), most))
+
+        strangers = attrs.evolve(CHEAP, task=0.0001)
+        for second in Machine(strangers, wanted, cpus=cpus, others=steady(0.3), chance=chance).run(90):
+            self.assertGreaterEqual(second.limit, wanted(round(second.time) - 2))
 
     @examples(20)
     @given(_CHANCE)
-    def test_on_one_cpu_in_40(self, chance):
-        """There a single other task is half of the target already, and what others do by chance looks like more than it is."""
+    def test_on_one_cpu_in_10(self, chance):
+        """There a single other task is a third of the target already, and what others do by chance looks like more than it is."""
         machine = Machine(CHEAP, steady(580), cpus=1, others=steady(0.3), chance=chance)
-        self.assertLessEqual(first(machine.run(120), lambda second: second.limit > 580), 40)
+        self.assertLessEqual(first(machine.run(120), lambda second: second.limit > 580), 10)
 
     @examples(10)
     @given(_CHANCE)
-    def test_where_what_runs_now_is_not_known_in_30(self, chance):
+    def test_where_what_runs_now_is_not_known_in_12(self, chance):
         """A third as fast; the load alone has to show what was let in."""
         machine = Machine(CHEAP, steady(580), readable=ALL - {"runnable"}, others=steady(0.3), chance=chance)
-        self.assertLessEqual(first(machine.run(60), lambda second: second.limit > 580), 30)
+        self.assertLessEqual(first(machine.run(60), lambda second: second.limit > 580), 12)
 
 
 class TestMoreThanItCanBear(SynchronousTestCase):
-    @examples(60)
+    @examples(40)
     @given(_loaded())
-    def test_at_first_at_most_three_times_what_it_can_bear_then_it_settles_around_that(self, loaded):
-        """Sessions pass K, or where the limit began, threefold at most, whatever one costs, on 1 to 64 CPUs, with two decimals of
-        the load or more, with or without what runs just now. After five minutes it has settled. For ten minutes it is between 0.2
+    def test_at_first_at_most_six_times_what_it_can_bear_then_it_settles_around_that(self, loaded):
+        """Sessions pass K, or where the limit began, sixfold at most, whatever one costs, on 1 to 64 CPUs, with two decimals of the
+        load or more, with or without what runs just now. After five minutes it has settled. For ten minutes it is between 0.2
         and 1.6 K, there are more than 0.45 K sessions on average, and it turns 36 times at most; where the lag turns it, which
         answers sooner and so more often, 60 times."""
         k, machine = loaded
         begin = machine.run(300)
-        self.assertLess(max(second.sessions for second in begin), 3.0 * max(k, START))
+        self.assertLess(max(second.sessions for second in begin), 6.0 * max(k, START))
         seconds = machine.run(600)
         self.assertLess(max(limits(seconds)), 1.6 * k)
         self.assertGreater(min(limits(seconds)), 0.2 * k)
@@ -156,7 +169,7 @@ class TestMoreThanItCanBear(SynchronousTestCase):
 class TestAnotherProgram(SynchronousTestCase):
     @examples(20)
     @given(_CPUS, _CHANCE, st.sampled_from([100, 580, 2000]))
-    def test_a_hog_brings_it_to_the_floor_in_120_seconds_and_it_is_back_in_60(self, cpus, chance, wanted):
+    def test_a_hog_brings_it_to_the_floor_in_120_seconds_and_it_is_back_in_30(self, cpus, chance, wanted):
         """Five tasks for each CPU, for five minutes: it stays at the floor meanwhile; then as many are in as before."""
         machine = Machine(
             CHEAP if cpus > 2 else attrs.evolve(CHEAP, task=0.0001),
@@ -172,12 +185,12 @@ class TestAnotherProgram(SynchronousTestCase):
         self.assertEqual(set(limits(seconds[120:])), {FLOOR})
         fell = {second.move.why for second in seconds if second.move and second.limit < second.move.before}
         self.assertLessEqual(fell, {Why.LOAD, Why.LAG})  # our loop has to share its CPU, and may be late
-        self.assertLessEqual(first(machine.run(120), lambda second: second.limit > wanted, after=420), 60)
+        self.assertLessEqual(first(machine.run(120), lambda second: second.limit > wanted, after=420), 30)
 
     @examples(20)
     @given(st.sampled_from([4, 10, 15, 20, 30, 60, 120, 240]), st.sampled_from([1.0, 2.5, 5.0, 20.0]), _CHANCE)
     def test_a_hog_that_comes_and_goes_ratchets_it_neither_up_nor_down(self, period, tasks, chance):
-        """A square wave of any period: it goes between the floor and what is wanted, turns 45 times in ten minutes at most, and
+        """A square wave of any period: it goes between the floor and what is wanted, turns 65 times in ten minutes at most, and
         five minutes after the last one everybody is in again."""
         machine = Machine(
             CHEAP,
@@ -187,23 +200,24 @@ class TestAnotherProgram(SynchronousTestCase):
         )
         seconds = machine.run(1200)
         self.assertLess(max(limits(seconds)), 800)
-        self.assertLessEqual(turns(seconds), 90)
+        self.assertLessEqual(turns(seconds), 130)
         self.assertIsNotNone(first(machine.run(300), lambda second: second.limit > 580))
 
     @examples(15)
     @given(_CPUS, _CHANCE)
     def test_noise_at_half_of_the_target_does_not_keep_it_down(self, cpus, chance):
-        """Where what others do is by chance, one task for each CPU on average: the 580 who want in have 90 % of their time."""
+        """Where what others do is by chance, one and a half tasks for each CPU on average: those 580 who want in have 95 % of
+        their time."""
         machine = Machine(
             CHEAP if cpus > 2 else attrs.evolve(CHEAP, task=0.0),
             steady(580),
             cpus=cpus,
-            others=steady(cpus),
+            others=steady(TARGET / 2 * cpus),
             chance=chance,
         )
         machine.run(120)
         seconds = machine.run(1200)
-        self.assertGreater(mean(min(second.limit, 580) for second in seconds), 0.9 * 580)
+        self.assertGreater(mean(min(second.limit, 580) for second in seconds), 0.95 * 580)
 
     @examples(15)
     @given(_CPUS, _CHANCE)
@@ -213,22 +227,22 @@ class TestAnotherProgram(SynchronousTestCase):
         machine.run(120)
         seconds = machine.run(1200)
         self.assertLess(max(limits(seconds)), 250)
-        self.assertLessEqual(turns(seconds) / 2, 40)
+        self.assertLessEqual(turns(seconds) / 2, 30)
 
 
 class TestWaves(SynchronousTestCase):
     @examples(15)
     @given(st.sampled_from(["ramp", "waves"]), st.integers(200, 3000), _CHANCE)
     def test_it_follows_what_is_wanted_and_no_further(self, kind, most, chance):
-        """A ramp over ten minutes, or a crowd that comes for a minute of three: never twice what was wanted, and what waits is in
-        within half a minute."""
+        """A ramp over ten minutes, or a crowd that comes for a minute of three: never twice what was wanted, and who waits is in
+        within 20 seconds."""
         wanted = (lambda time: most * min(time / 600, 1.0)) if kind == "ramp" else lambda time: most * (time % 180 < 60)
         seconds = Machine(attrs.evolve(CHEAP, task=0.0), wanted, cpus=4, chance=chance).run(900)
         self.assertLess(max(limits(seconds)), max(START, 1.6 * most))
         waits = 0
         for second in seconds:
             waits = waits + 1 if second.outside else 0
-            self.assertLessEqual(waits, 30)
+            self.assertLessEqual(waits, 20)
 
     @examples(10)
     @given(st.integers(200, 3000), _CHANCE)
@@ -242,5 +256,5 @@ class TestWaves(SynchronousTestCase):
         """A session that takes a thousandth: 400 leave a tenth of the half that was free."""
         seconds = Machine(Strangers(memory=0.001), steady(5000), chance=Random(1)).run(900)
         self.assertLess(max(second.sessions for second in seconds[300:]), 450)
-        self.assertGreater(mean(second.sessions for second in seconds[300:]), 200)
+        self.assertGreater(mean(second.sessions for second in seconds[300:]), 300)
         self.assertGreater(0.5 - 0.001 * max(second.sessions for second in seconds), 0.03)

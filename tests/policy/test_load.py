@@ -65,7 +65,7 @@ class TestPressure(SynchronousTestCase):
             (Signal.LAG, 0.075, {"lag": 0.075}),
             (Signal.THROTTLED, 0.375, {"throttled": 0.375}),
         ):
-            told = pressure(**vitals)
+            told = pressure(settings=LoadSettings(target=2.0), **vitals)
             self.assertEqual((told.signal, told.value, round(told.share, 6), told.high), (signal, value, 1.5, False))
         self.assertAlmostEqual(pressure(free_memory=0.05).share, 2.0)
 
@@ -102,9 +102,10 @@ class TestSettings(SynchronousTestCase):
 
     def test_a_target_beyond_its_mark_is_the_mark(self):
         """Whoever lowers the mark alone need not know of the target."""
-        load = Load(LoadSettings(high=1.0, memory_high=0.3))
-        self.assertEqual(load.judge(0.0, Vitals(load=0.5)).share, 0.5)
-        self.assertEqual(load.judge(0.0, Vitals(free_memory=0.6)).share, 0.5)
+        load = Load(LoadSettings(high=1.0, lag_high=0.02, memory_high=0.3, throttled_high=0.1))
+        half = ({"load": 0.5}, {"lag": 0.01}, {"free_memory": 0.6}, {"throttled": 0.05})
+        self.assertEqual([load.judge(0.0, Vitals(**vitals)).share for vitals in half], [0.5] * 4)
+        self.assertEqual(load.quick(Vitals(runnable=0.5)), 0.5)
 
     def test_every_level_may_be_nought(self):
         """It is how a signal is left out."""

@@ -67,6 +67,12 @@ class TestMachine(SynchronousTestCase):
         last = held_at(1500, Strangers(thinks=1.0, loop=0.001, commands=1000)).run(60)[-1]
         self.assertLess(abs(last.lag - 0.5), 0.05)
 
+    def test_the_limit_is_judged_five_times_a_second_while_many_come(self):
+        """From four fifths on, as by a server: a step of a fifth of a second is enough for 120, and one of a second is not made."""
+        governor = Governor(GovernorSettings(), Load(LoadSettings(memory_high=0.0)))
+        machine = Machine(Strangers(loop=0), lambda time: 120 if time >= 5 else 14, governor=governor)
+        self.assertEqual([second.limit for second in machine.run(7)], [140, 140, 140, 140, 140, 168, 168])
+
     def test_counts_are_around_their_mean(self):
         """Also where they are many."""
         chance = Random(1)

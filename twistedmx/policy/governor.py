@@ -1,12 +1,14 @@
 """How many strangers may have a session at a time: a limit that follows how loaded the machine is. docs/governor.md has a picture.
 
-It is judged every second, by the signal that presses most (`policy.load`), in shares of that signal's target:
+It is judged every second, by the signal that presses most (`policy.load`), in shares of that signal's target; while many come five
+times a second by what was read last (`service.governing`), so that who comes to a calm machine need not wait for the next reading:
 
     pressure          the limit
     more than 1       falls: to what is used, divided by the pressure, to half of it at the most; then waits until that is felt
     from 0.75 to 1    stays
-    less              rises while somebody finds no place, the faster the more room is left: by a fourth a second at nothing,
-                      by a hundredth near where it fell last; and back to where it began, whether it is wanted or not
+    less              rises while somebody finds no place or will soon, the faster the more room is left: by as many a second as
+                      it is at nothing, or three times where it began if that is less; by a hundredth near where it fell last;
+                      and back to where it began, whether it is wanted or not
     up to 1           falls by a hundredth a second, to twice what is used, where nobody is held out
 
 Two marks and not one, and a wait behind each step, because signals are late: the kernel looks at who runs each five seconds, and
@@ -31,7 +33,10 @@ _ROOM: Final = 0.75  # of a target: below this the limit may rise
 _DEEPEST: Final = 0.5  # of what is used: behind a queue that has just begun, tasks are many times what is too much
 _FELT: Final = 15.0  # seconds until a step down shows in the load, a mean over as many (policy.load_average)
 _BLIND: Final = 1 / 3  # of `growth`, where what runs just now cannot be read: the load needs so many times longer
-_WANTED: Final = 0.8  # of the limit in use: by the next look somebody will find no place
+# Times `start`: a larger limit rises by no more a second than one of this size. Who comes, comes by so many a second, not by so
+# many for each who is there; and whom the machine cannot bear is in before the load, 15 seconds late, tells of it.
+_AT_ONCE: Final = 3.0
+_WANTED: Final = 0.8  # of the limit in use: the rest is for who comes until it is judged again; a tenth is too little
 # Near where it fell last, so slowly that the load's answer comes before more than a tenth is let in. As slowly an unused one falls.
 _GENTLE: Final = 0.01  # of the limit, a second
 _NEAR: Final = 0.8  # of where it fell: a fall leads below that, and the rise on the way back ends before it
@@ -136,8 +141,10 @@ class Governor:
             share = max(pressure.share, quick or 0.0)
             if share >= _ROOM:
                 return limit, _PRESSED[pressure.signal] if share == pressure.share else Why.LOAD
+            # Squared: all of it where nothing is to be done, and a fourth where half of the room is taken, for those who were let
+            # in last do not show yet.
             growth = self.settings.growth * (1 - share / _ROOM) ** 2 * (_BLIND if quick is None else 1)
-            risen = limit + self._step(limit * growth * passed, limit * _GENTLE * passed)
+            risen = limit + self._step(min(limit, start * _AT_ONCE) * growth * passed, limit * _GENTLE * passed)
             self._rising = True
             return (risen, Why.WANTED) if wanted else (min(risen, start), Why.START)
         unused = max(start, 2.0 * demand.used)

@@ -36,7 +36,7 @@ class GovernorSettings:
     start: int = setting(
         140,
         unit="sessions of strangers",
-        why="Where the limit begins, and to which it comes back in the end when it is not used.",
+        why="Where the limit begins, and to which it comes back when it is not used. Beyond three times this it rises no faster.",
         precedent="Postfix default_process_limit 100, qmail's tcpserver -c 40",
         validator=at_least(1),
     )
@@ -57,7 +57,7 @@ class GovernorSettings:
     growth: float = setting(
         1.0,
         unit="of the limit, a second",
-        why="So fast it rises while somebody finds no place and nothing is to be done; less, the nearer the load is to its target.",
+        why="So fast it rises while places are wanted and there is nothing to do; less, the nearer the load is to its target.",
         precedent="TCP's slow start doubles each round trip",
         validator=at_least(0.001),
     )

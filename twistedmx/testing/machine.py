@@ -5,7 +5,7 @@ beyond the capacity of loop or CPUs stays where it is, and what comes slows down
 around that level as such counts are (Poisson). The load average is the kernel's, in its integers (kernel/sched/loadavg.c), read
 once a second and its smoothing undone by `policy.load_average`.
 
-A second of the model takes some 30 microseconds. `machine_picture` draws ten minutes of one.
+A second of the model takes 30 to 80 microseconds. `machine_picture` draws ten minutes of one.
 
 BUGS: all sessions are alike; a command takes at least a step of the model, 0.2 seconds; who finds no place waits.
 """
@@ -30,7 +30,7 @@ _FIXED_1: Final = 1 << 11  # FSHIFT
 _EXP_1: Final = 1884
 _UPDATE: Final = 5.004  # seconds: 5·HZ+1 ticks of 250
 _SHED: Final = 50  # sessions a second that have failed and go for the limit
-_MANY: Final = 30.0  # from here on chance is normal
+_NORMAL: Final = 30.0  # from here on chance is normal
 ALL: Final = frozenset({"load", "runnable", "lag", "free_memory", "throttled"})  # signals that can be read
 
 Level = Callable[[float], float]  # of something at a time, in seconds since the start
@@ -77,7 +77,7 @@ class Second:
 
 def poisson(chance: Random, mean: float) -> int:
     """A count around a mean."""
-    if mean > _MANY:
+    if mean > _NORMAL:
         return max(0, round(chance.gauss(mean, mean**0.5)))
     count, left, end = 0, chance.random(), exp(-mean)
     while left > end:
