@@ -90,7 +90,7 @@ class TestTable(SynchronousTestCase):
             (Vitals(load=2.0, runnable=0.0), Why.LOAD),
             (Vitals(load=0.0, runnable=1.6), Why.LOAD),
             (Vitals(lag=0.05, runnable=0.0), Why.LAG),
-            (Vitals(free_memory=0.12, runnable=0.0), Why.MEMORY),
+            (Vitals(free_memory=0.11, runnable=0.0), Why.MEMORY),
             (Vitals(throttled=0.2, runnable=0.0), Why.THROTTLED),
         ):
             self.assertEqual((judged.full(vitals, 60), judged.governor.why), (140, why), vitals)

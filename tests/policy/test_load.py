@@ -67,7 +67,7 @@ class TestPressure(SynchronousTestCase):
         ):
             told = pressure(settings=LoadSettings(target=2.0), **vitals)
             self.assertEqual((told.signal, told.value, round(told.share, 6), told.high), (signal, value, 1.5, False))
-        self.assertAlmostEqual(pressure(free_memory=0.05).share, 2.0)
+        self.assertAlmostEqual(pressure(free_memory=0.05).share, 4.0)
 
     def test_the_one_that_weighs_most_is_told(self):
         """The limit follows what is scarcest."""
@@ -103,8 +103,8 @@ class TestSettings(SynchronousTestCase):
     def test_a_target_beyond_its_mark_is_the_mark(self):
         """Whoever lowers the mark alone need not know of the target."""
         load = Load(LoadSettings(high=1.0, lag_high=0.02, memory_high=0.3, throttled_high=0.1))
-        half = ({"load": 0.5}, {"lag": 0.01}, {"free_memory": 0.6}, {"throttled": 0.05})
-        self.assertEqual([load.judge(0.0, Vitals(**vitals)).share for vitals in half], [0.5] * 4)
+        half = ({"load": 0.5}, {"lag": 0.01}, {"free_memory": 0.3 * 2**0.5}, {"throttled": 0.05})
+        self.assertEqual([round(load.judge(0.0, Vitals(**vitals)).share, 9) for vitals in half], [0.5] * 4)
         self.assertEqual(load.quick(Vitals(runnable=0.5)), 0.5)
 
     def test_every_level_may_be_nought(self):

@@ -96,6 +96,7 @@ class Governor:
         self._at: float | None = None  # when it was judged last
         self._unfelt = 0.0  # seconds until the last fall will be felt
         self._rising = True
+        self._was_full = False
         self._fell_from = 0.0
         self._fell_ago = _FORGOTTEN
 
@@ -128,8 +129,12 @@ class Governor:
         if self._unfelt or demand.used > self.limit:
             return limit
         if self._rising:
-            self._fell_from, self._rising = limit, False
-        self._fell_ago = 0.0
+            self._rising = False
+            self._was_full = demand.used >= limit * _WANTED  # else it is not known what so many sessions weigh
+            if self._was_full:
+                self._fell_from = limit
+        if self._was_full:
+            self._fell_ago = 0.0
         self._unfelt = _FELT
         return min(limit, max(demand.used, self.settings.floor)) * max(1 / pressure.share, _DEEPEST)
 

@@ -147,7 +147,8 @@ def _pressures(vitals: Vitals, settings: LoadSettings, leave: float = 1.0) -> li
     free = vitals.free_memory
     if free is not None and settings.memory_high:
         target = max(settings.memory_target, settings.memory_high)
-        share = target / max(free, target / _MOST)
+        # Squared: with three times what is too little, nothing is wrong yet.
+        share = (target / max(free, target / _MOST**0.5)) ** 2
         is_high = free * leave <= settings.memory_high
         pressures.append(Pressure(signal=Signal.MEMORY, value=free, share=share, high=is_high))
     return pressures
