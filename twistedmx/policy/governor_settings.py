@@ -71,7 +71,7 @@ class GovernorSettings:
     shares: tuple[float, ...] = setting(
         (0.2, 0.4, 0.6),
         unit="of the limit, for a host, a network and a wider one",
-        why="That IPv4 /32, /26 and /21, IPv6 /64, /48 and /32 may have; four times that by their mail; [blocklist] never: no share.",
+        why="That IPv4 /32, /26 and /21, IPv6 /64, /48 and /32 may have; four times by mail; [blocklist] never has no share.",
         precedent="mox 30, 90 and 270 connections a minute; Postfix smtpd_client_connection_count_limit 50 of 100",
         validator=_are_shares,
     )
