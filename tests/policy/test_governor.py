@@ -128,6 +128,37 @@ class TestTable(SynchronousTestCase):
         limit = judged.governor.limit
         self.assertEqual(judged.full(IDLE), int(limit * 1.25))
 
+    def test_where_it_fell_while_fewer_than_four_fifths_were_used_is_not_remembered(self):
+        """It is not known what so many sessions weigh; another program brought it down, and who comes when that has ended is not
+        held out for its sake."""
+        for used, rise in ((799, [499, 624, 780, 975, 1219]), (800, [500, 625, 781, 800, 808])):
+            judged = Judged(governor(start=1000))
+            judged.used(used, Vitals(load=4.0))
+            self.assertEqual([judged.full(IDLE) for _ in range(5)], rise)
+
+    def test_nor_where_its_further_steps_led(self):
+        """Down there all places are taken because they are few."""
+        judged = Judged(governor(start=1000))
+        judged.used(14, Vitals(load=4.0))
+        self.assertEqual(judged.full(Vitals(load=4.0), 300), 50)
+        self.assertGreater(judged.full(IDLE, 20), 1000)
+
+    def test_a_fall_of_few_does_not_wipe_out_the_place_where_many_fell(self):
+        """Nor does it prolong the memory of it: nothing was learnt."""
+        for pause, rise in ((100, [800, 808, 816]), (280, [894, 1117, 1396])):
+            judged = Judged(governor(start=1000))
+            judged.full(Vitals(load=4.0))
+            judged.used(300, Vitals(load=0.0, runnable=0.0), pause)
+            self.assertEqual(judged.used(300, Vitals(load=4.0), 20), 150)
+            self.assertEqual(judged.full(IDLE, 7), 715)
+            self.assertEqual([judged.full(IDLE) for _ in range(3)], rise)
+
+    def test_three_times_the_memory_that_is_too_little_slows_it_hardly(self):
+        """Nothing is wrong yet. A fifth above that mark it rises no more."""
+        free = (0.9, 0.3, 0.2, 0.12, 0.11)
+        limits = [Judged(governor()).full(Vitals(free_memory=one, runnable=0.0)) for one in free]
+        self.assertEqual(limits, [173, 165, 155, 140, 140])
+
     def test_an_unused_one_comes_back_to_where_it_began(self):
         """From above in minutes, from below at once where there is room."""
         judged = Judged(governor(start=140))

@@ -107,12 +107,12 @@ class TestSiege(SynchronousTestCase):
         seconds = machine.run(630)
         self.assertLessEqual(first(seconds, lambda second: second.limit > 580, after=30), 5)
         self.assertEqual({second.outside for second in seconds[5:]}, {0})
-        self.assertLess(max(limits(seconds)), 800)
+        self.assertLess(max(limits(seconds)), 850)
 
     @examples(30)
     @given(st.sampled_from([2, 4, 8]), _CHANCE, st.sampled_from([580, 1000, 2000]))
     def test_of_200_new_ones_a_second_nobody_waits_longer_than_two(self, cpus, chance, most):
-        """However many there are already: each has a place two seconds after it has come, and as a rule after 0.6."""
+        """However many there are already: each has a place two seconds after it has come, and as a rule after 0.2."""
 
         def wanted(time):
             return max(14, min(200 * (time - 30), most))
@@ -139,20 +139,20 @@ class TestSiege(SynchronousTestCase):
 class TestMoreThanItCanBear(SynchronousTestCase):
     @examples(40)
     @given(_loaded())
-    def test_at_first_at_most_six_times_what_it_can_bear_then_it_settles_around_that(self, loaded):
-        """Sessions pass K, or where the limit began, sixfold at most, whatever one costs, on 1 to 64 CPUs, with two decimals of the
-        load or more, with or without what runs just now. After five minutes it has settled. For ten minutes it is between 0.2
+    def test_at_first_at_most_nine_times_what_it_can_bear_then_it_settles_around_that(self, loaded):
+        """Sessions pass K, or where the limit began, ninefold at most, whatever one costs, on 1 to 64 CPUs, with two decimals of
+        the load or more, with or without what runs just now. After five minutes it has settled. For ten minutes it is between 0.2
         and 1.6 K, there are more than 0.45 K sessions on average, and it turns 36 times at most; where the lag turns it, which
-        answers sooner and so more often, 60 times."""
+        answers sooner and so more often, 75 times."""
         k, machine = loaded
         begin = machine.run(300)
-        self.assertLess(max(second.sessions for second in begin), 6.0 * max(k, START))
+        self.assertLess(max(second.sessions for second in begin), 9.0 * max(k, START))
         seconds = machine.run(600)
         self.assertLess(max(limits(seconds)), 1.6 * k)
         self.assertGreater(min(limits(seconds)), 0.2 * k)
         self.assertGreater(mean(second.sessions for second in seconds), 0.45 * k)
         lag = any(second.move and second.move.why is Why.LAG for second in seconds)
-        self.assertLessEqual(turns(seconds), 60 if lag else 36)
+        self.assertLessEqual(turns(seconds), 75 if lag else 36)
 
     @examples(15)
     @given(_strangers(), _CHANCE)
@@ -187,6 +187,24 @@ class TestAnotherProgram(SynchronousTestCase):
         self.assertLessEqual(fell, {Why.LOAD, Why.LAG})  # our loop has to share its CPU, and may be late
         self.assertLessEqual(first(machine.run(120), lambda second: second.limit > wanted, after=420), 30)
 
+    @examples(30)
+    @given(_CPUS, st.sampled_from([3.0, 5.0, 20.0]), st.sampled_from([14, 100]), st.integers(0, 60), _CHANCE)
+    def test_a_hog_of_a_minute_before_a_siege_is_forgotten_30_seconds_after_it(self, cpus, tasks, few, pause, chance):
+        """The limit came down while few used it: nothing was learnt of what sessions weigh. Who comes then waits until the load has
+        forgotten the hog, not the governor: 580 are in 30 seconds after it has ended, or 15 after they came. Where every fall is
+        remembered, that is 180 and 140."""
+        siege = 90 + pause
+        machine = Machine(
+            CHEAP if cpus > 1 else attrs.evolve(CHEAP, task=0.0001),
+            lambda time: 580 if time >= siege else few,
+            cpus=cpus,
+            hogs=lambda time: tasks * cpus if 30 <= time < 90 else 0.0,
+            others=steady(0.3),
+            chance=chance,
+        )
+        self.assertEqual(min(limits(machine.run(siege))), FLOOR)
+        self.assertLessEqual(first(machine.run(120), lambda second: second.limit > 580, after=90), max(30, pause + 15))
+
     @examples(20)
     @given(st.sampled_from([4, 10, 15, 20, 30, 60, 120, 240]), st.sampled_from([1.0, 2.5, 5.0, 20.0]), _CHANCE)
     def test_a_hog_that_comes_and_goes_ratchets_it_neither_up_nor_down(self, period, tasks, chance):
@@ -199,7 +217,7 @@ class TestAnotherProgram(SynchronousTestCase):
             chance=chance,
         )
         seconds = machine.run(1200)
-        self.assertLess(max(limits(seconds)), 800)
+        self.assertLess(max(limits(seconds)), 850)
         self.assertLessEqual(turns(seconds), 130)
         self.assertIsNotNone(first(machine.run(300), lambda second: second.limit > 580))
 

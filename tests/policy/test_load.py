@@ -67,7 +67,11 @@ class TestPressure(SynchronousTestCase):
         ):
             told = pressure(settings=LoadSettings(target=2.0), **vitals)
             self.assertEqual((told.signal, told.value, round(told.share, 6), told.high), (signal, value, 1.5, False))
-        self.assertAlmostEqual(pressure(free_memory=0.05).share, 4.0)
+
+    def test_of_free_memory_it_is_squared(self):
+        """With three times what is too little nothing is wrong yet; half of it is four times too little."""
+        for free, share in ((0.5, 0.04), (0.3, 1 / 9), (0.1, 1.0), (0.05, 4.0), (0.02, 25.0)):
+            self.assertAlmostEqual(pressure(free_memory=free).share, share)
 
     def test_the_one_that_weighs_most_is_told(self):
         """The limit follows what is scarcest."""
