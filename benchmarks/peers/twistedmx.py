@@ -123,7 +123,7 @@ class OneLane(Twistedmx):
 class TwoWorkers(Twistedmx):
     name = "twistedmx-2-workers"
     title = "twistedmx, 2 workers"
-    differs = "as above, and `workers = 2`"
+    differs = "as twistedmx, and `workers = 2`"
     scenarios = ("workers",)
     settings: ClassVar[Settings] = {"": {"workers": 2}}
 
@@ -131,6 +131,6 @@ class TwoWorkers(Twistedmx):
 class FourWorkers(Twistedmx):
     name = "twistedmx-4-workers"
     title = "twistedmx, 4 workers"
-    differs = "as above, and `workers = 4`"
+    differs = "as twistedmx, and `workers = 4`"
     scenarios = ("workers",)
     settings: ClassVar[Settings] = {"": {"workers": 4}}
