@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from benchmarks import limit_chart
 from benchmarks.results import Result, medians
 from benchmarks.scenarios import CASES, Case
 from benchmarks.targets import OURS
@@ -68,6 +69,8 @@ def _field(case: Case) -> tuple[str, str, str]:
     """What the bars show, how it is written, and what is good."""
     if case.scenario == "idle":
         return "kb_per_session", "{:,.1f} KB", "memory of processes per session; less is better"
+    if case.scenario == "workers":
+        return "cpu", "{:,.4f}", "CPU seconds of all processes of the server per 1000; less is better"
     if case.scenario in ("reject", "tls"):
         return "cpu", "{:,.3f}", "CPU seconds of the server per 1000; less is better"
     if case.scenario == "tlsflood":
@@ -86,7 +89,11 @@ def _field(case: Case) -> tuple[str, str, str]:
 
 
 def draw(case: Case, result: Result) -> str:
-    """The chart of a case, best first; "" when fewer than two servers have a figure."""
+    """The chart of a case, best first; "" when fewer than two servers have a figure. Of `governor` its first run over time."""
+    title = case.title[0].upper() + case.title[1:]
+    if case.mode == "governor":
+        runs = (run["values"] for run in result["runs"] if run["case"] == case.name)
+        return next((limit_chart.draw(title, case.options, values) for values in runs), "")
     field, form, note = _field(case)
     scale = 1e-3 if "_us_" in field else 1
     found = medians(result).get(case.name, {})
@@ -103,7 +110,7 @@ def draw(case: Case, result: Result) -> str:
         )
         for name in names
     ]
-    return svg(case.title[0].upper() + case.title[1:], note, bars)
+    return svg(title, note, bars)
 
 
 def draw_all(result: Result, folder: Path) -> list[Case]:

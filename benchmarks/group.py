@@ -35,8 +35,17 @@ def go_first(pid: int) -> None:
     """The session of `pid` before all others, where we may (root). Linux divides the processor among sessions first (sched(7),
     autogroup): what is nice in another one would take as much as a server that is measured. Threads of the kernel are in none; they
     keep a tenth."""
+    _stand(pid, "-10")
+
+
+def go_as_others(pid: int) -> None:
+    """The session of `pid` as any other, which is where it began."""
+    _stand(pid, "0")
+
+
+def _stand(pid: int, nice: str) -> None:
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text("-10")
+        Path(f"/proc/{pid}/autogroup").write_text(nice)
 
 
 class Group:
@@ -59,14 +68,20 @@ class Group:
         return self._folder is not None
 
     def start(
-        self, command: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str], output: IO[bytes]
+        self,
+        command: Sequence[str],
+        *,
+        cores: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        output: IO[bytes],
     ) -> None:
-        """Run `command`, and all that comes of it, on one core."""
+        """Run `command`, and all that comes of it, on these cores alone."""
         enter = (
             [] if self._folder is None else ["sh", "-c", 'echo $$ >"$0" && exec "$@"', f"{self._folder}/cgroup.procs"]
         )
         self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), *enter, *command],
+            ["taskset", "-c", ",".join(map(str, cores)), *enter, *command],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -79,6 +94,11 @@ class Group:
         """All that runs, in whatever sessions: some servers have begun one of their own."""
         for pid in self.pids():
             go_first(pid)
+
+    def go_as_others(self) -> None:
+        """All that runs: where it is to be seen what other programs take from it."""
+        for pid in self.pids():
+            go_as_others(pid)
 
     def ended(self) -> int | None:
         """The status of the first process, once it has ended."""

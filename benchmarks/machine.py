@@ -45,6 +45,12 @@ def cores() -> tuple[int, int]:
     return allowed[0], allowed[1]
 
 
+def server_cores() -> tuple[int, ...]:
+    """For a server of several processes: all but the load's, which is one where there are two. Raises CannotMeasure."""
+    _, load = cores()
+    return tuple(sorted(os.sched_getaffinity(0) - {load}))
+
+
 def raise_descriptors(wanted: int) -> None:
     """Of this process and of all that it starts: as many as may be, and `wanted` where the system lets us (root)."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

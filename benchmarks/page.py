@@ -33,6 +33,10 @@ _CHARTS = (
     "big",
     "short-lines",
     "tls",
+    "governor",
+    "workers-reject",
+    "workers-reject-pipelined",
+    "workers-accept",
 )
 _HEADINGS = {
     "reject": "Unknown recipients",
@@ -41,11 +45,13 @@ _HEADINGS = {
     "victim": "A legitimate sender under attack",
     "unpunished": "A legitimate sender beside attackers whom nothing stops",
     "tlsflood": "A flood of TLS handshakes",
+    "governor": "The limit of sessions",
     "accept": "Messages",
     "idle": "Idle sessions",
     "big": "Large messages",
     "short-lines": "Short lines",
     "tls": "TLS",
+    "workers": "Workers",
 }
 _WORDS = {
     "reject": """\
@@ -105,7 +111,32 @@ flood. The one with STARTTLS goes on in plain text when he hears 454, as mail se
 `ms CPU each` is what a handshake costs the server, measured in calm before: connections with one, less connections without.
 Their share of the core is that times those of the flood; the rest is for connections that come and go. The limits of {title} are
 its defaults (`[handshakes]`).""",
+    "governor": """\
+How many strangers may have a session rises while somebody finds no place, and falls when the machine has too much to do
+([governor.md](governor.md)). One start of the server, with the limits of its default: {calm} s of calm; then {connections}
+strangers, who are the attackers of `twistedmx drill 2`: HELO, MAIL and one unknown recipient, half a second to two seconds before
+each command, then gone, and another host comes; {strangers} s later, beside them, five busy processes for each CPU, for {hogs} s;
+then the strangers alone again, for {after} s. All the time a legitimate sender sends {rate} messages of 4 KiB a second, each from
+a host that was never seen before: a stranger too, who waits for a place where there is none. Hosts of good record would not wait.
+
+The server stands as other programs do here, and so do the busy processes: they are one program, of one session (sched(7),
+autogroup), and what either can have of the server's core is half. Elsewhere on this page the server goes before all others. The
+strangers and the sender do so here as well, on a core that the busy processes have too: if those were slow it would be no fault of
+the server. The load is that of the whole machine: whatever else runs is in it, and `load before` says how much that was, for each
+CPU.
+
+The server is asked for its status each second. A limit that has not got somewhere in its phase is given the length of the phase
+({strangers}, {hogs} or {after} s). Mail belongs to the phase in which it was begun; what has failed counts as 30 s.""",
     "tls": "Connections that say EHLO, STARTTLS, make a full handshake, say EHLO and QUIT. Nothing is resumed.",
+    "workers": """\
+The server as one process, and as a supervisor with several workers, each of which has the hosts that the kernel gives it by their
+address. The figure that counts is the price in CPU, of the supervisor and all workers together, beside that of one process.
+
+The server has all cores but the load's here. Of a machine of two cores that is one, which all workers share: then rates do not
+rise with the workers, and in their CPU is what it costs that they take turns. The load never sleeps: beside it on its core a
+worker would be measured against the scheduler. `most sessions to least`: of the workers, once all connections are there, as
+`status` tells it; few hosts are spread less evenly than many. Messages that come at the same time are synced together by one
+worker, not by several: with 20 connections, four workers sync fewer at a time.""",
 }
 _TOP = """\
 # Performance

@@ -27,7 +27,7 @@ def show(chosen: argparse.Namespace, folder: Path, *, certificate: Path, key: Pa
         port=free_port(),
         certificate=certificate,
         key=key,
-        core=cores[0],
+        cores=cores[:1],
         default_limits=case.default_limits,
         settings=case.settings,
     )

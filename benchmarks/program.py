@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, idle, machine, recorded, results, table, tlsflood, victim
+from benchmarks import chart, governor, idle, machine, recorded, results, table, tlsflood, victim, workers
 from benchmarks.fault import CannotMeasure
 from benchmarks.load import program as load_program
 from benchmarks.peers import all as peers
@@ -86,10 +86,13 @@ def say(words: str) -> None:
 class Bench:
     """One call of the program: the machine, a folder, and what was measured so far."""
 
-    def __init__(self, chosen: argparse.Namespace, folder: Path, *, cores: tuple[int, int]) -> None:
+    def __init__(
+        self, chosen: argparse.Namespace, folder: Path, *, cores: tuple[int, int], server_cores: tuple[int, ...]
+    ) -> None:
         self._chosen = chosen
         self._folder = folder
         self._server_core, self._load_core = cores
+        self._server_cores = server_cores  # of a server that is to have all
         self._key, self._certificate = _certificate(folder)
         self._count = 0
         programs = Path(chosen.programs).expanduser()
@@ -168,7 +171,7 @@ class Bench:
             port=free_port(),
             certificate=self._certificate,
             key=self._key,
-            core=self._server_core,
+            cores=self._server_cores if case.all_cores else (self._server_core,),
             default_limits=case.default_limits,
             settings=case.settings,
         )
@@ -180,9 +183,13 @@ class Bench:
 
 
 def _words(case: Case, values: dict[str, Any]) -> str:
-    words = {"idle": idle.words, "victim": victim.words, "tlsflood": tlsflood.words}.get(case.mode)
+    words = {"governor": governor.words, "idle": idle.words, "victim": victim.words, "tlsflood": tlsflood.words}.get(
+        case.mode
+    )
     if words is not None:
         return words(values)
+    if case.scenario == "workers":
+        return workers.words(values, case.unit)
     return f"{values['rate']:,.0f} {case.unit}, {values['cpu']:.4f} CPU-s per {case.per_unit}"
 
 
@@ -228,7 +235,7 @@ def main(words: Sequence[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.folder or "/var/tmp"))
     folder.chmod(0o755)
     try:
-        cores = machine.cores()
+        cores, server_cores = machine.cores(), machine.server_cores()
         os.sched_setaffinity(0, {cores[1]})
         for name, tls in sorted({each for case in chosen.cases for each in generators(case)}):
             load_program(name, tls=tls)
@@ -237,7 +244,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
             key, certificate = _certificate(folder)
             return profiled.show(chosen, folder, certificate=certificate, key=key, cores=cores)
-        bench = Bench(chosen, folder, cores=cores)
+        bench = Bench(chosen, folder, cores=cores, server_cores=server_cores)
         bench.run()
     except CannotMeasure as error:
         say(f"benchmarks: {error}")

@@ -12,6 +12,9 @@ VERSION = 1
 _WORST = {
     "failed",
     "calm_failed",
+    "strangers_failed",
+    "hogs_failed",
+    "after_failed",
     "onset_failed",
     "attack_failed",
     "flood_failed",
@@ -43,12 +46,12 @@ def medians(result: Result) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def flat(values: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Numbers, those of inner objects as outer_inner. Words are left out."""
+    """Numbers, those of inner objects as outer_inner. Words and lists are left out."""
     found: list[tuple[str, float]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):
             found += [(f"{key}_{inner}", number) for inner, number in value.items()]
-        elif not isinstance(value, str):
+        elif isinstance(value, int | float):
             found.append((key, value))
     return found
 

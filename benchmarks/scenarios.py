@@ -2,47 +2,20 @@
 
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-from benchmarks import idle, tlsflood, victim
+from benchmarks import governor, idle, tlsflood, victim, workers
+from benchmarks.case import Case
 from benchmarks.fault import CannotMeasure
 from benchmarks.group import Group
 from benchmarks.load import Load
 from benchmarks.peers.peer import ADDRESSED, Peer
-from benchmarks.peers.toml import Settings
+from benchmarks.targets import OURS
 
 MIB: Final = 1 << 20
 _LONG: Final = 900.0  # seconds that anything may take
-
-
-@attrs.frozen(kw_only=True)
-class Case:
-    """One row of results.
-
-    `mode`, `options`: of load.c. `unit`: what a rate counts, and its plural stands for. `seconds`: of a measured run.
-    `quick`: other options when figures need not be good. `needs`: attributes of a peer that must be true. `default_limits`: of the
-    server, where it has any. `settings`: of ours, beside those that all cases have.
-    """
-
-    name: str
-    scenario: str
-    title: str
-    mode: str
-    options: Mapping[str, Any]
-    counts: str = ""
-    unit: str = ""
-    per: float = 1000.0
-    per_unit: str = "1000"
-    quick: Mapping[str, Any] = attrs.Factory(dict)
-    needs: tuple[str, ...] = ()
-    once: bool = False
-    memory: bool = False
-    brief: bool = False  # part of --quick and of --check
-    default_limits: bool = False
-    settings: Settings = attrs.Factory(dict)
 
 
 def _rejects() -> list[Case]:
@@ -123,6 +96,28 @@ def _floods() -> list[Case]:
     ]
 
 
+def _workers() -> list[Case]:
+    """What one process is asked for elsewhere, of several."""
+    cases = {
+        "workers-reject": ("reject-580", "unknown recipients of 580 hosts, lock-step, by the number of workers"),
+        "workers-reject-pipelined": (
+            "reject-580-pipelined",
+            "unknown recipients of 580 hosts, pipelined, by the number of workers",
+        ),
+        "workers-accept": (
+            "accept-4k-1",
+            "messages of 4 KiB from 20 hosts, one per connection, by the number of workers",
+        ),
+    }
+    of_one = {case.name: case for case in (*_rejects(), *_accepts())}
+    return [
+        attrs.evolve(
+            of_one[like], name=name, scenario="workers", title=title, brief=False, peers=workers.PEERS, all_cores=True
+        )
+        for name, (like, title) in cases.items()
+    ]
+
+
 def _bulk(name: str, title: str, octets: int, line: int, total: int) -> Case:
     return Case(
         name=name,
@@ -184,6 +179,17 @@ CASES: Final = (
         settings={"attacks": {"names": 0, "tries": 0}},
     ),
     *_floods(),
+    Case(
+        name="governor",
+        scenario="governor",
+        title="the limit of sessions, beside 580 slow strangers and then another program that takes all CPUs",
+        mode="governor",
+        options={"connections": 580, "rate": 10, "calm": 15, "strangers": 30, "hogs": 75, "after": 40},
+        quick={"calm": 5, "strangers": 15, "hogs": 20, "after": 10},
+        once=True,
+        default_limits=True,
+        peers=(OURS,),
+    ),
     *_accepts(),
     Case(
         name="idle",
@@ -219,6 +225,7 @@ CASES: Final = (
         needs=("starttls",),
         brief=True,
     ),
+    *_workers(),
 )
 SCENARIOS: Final = tuple(dict.fromkeys(case.scenario for case in CASES))
 
@@ -228,6 +235,8 @@ _MISSING: Final = {"blocks": "its blocklist is not driven by this harness"}
 
 def concerns(case: Case, peer: Peer) -> bool:
     """Whether anybody expects a figure of this peer there."""
+    if case.peers and peer.name not in case.peers:
+        return False
     return not peer.scenarios or case.scenario in peer.scenarios
 
 
@@ -245,6 +254,8 @@ def generators(case: Case) -> list[tuple[str, bool]]:
     """Programs of load that it needs, and whether with TLS."""
     if case.mode == "tlsflood":
         return [("flood", True), ("victim", False), ("victim", True)]
+    if case.mode == "governor":
+        return [("victim", False)]
     senders = [("victim", False)] if case.mode == "victim" or "known" in case.options else []
     return [("load", case.mode == "tls"), *senders]
 
@@ -288,11 +299,14 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         return tlsflood.measure(options, group, core=core)
     if case.mode == "victim":
         return victim.measure(options, group, core=core)
+    if case.mode == "governor":
+        return governor.measure(options, group, peer.status, core=core)
     if case.mode == "blocked":
         peer.block_everybody()
     with Load(case.mode, options, core=core) as load:
         ramp = load.wait_for("ready", seconds=_LONG)
         base = group.pss()
+        spread = {"spread": workers.spread(peer.status())} if case.scenario == "workers" else {}
         load.go_on()
         if case.memory:
             with _Peak(group) as peak:
@@ -310,6 +324,7 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         "cpu": cpu / count * case.per * told["seconds"] / wall,
         "busy": cpu / wall,
         **told,
+        **spread,
     }
 
 

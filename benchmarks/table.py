@@ -1,10 +1,12 @@
 """A result as tables of text, in the terminal or in Markdown."""
 
+import math
 from collections.abc import Sequence
 
+from benchmarks.governor import PHASES
 from benchmarks.results import Result, medians
 from benchmarks.scenarios import CASES, Case
-from benchmarks.targets import TARGETS
+from benchmarks.targets import OURS, TARGETS
 
 Row = Sequence[str]
 
@@ -96,10 +98,37 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
             ("connections/s", "connections_rate", "{:,.0f}"),
             ("core busy", "busy", "{:.0%}"),
         ]
+    if case.scenario == "governor":
+        return [
+            ("load before", "calm_load", "{:.1f}"),
+            ("limit at first", "begin_limit", "{:,.0f}"),
+            ("at most", "most_limit", "{:,.0f}"),
+            ("s until all are in", "rise_seconds", "{:.0f}"),
+            ("beside hogs: limit", "least_limit", "{:,.0f}"),
+            ("s to the floor", "fall_seconds", "{:.0f}"),
+            ("load at most", "most_load", "{:.1f}"),
+            ("s until all are in again", "back_seconds", "{:.0f}"),
+            *(
+                column
+                for phase, name in zip(PHASES, ("mail in calm", "beside strangers", "hogs", "after"), strict=True)
+                for column in (
+                    (f"{name}: p99 ms", f"{phase}_p99", "{:,.1f}"),
+                    ("accepted", f"{phase}_accepted", "{:,.0f}"),
+                    ("failed", f"{phase}_failed", "{:,.0f}"),
+                )
+            ),
+        ]
     shown = [
         (case.unit, "rate", "{:,.0f}"),
         (f"CPU-s per {case.per_unit}", "cpu", "{:.4f}" if case.per == 1000 else "{:.2f}"),
     ]
+    if case.scenario == "workers":
+        return [
+            *shown,
+            ("CPU to one worker", "to_one", "{:.2f} x"),
+            ("most sessions to least", "spread", "{:.1f} x"),
+            ("cores busy", "busy", "{:.0%}"),
+        ]
     if case.memory:
         return [*shown, ("MB before", "base_mb", "{:,.0f}"), ("MB at most", "peak_mb", "{:,.0f}")]
     which = {"accept": "round", "churn": "connection", "blocked": "connection"}.get(case.scenario, "reply")
@@ -121,7 +150,11 @@ def rows(case: Case, result: Result) -> list[Row]:
         if name not in of_peers:
             continue
         values = _shown(of_peers[name])
-        found.append([peer["title"], *(form.format(values[field]) for _, field, form in heading)])
+        if case.scenario == "workers":
+            one = of_peers.get(OURS)
+            values["to_one"] = values["cpu"] / one["cpu"] if one else math.nan
+        cells = ("" if math.isnan(values[field]) else form.format(values[field]) for _, field, form in heading)
+        found.append([peer["title"], *cells])
     return found
 
 

@@ -52,6 +52,17 @@ def _ms(case: str, field: str) -> Callable[[Medians], float | None]:
     return milliseconds
 
 
+def _beside_one(case: str, peer: str) -> Callable[[Medians], float | None]:
+    """CPU of ours with several workers, to that of one."""
+
+    def ratio(medians: Medians) -> float | None:
+        several = medians.get(case, {}).get(peer, {}).get("cpu")
+        one = medians.get(case, {}).get(OURS, {}).get("cpu")
+        return several / one if several is not None and one else None
+
+    return ratio
+
+
 def _grown(case: str) -> Callable[[Medians], float | None]:
     def grown(medians: Medians) -> float | None:
         values = medians.get(case, {}).get(OURS, {})
@@ -131,6 +142,21 @@ TARGETS: Final = (
             _most("its CPU per message", _against(f"accept-4k-{each}", "cpu", "postfix"), 0.25, "{:.2f} x Postfix"),
             _least("its rate", _against(f"accept-4k-{each}", "rate", "opensmtpd"), 1, "{:.2f} x OpenSMTPD"),
         )
+    ),
+    _most("all of 580 strangers are in", _of("governor", "rise_seconds"), 15, "{:.0f} s"),
+    _most("the limit is at its floor beside hogs", _of("governor", "fall_seconds"), 70, "{:.0f} s"),
+    _most("all are in again behind them", _of("governor", "back_seconds"), 35, "{:.0f} s"),
+    _most("legitimate mail that failed beside strangers", _of("governor", "strangers_failed"), 0, "{:.0f}"),
+    *(
+        _most(
+            f"{words}, {number} workers", _beside_one(case, f"twistedmx-{number}-workers"), 1.1, "{:.2f} x CPU of one"
+        )
+        for case, words in (
+            ("workers-reject", "refused RCPT, lock-step"),
+            ("workers-reject-pipelined", "refused RCPT, pipelined"),
+            ("workers-accept", "4 KiB, 1 per connection"),
+        )
+        for number in (2, 4)
     ),
     _least("25 MiB", _of("big", "rate"), 500, "{:,.0f} MB/s"),
     _least("the same, beside OpenSMTPD", _against("big", "rate", "opensmtpd"), 1, "{:.2f} x its rate"),

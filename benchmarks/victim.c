@@ -40,7 +40,7 @@
 #define WORDS 160
 
 static struct {
-    long port, count, first, octets, users, patience, tls;
+    long port, count, first, octets, users, patience, tls, each;
     double rate;
     const char *domain;
 } o = {.port = 2525, .count = 100, .octets = 4096, .users = 500, .patience = 30, .rate = 10, .domain = "example.org"};
@@ -54,6 +54,7 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"users", &o.users, 0, 0},       /* user00000 ... are the known recipients */
     {"patience", &o.patience, 0, 0}, /* seconds for a transaction */
     {"tls", &o.tls, 0, 0},           /* 1: with STARTTLS */
+    {"each", &o.each, 0, 0},         /* 1: the time of each is told, in the order in which they began */
     {"domain", 0, 0, &o.domain},
 };
 
@@ -77,6 +78,7 @@ struct transaction {
 
 static struct transaction *all;
 static uint64_t *totals; /* of each that is over */
+static int64_t *each;     /* of each, -1 of one that failed */
 static long begun, over, failed, plain;
 static uint64_t latest;
 static char failure[WORDS]; /* the first */
@@ -121,6 +123,7 @@ static void watch(struct transaction *t, int writing, int operation) {
 static void end(struct transaction *t, uint64_t took) {
     t->under_way = 0;
     totals[over++] = took;
+    each[t - all] = took;
 #ifdef WITH_TLS
     tls_free(t->tls);
     t->tls = NULL;
@@ -137,6 +140,7 @@ static void fail(struct transaction *t, const char *format, ...) {
         va_end(arguments);
     }
     end(t, (uint64_t)o.patience * 1000000);
+    each[t - all] = -1;
 }
 
 static ssize_t put(struct transaction *t) {
@@ -328,6 +332,11 @@ static void report(int first_in_first_out) {
            "\"failure\": \"", over, failed, plain, first_in_first_out, latest);
     print_words(failure);
     printf("\"");
+    if (o.each) {
+        printf(", \"each_us\": [");
+        for (long i = 0; i < o.count; i++) printf("%s%ld", i ? ", " : "", (long)each[i]);
+        printf("]");
+    }
     print_times("transaction", totals, over);
     for (int step = 0; step < STEPS; step++) {
         long count = 0;
@@ -373,6 +382,7 @@ int main(int count, char **words) {
     make_content();
     all = calloc(o.count, sizeof *all);
     totals = calloc(o.count, sizeof *totals);
+    each = calloc(o.count, sizeof *each);
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     poller = epoll_create1(0);
     struct sched_param priority = {.sched_priority = 1};

@@ -8,11 +8,13 @@ from benchmarks.peers.opensmtpd import OpenSmtpd
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.postfix import Postfix, PostfixDefault, Postscreen
 from benchmarks.peers.twisted_mail import TwistedMail
-from benchmarks.peers.twistedmx import OneLane, Twistedmx
+from benchmarks.peers.twistedmx import FourWorkers, OneLane, Twistedmx, TwoWorkers
 
 ALL: tuple[type[Peer], ...] = (
     Twistedmx,
     OneLane,
+    TwoWorkers,
+    FourWorkers,
     TwistedMail,
     Aiosmtpd,
     Postfix,

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -25,14 +25,14 @@ _PATIENCE = 30.0  # seconds for the first greeting
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Where one server runs. `certificate`, `key`: PEM files. `core`: that it runs on. `default_limits`: of what a client may do
+    """Where one server runs. `certificate`, `key`: PEM files. `cores`: that it runs on. `default_limits`: of what a client may do
     wrong are the program's own, where the harness raises them otherwise. `settings`: of ours, besides and before its others."""
 
     folder: Path
     port: int
     certificate: Path
     key: Path
-    core: int
+    cores: tuple[int, ...]
     programs: Path | None = None  # where benchmarks.peers.install has put them
     default_limits: bool = False
     settings: Settings = attrs.Factory(dict)
@@ -112,6 +112,10 @@ class Peer(ABC):
         """The one that was started last refuses all clients from now on, before a greeting. Raises CannotMeasure."""
         raise CannotMeasure(f"{self.title} is not told whom to block")
 
+    def status(self) -> dict[str, Any]:
+        """How the one that was started last is, in its own words. Raises CannotMeasure."""
+        raise CannotMeasure(f"{self.title} is not asked how it is")
+
     def start(self, place: Place) -> "Running":
         """It has greeted when this returns. Raises CannotMeasure."""
         return Running(self, place)
@@ -127,7 +131,7 @@ class Running:
         with open(self._output, "wb") as output:
             self.group.start(
                 peer.command(place),
-                core=place.core,
+                cores=place.cores,
                 folder=place.folder,
                 environment=peer.environment(place),
                 output=output,

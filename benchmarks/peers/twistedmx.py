@@ -4,16 +4,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import twisted
 
 from benchmarks.fault import CannotMeasure
 from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, ROOT, Peer, Place, local_parts
 from benchmarks.peers.toml import Settings, joined, text
+from twistedmx.cli.control import Refused, Unreachable, ask
 
 _TWISTD: Final = "from twisted.scripts.twistd import run; run()"
 _MANY: Final = 10**9
+_ANSWERED: Final = 5.0  # seconds
 # Every session of the load breaks some limit, and what is measured is not that.
 _RAISED: Final[Settings] = {
     "limits": {
@@ -54,7 +56,7 @@ class Twistedmx(Peer):
     recipients = "table of 10,000, in memory"
     differs = (
         "limits of sessions, conduct and handshakes raised, nobody condemned, the blocked do not wait, backlog 4096; log to a "
-        "file. Under `victim` and `tlsflood` all "
+        "file. Under `victim`, `tlsflood` and `governor` all "
         "limits are its defaults, and loopback is treated as the Internet"
     )
 
@@ -62,6 +64,7 @@ class Twistedmx(Peer):
 
     python_words: ClassVar[tuple[str, ...]] = ("-c", _TWISTD)
     twistd_words: ClassVar[tuple[str, ...]] = ()
+    settings: ClassVar[Settings] = {}  # of this one, whatever the case
 
     def why_not(self) -> str:
         return ""
@@ -72,11 +75,21 @@ class Twistedmx(Peer):
         return f"{__version__}, Twisted {twisted.__version__}"
 
     def block_everybody(self) -> None:
-        socket = str(self._folder / "data/control.sock")
-        words = [sys.executable, "-m", "twistedmx", "ban", "127.0.0.0/8", "--force", "--socket", socket]
+        words = [sys.executable, "-m", "twistedmx", "ban", "127.0.0.0/8", "--force", "--socket", self._socket]
         said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         if said.returncode:
             raise CannotMeasure(f"could not block the load: {said.stderr or said.stdout}")
+
+    def status(self) -> dict[str, Any]:
+        try:
+            told: dict[str, Any] = ask(self._socket, "status", within=_ANSWERED)
+        except (Refused, Unreachable) as error:
+            raise CannotMeasure(f"could not be asked how it is: {error}") from None
+        return told
+
+    @property
+    def _socket(self) -> str:
+        return str(self._folder / "data/control.sock")
 
     def command(self, place: Place) -> Sequence[str]:
         self._folder = place.folder
@@ -88,7 +101,9 @@ class Twistedmx(Peer):
         pem = place.write("both.pem", place.key.read_text() + place.certificate.read_text())
         pem.chmod(0o600)
         limits = _DEFAULT if place.default_limits else _RAISED
-        settings = place.write("twistedmx.toml", text(joined(_placed(place, pem), limits, place.settings)))
+        settings = place.write(
+            "twistedmx.toml", text(joined(_placed(place, pem), limits, self.settings, place.settings))
+        )
         return [
             *(sys.executable, *self.python_words, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
             *("twistedmx", "--config", str(settings)),
@@ -103,3 +118,19 @@ class OneLane(Twistedmx):
     differs = "as above, and its lanes are one: changed by the harness, for the product cannot be set so"
     scenarios = ("unpunished",)
     python_words = ("-m", "benchmarks.peers.one_lane")
+
+
+class TwoWorkers(Twistedmx):
+    name = "twistedmx-2-workers"
+    title = "twistedmx, 2 workers"
+    differs = "as twistedmx, and `workers = 2`"
+    scenarios = ("workers",)
+    settings: ClassVar[Settings] = {"": {"workers": 2}}
+
+
+class FourWorkers(Twistedmx):
+    name = "twistedmx-4-workers"
+    title = "twistedmx, 4 workers"
+    differs = "as twistedmx, and `workers = 4`"
+    scenarios = ("workers",)
+    settings: ClassVar[Settings] = {"": {"workers": 4}}

@@ -145,6 +145,14 @@ class TestSender(Loopback):
         self.assertEqual(told["failed"], 3)
         self.assertIn("rcpt: the server closed the connection", told["failure"])
 
+    def test_the_time_of_each_is_told_when_it_is_asked_for(self):
+        """In the order in which they began; -1 is one that failed."""
+        told = self.sent(self.server(ANSWERS, [b"220 mx\r\n", b"554 no\r\n"]), each=1)
+        first, second, third = told["each_us"]
+        self.assertEqual(second, -1)
+        self.assertTrue(0 < first < 5_000_000 and 0 < third < 5_000_000)
+        self.assertNotIn("each_us", self.sent(self.server(ANSWERS)))
+
     def test_one_begins_at_its_time_whatever_became_of_the_one_before(self):
         """A server that says nothing keeps all of them waiting, and each of them counts."""
         listening = socket.create_server(("127.0.0.1", 0))
@@ -288,14 +296,14 @@ class TestFigures(SynchronousTestCase):
         self.assertIn("2 of 900 failed (mail: lost)", words_of(run(1, 8000, failed=2)["values"]))
 
 
-def written(test, **place):
+def written(test, *, kind=Twistedmx, **place):
     """Settings of ours, as they are written there."""
     folder = Path(test.mktemp())
     folder.mkdir()
     both = {"certificate": folder / "certificate", "key": folder / "key"}
     for path in both.values():
         path.touch()
-    Twistedmx().command(Place(folder=folder, port=2525, core=0, **both, **place))
+    kind().command(Place(folder=folder, port=2525, cores=(0,), **both, **place))
     return (folder / "twistedmx.toml").read_text()
 
 
