@@ -51,7 +51,7 @@ class TestWatch(Calling):
         self.assertEqual(
             said.out,
             "10:03:22 UTC  limit 580, strangers 9, waiting 5, load 0.42; risen: somebody found no place\n"
-            "10:03:22 UTC  limit 386, strangers 412, waiting 5, load not known; fallen: the machine has more to do than it can"
+            "10:03:22 UTC  limit 386, strangers 412, waiting 5, load not known; held or fallen: the machine has enough to do"
             "; limits under load HOLD\n",
         )
         self.assertEqual(self.time.slept, [1.0])

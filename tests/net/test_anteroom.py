@@ -19,7 +19,7 @@ from twistedmx.net.waiting import Waiting
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.blocklist_settings import BlocklistSettings
 from twistedmx.policy.networks import network_of
-from twistedmx.policy.record import HUNG_UP, NOTHING_KNOWN
+from twistedmx.policy.record import HUNG_UP, NOTHING_KNOWN, Terms
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
@@ -60,7 +60,7 @@ class TestLine(SynchronousTestCase):
         self.begun = []
 
     def wait(self, host):
-        one = Waiting(None, Peer(address=host, port=1), HUNG_UP, secure=False)
+        one = Waiting(None, Peer(address=host, port=1), Terms(HUNG_UP), secure=False)
         one.begin = lambda: (self.anteroom.leave(one), self.begun.append(host))
         self.anteroom.wait(one)
         return one
@@ -176,13 +176,11 @@ class TestWaiting(Base):
         self.factory.site = attrs.evolve(self.factory.site, xclient_from=(), blocklist=blocklist)
         self.assertTrue(self.connect().value())
 
-    def test_where_no_place_is_left_its_session_begins_at_once(self):
-        """Nobody is refused for want of one."""
+    def test_where_no_place_is_left_it_is_told_to_come_again(self):
+        """Else the larger a crowd is the less of it would wait."""
         self.factory.door.anteroom = Anteroom(self.stage.clock, places=1)
         self.assertFalse(self.connect().value())
-        transport = self.connect()
-        self.assertTrue(transport.value())
-        self.assertTrue(transport.protocol._behind)
+        self.assertTrue(self.connect().value().startswith(b"421 4.3.2 "))
 
     def test_one_that_goes_is_none_of_the_line(self):
         """Its turn is another's."""

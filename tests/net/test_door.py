@@ -12,12 +12,12 @@ from twistedmx.net.shell import Shell
 from twistedmx.net.waiting import Waiting
 from twistedmx.policy.admission import Full
 from twistedmx.policy.governor_settings import GovernorSettings
-from twistedmx.policy.host_key import host_key
 from twistedmx.policy.networks import network_of
 from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
+MESSAGE = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<demo@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"
 FULL = b"421 4.3.2 Too many sessions just now; try again shortly\r\n"
 SHARE = b"421 4.7.0 Too many sessions from your network; end some, then try again\r\n"
 GREETING = b"220 mx.example.org ESMTP twistedmx\r\n"
@@ -198,6 +198,14 @@ class TestDisplaced(Base):
         self.assertEqual(self.heard(first, third), [b"", b""])
         self.assertEqual(self.door.admission.may_go, 0)
 
+    def test_nor_does_who_is_never_blocked(self):
+        """Nothing that he did is held against him, here or lately."""
+        self.stage.blocklist.never.replace("ours", [network_of("20.0.0.0/8")])
+        own, _ = self.come("20.0.0.1"), self.come("192.0.2.2")
+        self.guess(own)
+        third = self.come("192.0.2.3")
+        self.assertEqual(self.heard(own, third), [b"", b""])
+
     def test_who_has_ended_is_asked_no_more(self):
         """His place is given back, and not once more by who would have had it."""
         guesser, _ = (self.come(f"192.0.2.{number}") for number in (1, 2))
@@ -242,10 +250,21 @@ class TestIdle(Base):
         self.assertEqual(self.heard(silent, busy), [b"421 4.4.2 Nothing heard for too long; closing\r\n", b""])
         self.assertEqual(self.ended(), [Reason.IDLE])
 
+    def test_one_accepted_recipient_holds_no_place_for_ever(self):
+        """Postmaster is known to everybody."""
+        holder = self.come("192.0.2.1")
+        self.say(holder, b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<demo@example.org>\r\n")
+        told = []
+        for seconds in (9, 9, 9, 4):
+            self.stage.wait(seconds)
+            holder.protocol.end_if_idle(10)
+            told.append(len(self.ended()))
+        self.assertEqual(told, [0, 0, 0, 1])
+
     def test_not_one_that_has_sent_mail_or_is_of_good_record_or_waits_for_us(self):
         """It is theirs to think about the next message."""
         served, known = self.come("192.0.2.1"), self.come("10.0.0.1")
-        self.say(served, b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<demo@example.org>\r\n")
+        self.say(served, MESSAGE)
         self.stage.wait(60)
         self.stage.act("look-ups are late")
         asking = self.come("192.0.2.2")
@@ -268,9 +287,10 @@ class TestShares(Base):
         self.assertEqual(self.heard(self.come("192.0.2.5")), [GREETING])
 
     def test_never_blocked_networks_have_none(self):
-        """Ours, and the operator's: a smarthost of his may open fifty."""
-        self.stage.blocklist.never.replace("ours", [network_of("192.0.2.0/24")])
+        """Ours, and the operator's: a smarthost of his may open fifty, and uses up nothing of his neighbours'."""
+        self.stage.blocklist.never.replace("ours", [network_of("192.0.2.1")])
         self.assertEqual(self.heard(*(self.come("192.0.2.1") for _ in range(10))), [GREETING] * 10)
+        self.assertEqual(self.heard(self.come("192.0.2.2")), [GREETING])
 
     def test_under_tls_from_the_beginning_there_are_no_words(self):
         """They would be none."""
@@ -322,6 +342,21 @@ class TestOver(Base):
         self.assertEqual(self.heard(self.come("10.0.0.3")), [FULL])
         self.assertEqual(self.door.admission.refused[Full.DESCRIPTORS], 2)
 
+    def test_where_descriptors_are_used_up_the_worst_go_too(self):
+        """Where there is no ceiling they are the limit that a flood reaches."""
+        self.door.admission.limit = 1000
+        self.door._descriptors, self.door._kept, self.door._spare = 5, 2, 2
+        crowd = [self.come(f"192.0.2.{number}") for number in range(3)]
+        for transport in crowd:
+            self.guess(transport)
+        self.assertEqual(self.heard(self.come("192.0.2.9"), *crowd), [GREETING, FULL, b"", b""])
+
+    def test_in_a_crowd_of_those_who_were_hung_up_on_nobody_skips_the_wait(self):
+        """Beyond as many as may wait they are told to come again."""
+        self.door.anteroom._places = 2
+        told = [self.come(f"30.0.0.{number}") for number in range(3)]
+        self.assertEqual(self.heard(*told), [b"", b"", FULL])
+
     def test_who_waits_is_no_session(self):
         """It is told of none: nothing began."""
         for number in (1, 2, 3):
@@ -345,12 +380,29 @@ class TestComings(Base):
 
     def test_and_not_who_has_sent_mail(self):
         """A sender of many small messages, one on each connection."""
-        self.known = {"192": STRANGERS[1]}
+        self.known = {"192": STRANGERS[0]}
         self.assertEqual({type(self.come("192.0.2.1").protocol) for _ in range(9)}, {Shell})
 
     def test_his_turn_in_the_anteroom_is_not_one_more_coming(self):
-        """It is the same connection."""
-        for _ in range(4):
-            self.come("192.0.2.1")
+        """It is the same connection: two turns later he has come four times, and the fifth is what it would be."""
+        crowd = [self.come("192.0.2.1") for _ in range(2)]
+        third = self.come("192.0.2.1")
+        self.door.admission.limit = 2
+        waiting = self.come("192.0.2.2")
+        self.go(crowd[0])
         self.turn()
-        self.assertEqual(self.door._comings.count(host_key("192.0.2.1"), self.stage.clock.seconds()), 5)
+        self.go(waiting)
+        self.assertIsInstance(third.protocol, Shell)
+        self.assertIsInstance(self.come("192.0.2.1").protocol, Waiting)
+
+
+class TestFaults(Base):
+    def test_a_session_that_fails_at_its_beginning_leaves_no_place_behind(self):
+        """Nor a connection that is nobody's, and has no deadline."""
+        make, self.factory.session = self.factory.session, None
+        transport = self.come("192.0.2.1")
+        self.assertEqual((transport.value(), self.door.admission.strangers, len(self.factory.connections)), (b"", 0, 0))
+        self.assertTrue(transport.disconnecting or transport.disconnected)
+        self.factory.session = make
+        self.assertEqual(self.heard(self.come("192.0.2.2")), [GREETING])
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)

@@ -11,7 +11,7 @@ from twistedmx.cli.control import Refused
 
 _EXAMPLE: Final = """\
 $ twistedmx set governor.floor 80
-governor.floor = 80, was 50; until the next reload or restart, for 50 is written"""
+governor.floor = 80, was 100; until the next reload or restart, for 100 is written"""
 
 _NAME: Final = "value"
 _STARTS: Final = ('"', "'", "[", "{")  # what is meant as TOML; all else that is none is words

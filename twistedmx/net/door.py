@@ -5,12 +5,15 @@
     no place, or hung up on lately, or too often `Waiting`, in the anteroom; 421 where there is no room either, or nobody is to wait
     else                                         `Shell`: a session
 
-Whoever speaks for many (XCLIENT) is as of good record and has no shares, and whoever is never blocked has no shares and is not
-kept waiting for what he did; places are everybody's.
+Whoever speaks for many (XCLIENT), or comes by a Unix socket, is as of good record and has no shares. Whoever is never blocked has
+none either, and nothing that he did is held against him; places are everybody's.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from twisted.logger import Logger
 
 from twistedmx.model.block import Block
 from twistedmx.model.peer import Peer
@@ -21,11 +24,11 @@ from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.waiting import Waiting
 from twistedmx.policy import record
 from twistedmx.policy.admission import Admission, Full
-from twistedmx.policy.blocklist import Blocklist
+from twistedmx.policy.blocklist import LOOPBACK, Blocklist
 from twistedmx.policy.comings import Comings
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
-from twistedmx.policy.record import Known, Record
+from twistedmx.policy.record import Known, Record, Terms
 from twistedmx.smtp.reply import Reply, reply
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ Met = Shell | Waiting | TurnedAway
 # Of the descriptors, left for files that are written, look-ups, and connections that are closed but not gone.
 _RESERVE: Final = 8
 _MOST_RESERVE: Final = 1000
+_OURS: Final = Terms(record.PROVEN, shared=False, spared=True)
+_SPARED: Final = Terms(record.NOTHING_KNOWN, shared=False, spared=True)
+_TOO_OFTEN: Final = Terms(record.HUNG_UP)
 
 
 class Door:
@@ -42,14 +48,17 @@ class Door:
     which some wait at the `doorstep`, in a fourth of the descriptors at most; as many in the `anteroom`. `admission`: who is in.
     `accept`: called with False where nobody more is to be accepted, and with True when that is over."""
 
+    _log = Logger()
+
     def __init__(self, factory: "ServerFactory", settings: GovernorSettings, descriptors: int) -> None:
         clock = factory.site.ports.clock
         self._factory = factory
         self._descriptors = descriptors - min(descriptors // _RESERVE, _MOST_RESERVE)
+        self._spare = (descriptors - self._descriptors) // 2  # for those who linger when they were displaced
         self._places = descriptors // 4
         self.admission = Admission(settings, limit=settings.start)
         self.doorstep = Doorstep(clock, self._places)
-        self.anteroom = Anteroom(clock, self._places, self.make_place, self._accept_again)
+        self.anteroom = Anteroom(clock, self._places, partial(self.make_place, waits=True), self._accept_again)
         self.accept: Callable[[bool], None] = lambda on: None
         self._accepts = True
         self._comings = Comings()
@@ -77,82 +86,87 @@ class Door:
 
     # -- who comes ---------------------------------------------------------------------------------------------------
 
-    def meet(self, peer: Peer, *, secure: bool, has_waited: Known | None = None) -> Met:
-        """What meets `peer`, which is known to be the client. `has_waited`: in the anteroom, as what it was
-        known then, and has a place."""
+    def meet(self, peer: Peer, *, secure: bool, has_waited: Waiting | None = None) -> Met:
+        """What meets `peer`, which is known to be the client. `has_waited`: in the anteroom, and has a
+        place."""
         blocklist = self._factory.site.blocklist
         block = blocklist.find(peer.address) if blocklist is not None else None
         if blocklist is not None and block is not None:
             return self._turn_away(blocklist, block, peer, secure=secure)
         if has_waited is not None:
-            return Shell(self._factory, secure=secure, peer=peer, known=has_waited)
-        known, shares = self._known(peer)
-        if shares:
+            return Shell(self._factory, secure=secure, peer=peer, terms=has_waited.terms)
+        terms = self._terms(peer)
+        known = terms.known
+        if terms.shared:
             host = host_key(peer.address)
-            full = (
-                self.admission.share_used_up(host, known, self._factory.connections.number_of(host)) if host else None
-            )
-            if full is not None and not self._is_never_blocked(peer):
+            full = self.admission.share_used_up(host, known, self._factory.connections.number_of(host))
+            if full is not None:
                 return self.refuse(full, secure=secure)
-        has_room = self.anteroom.has_room
-        if known.record is Record.HUNG_UP and has_room:
-            return Waiting(self._factory, peer, known, secure=secure)
+        has_room = self.anteroom.has_room and self.left > 0
+        if known.record is Record.HUNG_UP:
+            if has_room:
+                return Waiting(self._factory, peer, terms, secure=secure)
+            return self.refuse(Full.STRANGERS, secure=secure)  # else who comes in a crowd would not wait
         has_turn = not (has_room and self.anteroom.goes_before(known.record))
         if has_turn and self.make_place(known):
-            return Shell(self._factory, secure=secure, peer=peer, known=known)
-        return self._without_place(peer, known, secure=secure)
+            return Shell(self._factory, secure=secure, peer=peer, terms=terms)
+        return self._without_place(peer, terms, secure=secure)
 
-    def _known(self, peer: Peer) -> tuple[Known, bool]:
-        """Of a client, once each time that it comes; and whether it has shares. Who comes too often, without any mail that is
-        known, is as one that was hung up on."""
+    def _terms(self, peer: Peer) -> Terms:
+        """Of a client, once each time that it comes. Who comes too often, without any mail that is known, is as one that was hung
+        up on."""
         site = self._factory.site
-        if site.xclient_from and peer.among(site.xclient_from):
-            return record.PROVEN, False
+        host = host_key(peer.address)
+        if not host or (site.xclient_from and peer.among(site.xclient_from)):
+            return _OURS
         known = site.alertness.known(peer.address)
-        if known.trust == 1:
-            often = self.admission.settings.comings
-            if often and self._comings.count(host_key(peer.address), self._seconds()) > often:
-                known = record.HUNG_UP
-        if known.record is Record.HUNG_UP and self._is_never_blocked(peer):
-            return record.NOTHING_KNOWN, False
-        return known, True
+        if known.record is Record.PROVEN:
+            return Terms(known)
+        never = site.blocklist.never.find(peer.address) if site.blocklist is not None else None
+        if never is not None and never.source != LOOPBACK:
+            return _SPARED if known.record > Record.STRANGER else Terms(known, shared=False, spared=True)
+        if never is not None:  # whoever comes from loopback is judged by what he does there, as drills want it
+            return Terms(record.NOTHING_KNOWN if known.record is Record.HUNG_UP else known, shared=False)
+        often = self.admission.settings.comings
+        if often and not known.mail and self._comings.count(host, self._seconds()) > often:
+            return _TOO_OFTEN
+        return Terms(known)
 
-    def _is_never_blocked(self, peer: Peer) -> bool:
-        blocklist = self._factory.site.blocklist
-        return blocklist is not None and blocklist.never.find(peer.address) is not None
-
-    def make_place(self, known: Known) -> bool:
-        """Whether there is one, or somebody of worse record has given up his."""
-        full = self._full(known)
+    def make_place(self, known: Known, *, waits: bool = False) -> bool:
+        """Whether there is one, or somebody of worse record has given up his. `waits`: it has a descriptor already."""
+        full = self._full(known, waits=waits)
         if full is None:
             return True
-        worse = self.admission.worse_than(known.record) if full is Full.STRANGERS else None
+        if full is Full.DESCRIPTORS and self.left <= -(self._kept + self._spare):
+            return False  # who is displaced has his for some seconds more
+        worse = self.admission.worse_than(known.record)
         if worse is None:
             return False
         self.displace(worse)
         return True
 
-    def _full(self, known: Known) -> Full | None:
-        if self.left <= (-self._kept if known.record is Record.PROVEN else 0):
+    def _full(self, known: Known, *, waits: bool = False) -> Full | None:
+        least = -self._kept if known.record is Record.PROVEN else 0
+        if self.left + waits <= least:
             return Full.DESCRIPTORS
         return self.admission.no_place(known)
 
-    def _without_place(self, peer: Peer, known: Known, *, secure: bool) -> Waiting | TurnedAway:
-        admission, anteroom = self.admission, self.anteroom
+    def _without_place(self, peer: Peer, terms: Terms, *, secure: bool) -> Waiting | TurnedAway:
+        admission, anteroom, known = self.admission, self.anteroom, terms.known
         full = self._full(known) or Full.STRANGERS
         admission.missed()
         over = admission.settings.over
-        if over == "refuse" or not self.patience or full is Full.DESCRIPTORS:
+        if over == "refuse" or not self.patience:
             return self.refuse(full, secure=secure)
-        if not anteroom.has_room:
+        if full is Full.DESCRIPTORS or not anteroom.has_room:
             worse = anteroom.worse_than(known.record)
-            if worse is None:
+            if worse is None or self.left <= -(self._kept + self._spare):
                 return self.refuse(full, secure=secure)
             worse.give_up()
         if over == "queue" and self._accepts:
             self._accepts = False
             self.accept(False)
-        return Waiting(self._factory, peer, known, secure=secure, full=full)
+        return Waiting(self._factory, peer, terms, secure=secure, full=full)
 
     def refuse(self, full: Full, *, secure: bool) -> TurnedAway:
         """Who finds no place is told so. Where TLS comes first, words in plain text would be none."""
@@ -171,7 +185,10 @@ class Door:
         """It gives its place up, and hears why."""
         self.admission.stays(session)
         self.admission.displaced += 1
-        session.displace(self.words)
+        try:
+            session.displace(self.words)
+        except Exception:
+            self._log.failure("a session failed when it was displaced")
 
     @property
     def words(self) -> Reply:

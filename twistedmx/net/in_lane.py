@@ -7,7 +7,7 @@ from twisted.internet.protocol import Protocol
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.readers import READ, READ_OF_CONTENT
 from twistedmx.policy.receiver import Receiver
-from twistedmx.policy.record import Known
+from twistedmx.policy.record import Record, Terms
 from twistedmx.smtp.session import Session
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class InLane(Protocol):
-    """The part of one connection that `net.readers` and `net.door` see. `may_go`: its client has only failed
-    so far, in this session or lately: it may be asked to give its place up."""
+    """The part of one connection that `net.readers` and `net.door` see. `may_go`: its client has only failed so far, in
+    this session or lately: it may be asked to give its place up."""
 
     transport: Any  # ITCPTransport, or what stands for it in tests
     _session: Session  # these three from connectionMade on
     _receiver: Receiver
     _out: EagerWriter
-    _known: Known  # of the client, at the door
+    _terms: Terms  # on which it was let in
 
     def __init__(self, factory: "ServerFactory") -> None:
         self._factory = factory
@@ -50,8 +50,10 @@ class InLane(Protocol):
 
     def _let_go(self) -> None:
         """Where others find no place, it is asked to give up its own before those who have not failed."""
-        self.may_go = True
-        self._factory.door.admission.has_failed(self, self._known.record)
+        terms = self._terms
+        if not terms.spared and terms.known.record is not Record.PROVEN:
+            self.may_go = True
+            self._factory.door.admission.has_failed(self, terms.known.record)
 
     def _read_content(self, large: bool) -> None:
         """So much is read at once, where it is us who say that (net.readers)."""

@@ -24,7 +24,7 @@ from twistedmx.policy.attending import Attending
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
 from twistedmx.policy.posture import Posture
-from twistedmx.policy.record import Known
+from twistedmx.policy.record import Terms
 from twistedmx.policy.site import Site
 from twistedmx.smtp.session import Session
 
@@ -102,11 +102,10 @@ class ServerFactory(Factory):
                 except Exception:
                     self._log.failure("a session failed when it was blocked")
 
-    def met(self, connection: Shell, peer: Peer, known: Known) -> Place:
+    def met(self, connection: Shell, peer: Peer, terms: Terms) -> Place:
         """A session begins with `peer`, who is its client unless he may speak for others (XCLIENT). The place that it has."""
-        speaks_for_others = peer.among(self.site.xclient_from)
-        self.connections.add(connection, "" if speaks_for_others else peer.address)
-        return self.door.admission.enter(host_key(peer.address), known, shared=not speaks_for_others)
+        self.connections.add(connection, "" if peer.among(self.site.xclient_from) else peer.address)
+        return self.door.admission.enter(host_key(peer.address), terms.known, shared=terms.shared)
 
     def left(self, connection: Shell, peer: Peer, place: Place) -> None:
         """Its session has ended, which had this place."""

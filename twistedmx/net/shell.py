@@ -3,7 +3,7 @@
 BUGS: under TLS a peer that ends its side in the packet of its commands may hear no reply; Twisted has no half close there.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -23,9 +23,10 @@ from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
+from twistedmx.policy.admission import Place
 from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.attending import Attending
-from twistedmx.policy.record import NOTHING_KNOWN, Known, Record
+from twistedmx.policy.record import NOTHING_KNOWN, Record, Terms
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Phase
@@ -33,38 +34,54 @@ from twistedmx.smtp.session import Phase
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
+_THINKS: Final = 3  # times `[governor] idle`
+_UNKNOWN: Final = Terms(NOTHING_KNOWN)
+
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Shell(Conversation):
-    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known by now; `known`: what is. Who was hung up
-    on a moment ago is read in the back lane from the beginning."""
+    """One connection. `secure`: TLS comes first. `peer`: who is there, if that is known by now; `terms`: on which it
+    was let in. Who was hung up on a moment ago is read in the back lane from the beginning."""
 
     def __init__(
-        self, factory: "ServerFactory", *, peer: Peer | None = None, known: Known = NOTHING_KNOWN, secure: bool = False
+        self,
+        factory: "ServerFactory",
+        *,
+        peer: Peer | None = None,
+        terms: Terms = _UNKNOWN,
+        secure: bool = False,
     ) -> None:
         super().__init__(factory)
-        self._behind = known.record is Record.HUNG_UP
+        self._behind = terms.known.record is Record.HUNG_UP
         self._secure = secure
         self._peer = peer
-        self._known = known
+        self._terms = terms
+        self._place: Place | None = None
         self._tls = factory.tls
         self.under_tls = False
 
     # -- the transport's calls ---------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        """A peer is there."""
+        """A peer is there. A fault of ours leaves no connection that is nobody's."""
+        try:
+            self._begin()
+        except Exception:
+            self._log.failure("a session failed at its beginning")
+            self.transport.abortConnection()
+
+    def _begin(self) -> None:
         factory = self._factory
         transport = self.transport
         if self._peer is None:
             self._peer = peer_at(transport.getPeer())
-        self._place = factory.met(self, self._peer, self._known)
         self._session = factory.session(self._peer, secure=self._secure)
         self._receiver = receiver_of(factory.site, self._session, self._peer)
         self._out = EagerWriter(transport)
+        self._place = factory.met(self, self._peer, self._terms)
         if self._behind:
             self._out.fall_behind()
-        if self._known.record >= Record.FAILED:
+        if self._terms.known.record >= Record.FAILED:
             self._let_go()
         transport.registerProducer(self, True)
         if not self._secure:
@@ -167,10 +184,18 @@ class Shell(Conversation):
         self._part_with(words, Reason.NO_PLACE)
 
     def end_if_idle(self, seconds: float) -> None:
-        """Others wait for a place: a stranger that has said nothing for so long, and sent no mail, is done."""
-        idle = not (self._closed or self._holds_off() or self._place.proven or self._session.served)
-        if idle and self._wordless is None and self._patience.idle(self._session.phase) >= seconds:
-            self._say_last(codes.IDLE)
+        """Others wait for a place: a stranger that has said nothing for so long, and sent no mail, is done. Within a transaction it
+        may think three times as long."""
+        if self._closed or self._holds_off() or self._wordless is not None or self._is_of_good_record:
+            return
+        session = self._session
+        if session.messages or self._patience.idle(session.phase) < seconds * (_THINKS if session.served else 1):
+            return
+        self._say_last(codes.IDLE)
+
+    @property
+    def _is_of_good_record(self) -> bool:
+        return self._place is not None and self._place.proven
 
     def _part_with(self, words: Reply, reason: Reason) -> None:
         if self._closed:
@@ -230,7 +255,7 @@ class Shell(Conversation):
             return
         self._closed = True
         self._patience.end()
-        if self._peer is not None:
+        if self._place is not None and self._peer is not None:
             self._factory.left(self, self._peer, self._place)
         self._receiver.ended(last, reason)
         if self._leaving is not None:

@@ -10,7 +10,7 @@ from twistedmx.model.peer import Peer
 from twistedmx.net.readers import Connection
 from twistedmx.net.wheel import Deadline
 from twistedmx.policy.admission import Full
-from twistedmx.policy.record import Known
+from twistedmx.policy.record import Terms
 from twistedmx.smtp.reply import Reply
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _KEPT: Final = 512  # octets that one may say meanwhile: the commands of a packe
 
 
 class Waiting(Protocol):
-    """What meets a connection from who waits; then it is a Shell's. `known`: of its client. `secure`: TLS comes first. `full`: what
-    it waits for; None: for its turn.
+    """What meets a connection from who waits; then it is a Shell's. `terms`: of its client. `secure`: TLS comes first.
+    `full`: what it waits for; None: for its turn.
 
     It is read meanwhile, to notice when the client goes. A client that ends its side has gone.
     """
@@ -31,7 +31,13 @@ class Waiting(Protocol):
     attending = None  # nobody: there is no session yet
 
     def __init__(
-        self, factory: "ServerFactory", peer: Peer, known: Known, *, secure: bool, full: Full | None = None
+        self,
+        factory: "ServerFactory",
+        peer: Peer,
+        terms: Terms,
+        *,
+        secure: bool,
+        full: Full | None = None,
     ) -> None:
         self._factory = factory
         self._peer = peer
@@ -40,7 +46,7 @@ class Waiting(Protocol):
         self._heard = b""
         self._paused = False
         self._deadline = Deadline(self.give_up)
-        self.known = known
+        self.terms, self.known = terms, terms.known
         self.address = peer.address
 
     def connectionMade(self) -> None:
@@ -70,7 +76,7 @@ class Waiting(Protocol):
         if self._secure and factory.tls is None:
             transport.abortConnection()  # a reload took the certificate away meanwhile
             return
-        self._become(factory.door.meet(self._peer, secure=self._secure, has_waited=self.known))
+        self._become(factory.door.meet(self._peer, secure=self._secure, has_waited=self))
         if self._heard:
             transport.protocol.dataReceived(self._heard)  # that is not who was met, if TLS is between them by now
 

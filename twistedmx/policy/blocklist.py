@@ -29,7 +29,7 @@ from twistedmx.policy.never_block import NeverBlock
 from twistedmx.smtp.reply import Reply, reply
 
 _SETTINGS: Final = "[blocklist] never"  # sources of what is never blocked
-_LOOPBACK: Final = "loopback"
+LOOPBACK: Final = "loopback"
 _LOOPBACKS: Final = (network_of("127.0.0.0/8"), network_of("::1"))
 
 
@@ -56,7 +56,7 @@ class Blocklist:
         """From now on these hold. Entries stay as they are; if there are too many, `sweep` takes them away."""
         self._settings = settings
         self.never.replace(_SETTINGS, map(network_of, settings.never))
-        self.never.replace(_LOOPBACK, () if settings.loopback else _LOOPBACKS)
+        self.never.replace(LOOPBACK, () if settings.loopback else _LOOPBACKS)
 
     # At every connection
 

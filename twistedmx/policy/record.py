@@ -20,17 +20,28 @@ class Record(enum.IntEnum):
 
 
 class Known(NamedTuple):
-    """`trust`: 1 to `MOST_TRUST`, by the mail that was accepted of it lately: so many times its share of places it may have."""
+    """`trust`: 1 to `MOST_TRUST`, by the mail that was accepted of it lately: so many times its share of places it may have.
+    `mail`: whether any was."""
 
     record: Record
     trust: int
+    mail: bool = False
 
 
 MOST_TRUST: Final = 4
 MAIL_FOR_TRUST: Final = 5  # accepted lately, for each more
 
 NOTHING_KNOWN: Final = Known(Record.STRANGER, 1)
-PROVEN: Final = Known(Record.PROVEN, MOST_TRUST)
-STRANGERS: Final = tuple(Known(Record.STRANGER, trust) for trust in range(1, MOST_TRUST + 1))
+PROVEN: Final = Known(Record.PROVEN, MOST_TRUST, True)
+STRANGERS: Final = tuple(Known(Record.STRANGER, trust, True) for trust in range(1, MOST_TRUST + 1))
 FAILED: Final = Known(Record.FAILED, 1)
 HUNG_UP: Final = Known(Record.HUNG_UP, 1)
+
+
+class Terms(NamedTuple):
+    """On which a client is let in. `shared`: its host and its networks have shares of the places. `spared`: nothing that it does is
+    held against it."""
+
+    known: Known
+    shared: bool = True
+    spared: bool = False

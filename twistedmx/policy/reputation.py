@@ -139,8 +139,8 @@ class Reputation:
         if self.hung_up_on(address):
             return HUNG_UP
         good, failed = standing.outcome(record)
-        if not good and failed and now - standing.heard_at(record) < settings.within:
-            return FAILED
+        if not good:
+            return FAILED if failed and now - standing.heard_at(record) < settings.within else NOTHING_KNOWN
         return STRANGERS[min(int(good) // MAIL_FOR_TRUST, MOST_TRUST - 1)]
 
     def standing_of(self, address: str) -> Standing | None:

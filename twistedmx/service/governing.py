@@ -76,7 +76,7 @@ class Governing(Looking):
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
-        super().__init__(world.reactor, QUICK)
+        super().__init__(world.reactor, QUICK, goes_on=True)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
         self.door: Door | None = None
@@ -156,6 +156,8 @@ class Governing(Looking):
         self._tarpit.is_lifted = self._alertness.under_load or is_crowded
         if is_crowded and admission.settings.idle:
             self._end_idle(admission.settings.idle)
+        else:
+            self._round = iter(())  # it holds who was there
         door.shed(_SHED)
         self._tell_refused(door)
 
@@ -188,7 +190,10 @@ class Governing(Looking):
             self._round = self.sessions()
             some = list(islice(self._round, _LOOKED_AT))
         for session in some:
-            session.end_if_idle(seconds)
+            try:
+                session.end_if_idle(seconds)
+            except Exception:
+                self._log.failure("a session failed when its time was over")
 
     def _tell_refused(self, door: Door) -> None:
         """What is new; a flood of it once a minute."""
@@ -203,7 +208,7 @@ class Governing(Looking):
         self._events.tell(event)
 
     def _failed(self, failure: Failure) -> None:
-        """By a fault of ours: the limit stays where it is, and nobody is held to what nobody would end."""
+        """By a fault of ours: the limit stays where it is until the next look, and nobody is held to what nobody would end."""
         self._alertness.under_load = False
         self._tarpit.is_lifted = False
-        self._log.failure("the limit of sessions follows the load no more, until a restart", failure=failure)
+        self._log.failure("the limit of sessions could not be judged", failure=failure)

@@ -2,9 +2,9 @@
 
 from twisted.internet.task import Clock
 
+from tests.service.workers.pair import Pair
 from twistedmx.net.control import Refused
 from twistedmx.service.workers.crew import Crew
-from twistedmx.service.workers.pair import Pair
 from twistedmx.service.workers.post import Post
 from twistedmx.service.workers.sides import Nothing
 

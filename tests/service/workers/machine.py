@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import NOBODY, SESSION, TRANSACTION, UNKNOWN
+from tests.service.workers.pair import Pair
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer
@@ -18,7 +19,6 @@ from twistedmx.model.vitals import Vitals
 from twistedmx.policy.recipient import ACCEPTED
 from twistedmx.policy.tarpit import Tarpit
 from twistedmx.report.stream import Stream
-from twistedmx.service.workers.pair import Pair
 from twistedmx.service.workers.supervisor_side import SupervisorSide
 from twistedmx.service.workers.worker_side import WorkerSide
 from twistedmx.service.world import World

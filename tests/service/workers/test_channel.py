@@ -11,10 +11,10 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.fuzz import EXAMPLES
+from tests.service.workers.pair import Pair
 from twistedmx.net.control import Refused
 from twistedmx.service.workers import channel as module
 from twistedmx.service.workers.channel import Channel, ChannelLost, NoLine, connect, read
-from twistedmx.service.workers.pair import Pair
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

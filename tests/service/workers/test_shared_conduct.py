@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import NOBODY, UNKNOWN
 from tests.service.workers.machine import Machine
+from tests.service.workers.pair import Pair
 from twistedmx.mailbox.keys import domain_key
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
@@ -32,7 +33,6 @@ from twistedmx.service.opinion import opinion
 from twistedmx.service.workers.attack_sides import hash_environment
 from twistedmx.service.workers.attack_words import said_sums, sums_heard
 from twistedmx.service.workers.network_reports import NetworkReports
-from twistedmx.service.workers.pair import Pair
 
 NETWORK = "203.0.114.0/24"
 

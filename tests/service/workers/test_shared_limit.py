@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.service.workers.machine import EPOCH, Machine
+from tests.service.workers.pair import Pair
 from twistedmx.model.governor_event import LimitMoved
 from twistedmx.model.vitals import Vitals
 from twistedmx.policy.admission import Admission, Full, Place
@@ -19,7 +20,6 @@ from twistedmx.policy.tarpit import Tarpit
 from twistedmx.report.stream import Stream
 from twistedmx.service.workers.governing_all import GoverningAll
 from twistedmx.service.workers.governing_here import GoverningHere
-from twistedmx.service.workers.pair import Pair
 from twistedmx.service.world import World
 from twistedmx.settings import settings_from
 from twistedmx.testing.stage import Stage

@@ -1,6 +1,6 @@
 """Several processes for one server: a supervisor, which has the ports, and workers, which serve. docs/workers.md.
 
-channel     what the two say to each other; pair: two ends in memory, for tests
+channel     what the two say to each other
 supervisor  bind, start the workers, stop them
 places      groups of sockets, opened by the supervisor; adopted: taken up by a worker
 crew, post  all workers; one, and who follows it

@@ -64,7 +64,7 @@ class GoverningAll(Looking):
     _log = Logger()
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness) -> None:
-        super().__init__(world.reactor, QUICK)
+        super().__init__(world.reactor, QUICK, goes_on=True)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
         self._now, self._seconds, self._read = world.now, world.steady or world.reactor.seconds, world.vitals
@@ -209,7 +209,7 @@ class GoverningAll(Looking):
         worker.most = max(worker.most, limit.part)
         worker.unanswered += 1
         asked: Deferred[Any] = worker.channel.ask(LIMIT, said_limit(limit))
-        asked.addCallback(self._answered, worker).addErrback(self._not_answered)
+        asked.addCallback(self._answered, worker).addErrback(self._not_answered, worker)
 
     def _answered(self, strangers: Any, worker: _Worker) -> None:
         """It keeps to what it was told, and has so many by then."""
@@ -219,15 +219,15 @@ class GoverningAll(Looking):
         if self._is_short:
             self._deal()
 
-    def _not_answered(self, failure: Failure) -> None:
+    def _not_answered(self, failure: Failure, worker: _Worker) -> None:
+        worker.unanswered -= 1
         if not isinstance(failure.value, ChannelLost):
             self._log.failure("a worker was told a limit, and did not take it", failure)
 
     def _failed(self, failure: Failure) -> None:
-        """By a fault of ours: the limit stays where it is, and nobody is held to what nobody would end."""
+        """By a fault of ours: the limit stays where it is until the next look, and nobody is held to what nobody would end."""
         self._alertness.under_load = False
-        self._deal()
-        self._log.failure("the limit of sessions follows the load no more, until a restart", failure=failure)
+        self._log.failure("the limit of sessions could not be judged", failure=failure)
 
 
 def _sum(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:

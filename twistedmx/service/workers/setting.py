@@ -42,5 +42,5 @@ class OfAll:
             self._say(key, [post])
 
     def _say(self, key: str, of: list[Post] | None) -> None:
-        told = {"command": "set", "arguments": {"key": key, "value": self._set[key]}}
+        told = {"command": "set", "arguments": {"key": key, "value": self._set[key], "told": True}}
         self._supervisor.crew.ask("command", told, of=of)

@@ -231,8 +231,7 @@ class Supervisor(MultiService):
         }
 
     def _served(self, post: Post) -> None:
-        self._exchange.catch_up(post)
-        self.set.catch_up(post)
+        self._exchange.catch_up(post).addCallback(lambda _: self.set.catch_up(post))
         self.crew.served()
 
     def _ready(self) -> None:
