@@ -55,7 +55,7 @@ STATUS = {
     "governor": {
         "limit": 580,
         "why": "wanted",
-        "floor": 50,
+        "floor": 100,
         "ceiling": 0,
         "strangers": 9,
         "proven": 3,
@@ -431,7 +431,7 @@ disk          free space not known
         self.serve(status={"governor": {**young, "ceiling": 900, "whims": 5}})
         self.assertEqual(
             self.ask("status").out.splitlines()[0],
-            "governor  limit 580 of strangers, as at the start; floor 50, ceiling 900",
+            "governor  limit 580 of strangers, as at the start; floor 100, ceiling 900",
         )
         self.assertEqual(
             self.ask("status").out.splitlines()[4:],
