@@ -97,7 +97,7 @@ STATUS = {
     "handshakes": {"under_way": 2, "refused": {"host": 7, "rate": 0, "under-way": 0}},
     "log": {"lines_lost": 0},
 }
-FLOOR = {"key": "governor.floor", "value": 80, "before": 50, "written": 50, "unit": "sessions of strangers"}
+FLOOR = {"key": "governor.floor", "value": 80, "before": 100, "written": 100, "unit": "sessions of strangers"}
 
 GUESSER = {
     "id": "7KW3PQ2N",

@@ -61,7 +61,10 @@ class ShutDownTests(SynchronousTestCase):
         self.assertEqual(kept_by(os.stat(self.root).st_dev), Kept(nameless=True, name_with_file=True, in_order=True))
         promised: dict[str, bytes] = {}
         wholes: set[bytes] = set()
-        for _ in range(6):
+        # On a machine that is busy some crashes come before anything is promised.
+        for number in range(60):
+            if number >= 6 and len(promised) > 6:
+                break
             commit = GroupCommit(
                 disk=PosixDisk(now=time.time),
                 disk_of=nobody_else,

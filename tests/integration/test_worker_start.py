@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 from unittest import skipUnless
 
@@ -15,6 +16,14 @@ from tests.integration.program import ORDERLY, Started, TwistdProcess, command, 
 from tests.integration.stored import contents
 from tests.integration.test_life import AS_ROOT, CONTENT, NOBODY, STORED, ids_of, needed_user, system_user
 from tests.integration.worker_case import DEADLINE, WORKERS, WorkerCase, hosts_of
+
+# What systemd does for a unit with one socket: it is descriptor 3.
+AS_SYSTEMD = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="smtp")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 class StartTests(WorkerCase):
@@ -142,13 +151,7 @@ class ProcessTests(WorkerCase):
             self.port = opened.getsockname()[1]
             self.settings(listen="systemd:domain=INET:index=0")
             server = TwistdProcess(
-                [
-                    "sh",
-                    "-c",
-                    f'exec 3<&{opened.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=smtp exec "$@"',
-                    "sh",
-                    *words_of(self.config),
-                ],
+                [sys.executable, "-c", AS_SYSTEMD, str(opened.fileno()), *words_of(self.config)],
                 folder=str(self.folder),
                 environment=shown(self.folder / "place"),
                 pass_fds=[opened.fileno()],
