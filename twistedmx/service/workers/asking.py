@@ -38,6 +38,7 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
         "reputation": partial(_reputation, supervisor),
         "samples": partial(_samples, crew),
         "status": partial(_status, supervisor),
+        "upgrade": supervisor.upgrade,
         "why": partial(_of_all, crew, "why", sums.why),
         **supervisor.side.commands,
     }
