@@ -5,16 +5,16 @@ import os
 import re
 import signal
 import smtplib
-from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
 from tests.integration.program import Started, free_port
 from tests.integration.test_life import CONTENT, Client
-from tests.integration.worker_case import WorkerCase, runs
+from tests.integration.worker_case import From, WorkerCase, runs
 from twistedmx.cli.control import Refused
 
 _SENDERS = 4
+_HOSTS = tuple(f"127.0.9.{last}" for last in range(1, 9))  # of several workers
 
 
 class Senders:
@@ -36,7 +36,7 @@ class Senders:
             mark = f"<{number}-{sent}@example.com>"
             sent += 1
             try:
-                with Client(self._port) as client:
+                with From(self._port, _HOSTS[sent % len(_HOSTS)]) as client:
                     client.sendmail("me@example.com", ["ann@example.org"], f"Message-ID: {mark}\r\n\r\nHello.\r\n")
             except (OSError, smtplib.SMTPException) as error:
                 self.faults.append(f"{mark}: {error!r}")
@@ -97,9 +97,7 @@ class UpgradeCase(WorkerCase):
 
     def marks(self) -> list[str]:
         """Of the messages that are on the disk."""
-        return [
-            mark.decode() for content in self.mail() for mark in re.findall(rb"^Message-ID: (\S+)$", content, re.M)
-        ]
+        return [mark.decode() for content in self.mail() for mark in re.findall(rb"^Message-ID: (\S+)$", content, re.M)]
 
 
 def end(pid: int) -> None:

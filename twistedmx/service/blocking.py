@@ -121,7 +121,7 @@ class Blocking:
         return self._database.stop()
 
     def rest(self) -> "Deferred[Any]":
-        """Have all of it written, and nothing more: another process is to read it. Fires when that is so, or seems not to become so."""
+        """Have all of it written, and nothing more: another process is to read it. Fires when that is so, or it takes too long."""
         self.remembering.write()
         held: Deferred[Any] = self._database.hold()
         return held.addTimeout(_HELD, self._clock, lambda result, seconds: None)

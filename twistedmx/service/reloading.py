@@ -22,8 +22,8 @@ Read = Callable[[], Settings]
 
 class Reloading:
     """`take_up`: does it; fires with the keys that changed, or fails with Faults, and then nothing has changed. `source`: the file.
-    `at`: when it was last done, in seconds since the epoch. `stops`: the server does, and takes up nothing any more. `held`: why it does
-    not now, or ""."""
+    `at`: when it was last done, in seconds since the epoch. `stops`: the server does, and takes up nothing any more.
+    `held`: why not now, or ""."""
 
     def __init__(
         self,

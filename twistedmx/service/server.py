@@ -38,8 +38,8 @@ FirstWords = Callable[[Settings, IListeningPort], list[str]]
 
 class Server(MultiService):
     """`becomes`: the user that it is once its ports are bound, "" when it stays who it is. `read`: the settings as they
-    are written now; raises BadSettings. `listening`: what is bound, by place. `announces`: it says where it listens. `upgrade`: the command
-    that has another process follow; `served`, `refused`: told to who follows another (`succession.heir`)."""
+    are written now; raises BadSettings. `listening`: what is bound, by place. `announces`: it says where it listens.
+    `upgrade`: the command that has another process follow; `served`, `refused`: told to who follows another (`succession.heir`)."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ _descriptors: Any = deep_iterable(
 
 @attrs.frozen(kw_only=True)
 class Left:
-    """A place and its sockets: `descriptors`, by the worker's number; one where it is shared. `division`, `why`: as of a `PortGroup`."""
+    """A place and its sockets: `descriptors`, by the worker's number; one where shared. `division`, `why`: of a `PortGroup`."""
 
     place: Place
     descriptors: tuple[int, ...] = attrs.field(validator=_descriptors)
@@ -31,7 +31,7 @@ class Left:
 
 @attrs.frozen(kw_only=True)
 class Estate:
-    """`channel`: a descriptor, to the old process. `metrics`: where they are scraped, if anywhere. `workers`: how many, 1 for a single
+    """`channel`: a descriptor, to the old process. `metrics`: where they are scraped, if anywhere. `workers`: 1 for a single
     process. `user`: `user` of the settings. `limit`: the governor's. `pidfile`: twistd's, "" for none."""
 
     channel: int = attrs.field(validator=[_number, ge(0)])

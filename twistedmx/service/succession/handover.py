@@ -16,9 +16,10 @@ from twisted.python.failure import Failure
 from twistedmx.net.control import Refused
 from twistedmx.net.systemd import Systemd
 from twistedmx.service.faults import Faults
-from twistedmx.service.reloading import Reloading
+from twistedmx.service.reloading import STOPS, Reloading
 from twistedmx.service.succession.estate import Estate
 from twistedmx.service.succession.launching import Launch, Message, Successor
+from twistedmx.service.succession.shared_log import share_log
 from twistedmx.service.succession.start_words import StartWords
 
 _log = Logger(namespace="twistedmx")
@@ -26,10 +27,11 @@ _log = Logger(namespace="twistedmx")
 _READS: Final = 120.0  # seconds, for the start of the program, the settings and the ports
 _SERVES: Final = 120.0  # seconds more, for what is remembered, and for workers
 _ENDS: Final = 20.0  # seconds from its faults to its end; then it is killed
+_FOLLOWED: Final = "process {pid} is the server now"
 _UNDER_WAY: Final = "an upgrade is under way"
 _FOREGROUND: Final = (
-    "the server runs in the foreground: who has started it (daemontools, runit, a container, a terminal) sees this process end and does "
-    "not know the next one, so it may start another beside it; upgrade --foreground if it will not"
+    "the server runs in the foreground: who has started it (daemontools, runit, a container, a terminal) sees this process end and "
+    "does not know the next one, so it may start another beside it; upgrade --foreground if it will not"
 )
 _FIRST: Final = "this is the first process of its container or machine, and all ends with it: restart it"
 
@@ -53,7 +55,7 @@ class Bequeathing(Protocol):
         """Take it up again."""
 
     def retire(self) -> "Deferred[None]":
-        """Accept nobody any more, and keep what is left open for who follows. Fires when the last session has ended, or its time has."""
+        """Accept nobody any more; what is left stays open. Fires when the last session has ended, or its time has."""
 
 
 class Handover:
@@ -74,14 +76,12 @@ class Handover:
         self._clock, self._twistd, self._pid, self._stop = clock, twistd, pid, stop
 
     async def __call__(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """{"pid": of the new process, "before": of the old one, "steps": [[what, seconds since the beginning], ...], "notes": [line, ...]}.
-        Refused with every fault, a line each, and then nothing has changed. Of {"foreground": though whoever started us sees us end}.
-        """
+        """{"pid": of the new process, "before": of the old one, "steps": [[what, seconds since then], ...], "notes": [line, ...]}.
+        Refused with every fault, a line each, and then nothing has changed. Of {"foreground": who started us may see us end}."""
         reloading = self._server.reloading
-        if reloading.held or reloading.under_way or reloading.stops:
-            raise Refused(
-                f"{reloading.held or ('the server stops' if reloading.stops else 'a reload is under way')}: wait for it"
-            )
+        busy = reloading.held or (STOPS if reloading.stops else "a reload is under way" if reloading.under_way else "")
+        if busy:
+            raise Refused(f"{busy}: wait for it")
         faults = list(self._start.faults)
         if self._pid() == 1:
             faults.append(_FIRST)
@@ -105,6 +105,7 @@ class Handover:
         """Raises Faults."""
         began, steps = self._clock.seconds(), []
         estate, descriptors = self._server.bequeath()
+        share_log(self._twistd, self._start.folder)
         estate = attrs.evolve(estate, pidfile=str(self._twistd.get("pidfile") or ""))
         try:
             successor = self._launch(self._start, estate, descriptors)
@@ -118,11 +119,12 @@ class Handover:
             successor.go()
             told = await self._hear(successor, "serves", _SERVES)
         except BaseException:
+            successor.kill()
             self._server.wake()
             raise
         steps.append(["serves", round(self._clock.seconds() - began, 3)])
         notes = [str(note) for note in told.get("notes") or ()]
-        self._leave(successor.pid, notes)
+        self._leave(successor, notes)
         return {"pid": successor.pid, "before": self._pid(), "steps": steps, "notes": notes}
 
     async def _hear(self, successor: Successor, what: str, seconds: float) -> Mapping[str, Any]:
@@ -159,9 +161,11 @@ class Handover:
             )
         return said
 
-    def _leave(self, pid: int, notes: Sequence[str]) -> None:
+    def _leave(self, successor: Successor, notes: Sequence[str]) -> None:
         """It serves: ours is to finish."""
-        server = self._server
+        server, pid = self._server, successor.pid
+        successor.let_be()
+        server.reloading.held = _FOLLOWED.format(pid=pid)
         for note in notes:
             _log.warn("upgrade: {note}", note=note)
         _log.info("upgrade: process {pid} serves; this one ends with its last session", pid=pid)

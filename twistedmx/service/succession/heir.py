@@ -3,6 +3,7 @@
 BUGS: a place that is written otherwise than before, for the same port, is another one, and cannot be had while the old one has it.
 """
 
+import errno
 import json
 import os
 import socket
@@ -19,8 +20,9 @@ from zope.interface import implementer
 
 from twistedmx.net.port_group import PortGroup, adopt
 from twistedmx.service.faults import CannotStart
-from twistedmx.service.places import Place
+from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.succession.estate import VARIABLE, Estate, Left, read_estate
+from twistedmx.service.succession.shared_log import share_log
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -77,11 +79,20 @@ class Heir:
         """As `world`, but that places which are left are listened at as they are."""
 
         def endpoints(reactor: Any, place: Place) -> IStreamServerEndpoint:
-            if place not in self._left:
-                return world.endpoints(reactor, place)
-            return _Left(reactor, lambda: self._left.pop(place).descriptors[0])
+            if place in self._left or (place in once and is_of_systemd(place)):
+                return _Left(reactor, lambda: self._take(place))
+            return world.endpoints(reactor, place)
 
-        return attrs.evolve(world, endpoints=endpoints)
+        once = frozenset(self._left)
+        environment = {key: value for key, value in world.environment.items() if key != VARIABLE}
+        return attrs.evolve(world, endpoints=endpoints, environment=environment)
+
+    def _take(self, place: Place) -> int:
+        """Its descriptor. Raises OSError where it was taken: systemd passes it to the first process, once."""
+        left = self._left.pop(place, None)
+        if left is None:
+            raise OSError(errno.EBADF, f"{place.text}: was passed at the start alone")
+        return left.descriptors[0]
 
     def groups(self) -> dict[Place, PortGroup]:
         """What is left for workers, by place; to be taken out by who uses it."""
@@ -148,6 +159,7 @@ class Heir:
     def serves(self, notes: Sequence[str] = ()) -> None:
         """From now on we are the server."""
         self._say({"pid": self._pid(), "is": "serves", "notes": list(notes)})
+        self._channel.close()
 
     def _say(self, message: Mapping[str, Any]) -> None:
         with suppress(OSError):  # it has ended: nobody is there to mind
@@ -180,11 +192,13 @@ class Succeeding(Service):
     ) -> None:
         self.server = server
         self._heir, self._twistd, self._stop = heir, twistd, stop
+        self._folder = os.getcwd()  # twistd may change it
         server.served, server.refused = self._serves, self._refused
 
     def privilegedStartService(self) -> None:
         """Have all ports. Raises CannotStart."""
         with self._heir.telling():
+            share_log(self._twistd, self._folder)
             self.server.privilegedStartService()
 
     def startService(self) -> None:
@@ -215,7 +229,7 @@ class Succeeding(Service):
         if not path:
             return []
         try:
-            with open(path, "w", encoding="ascii") as file:
+            with open(path, "w", encoding="ascii") as file:  # in place: the folder is root's, as a rule
                 file.write(str(self._heir.pid))
         except OSError as error:
             return [f"{path}: {error.strerror}: it names the old process; write {self._heir.pid} into it"]

@@ -36,7 +36,7 @@ class Successor(LineOnlyReceiver):
         self.pid = 0
         self._heard: deque[Message] = deque()
         self._waiting: Deferred[Message] | None = None
-        self._is_over = False
+        self._is_over = self._is_free = False
 
     def next(self) -> "Deferred[Message]":
         """Fires with the next message; with None, again and again, when it has ended."""
@@ -76,9 +76,13 @@ class Successor(LineOnlyReceiver):
         """It may serve."""
         self.sendLine(b"go")
 
+    def let_be(self) -> None:
+        """It is the server: nobody here ends it."""
+        self._is_free = True
+
     def kill(self) -> None:
         """SIGKILL. Harmless when it has ended."""
-        if not self._is_over and self.pid:
+        if not (self._is_over or self._is_free) and self.pid:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
 
@@ -123,4 +127,6 @@ class Launching:
         transport.connected = True
         successor.makeConnection(transport)
         transport.startReading()
+        # Who ends us meanwhile wants no server.
+        self._reactor.addSystemEventTrigger("before", "shutdown", successor.kill)
         return successor
