@@ -8,10 +8,10 @@ import smtplib
 from threading import Event, Thread
 from typing import Any
 
-from tests.integration.program import Started, free_port
+from tests.integration.program import ORDERLY, Started, free_port
 from tests.integration.test_life import CONTENT, Client
 from tests.integration.worker_case import From, WorkerCase, runs
-from twistedmx.cli.control import Refused
+from twistedmx.cli.control import Refused, Unreachable
 
 _SENDERS = 4
 _HOSTS = tuple(f"127.0.9.{last}" for last in range(1, 9))  # of several workers
@@ -88,7 +88,7 @@ class UpgradeCase(WorkerCase):
         def ask() -> None:
             try:
                 self.told("upgrade", foreground=True)
-            except Refused as error:
+            except (Refused, Unreachable) as error:
                 refusals.append(str(error))
 
         thread = Thread(target=ask, daemon=True)
@@ -186,6 +186,20 @@ class OneProcess(UpgradeCase):
             self.assertIn("has ended before it could", refusals[0])
             self.assertEqual(self.told()["pid"], server.pid)
             self.send()
+
+    def test_who_is_told_to_stop_meanwhile_stops(self) -> None:
+        """And nobody follows: who stops a server wants none."""
+        server = self.start()
+        thread, _ = self.upgrading()
+        pid = self.started(server)
+        self.addCleanup(end, pid)
+        server.ask_to_stop()
+        status, lines = server.stop()
+        self.assertEqual(status, ORDERLY, "\n".join(lines))
+        thread.join(60)
+        self.until(lambda: not runs(pid), "the end of who was to follow")
+        self.assertFalse((self.data / "control.sock").exists())
+        self.assertEqual([line for line in lines if "Traceback" in line], [])
 
     def test_in_the_foreground_it_must_be_said(self) -> None:
         """Else a supervisor that knows nothing of it would start a second server."""

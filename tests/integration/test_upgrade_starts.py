@@ -100,6 +100,10 @@ class UserTests(UpgradeCase):
             self.send(host="127.25.0.27")
 
 
+class UserOfWorkers(UserTests):
+    workers = 2
+
+
 class UnitTests(Contrib):
     """contrib/systemd"""
 

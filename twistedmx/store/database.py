@@ -145,6 +145,7 @@ class Database:
             self._stopping = True
             if self._again is not None and self._again.active():
                 self._again.cancel()
+            self.go_on()
             self._jobs.put(Word.STOP)
             if self._thread is None:
                 self._refuse_all()

@@ -47,6 +47,11 @@ class TestEstate(SynchronousTestCase):
         """Through an environment, which is text."""
         self.assertEqual(read_estate(estate.written()), estate)
 
+    def test_what_another_version_says_more_is_passed_over(self):
+        """It may be the older one that follows."""
+        document = {**json.loads(Estate(channel=3).written()), "more": 1}
+        self.assertEqual(read_estate(json.dumps(document)), Estate(channel=3))
+
     @given(st.text())
     def test_words_that_are_none_are_a_value_error(self, text):
         """And nothing else."""

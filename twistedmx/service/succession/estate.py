@@ -59,12 +59,19 @@ class Estate:
 
 
 def read_estate(text: str) -> Estate:
-    """Raises ValueError for what no server has written."""
+    """Raises ValueError for what no server has written. What another version may say beside it is passed over."""
     try:
         told = json.loads(text)
-        places = tuple(_left_read(left) for left in told.pop("places"))
-        metrics = told.pop("metrics")
-        return Estate(places=places, metrics=None if metrics is None else _left_read(metrics), **told)
+        metrics = told["metrics"]
+        known = {field.name for field in attrs.fields(Estate)}
+        plain = {key: value for key, value in told.items() if key in known}
+        return Estate(
+            **{
+                **plain,
+                "places": tuple(_left_read(left) for left in told["places"]),
+                "metrics": None if metrics is None else _left_read(metrics),
+            }
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{VARIABLE} is not what a server has written: {error}") from None
 

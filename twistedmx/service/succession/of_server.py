@@ -1,15 +1,17 @@
 """What a server of one process leaves to who follows, and how it ends."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from twistedmx.net.port_group import let_go
 from twistedmx.net.systemd import Systemd
-from twistedmx.service.faults import Faults
+from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.places import Place
 from twistedmx.service.reloading import Reloading
 from twistedmx.service.succession.estate import Estate, Left
@@ -19,6 +21,8 @@ from twistedmx.settings import Settings
 
 if TYPE_CHECKING:
     from twistedmx.service.server import Server
+
+_log = Logger(namespace="twistedmx")
 
 _LOOK: Final = 1.0  # seconds between two looks at who is left
 
@@ -79,8 +83,7 @@ class ServerBequest:
         """As `handover.Bequeathing`."""
         server = self._server
         server.lasting.blocking.wake()
-        if server.control is None:
-            server.open_control()
+        hear_again(server.open_control)
 
     @inlineCallbacks
     def retire(self) -> Any:
@@ -92,6 +95,15 @@ class ServerBequest:
         server.metrics = None
         yield DeferredList([let_go(port) for port in leaving])
         yield ended(server)
+
+
+def hear_again(open_control: Callable[[], None]) -> None:
+    """Open the control socket, which was let go. Mail is served without it, too."""
+    try:
+        open_control()
+    except CannotStart as error:
+        for fault in error.faults:
+            _log.error("no command is heard until a restart: {fault}", fault=fault)
 
 
 def ended(server: "Server") -> "Deferred[Any]":

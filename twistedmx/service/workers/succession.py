@@ -9,7 +9,7 @@ from twistedmx.net.systemd import Systemd
 from twistedmx.service.reloading import Reloading
 from twistedmx.service.succession.estate import Estate, Left
 from twistedmx.service.succession.launching import CHANNEL, FIRST_SOCKET
-from twistedmx.service.succession.of_server import metrics_place, no_agent
+from twistedmx.service.succession.of_server import hear_again, metrics_place, no_agent
 
 if TYPE_CHECKING:
     from twistedmx.service.workers.supervisor import Supervisor
@@ -77,8 +77,7 @@ class SupervisorBequest:
         supervisor = self._supervisor
         supervisor.side.wake()
         supervisor.crew.tell("wake")
-        if supervisor.control is None:
-            supervisor.open_control()
+        hear_again(supervisor.open_control)
 
     @inlineCallbacks
     def retire(self) -> Any:

@@ -188,8 +188,9 @@ class Supervisor(MultiService):
         self.crew.start()
 
     def open_control(self) -> None:
-        """Hear commands. Raises CannotStart."""
-        self.control = open_control(self.settings, self.world, commands(self))
+        """Hear commands, if nobody hears them yet. Raises CannotStart."""
+        if self.control is None and not self.reloading.stops:
+            self.control = open_control(self.settings, self.world, commands(self))
 
     def begin_at(self, limit: int) -> None:
         """The governor's limit is what it was in the process that is followed."""
