@@ -1,10 +1,12 @@
 """`twistedmx upgrade` with real processes: mail comes throughout, and nobody who sends it notices."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import smtplib
+import sqlite3
 from threading import Event, Thread
 from typing import Any
 
@@ -54,6 +56,7 @@ class UpgradeCase(WorkerCase):
     """`workers`: of the servers."""
 
     workers = 1
+    foreign = "other.sqlite"  # a store that one of them will have
 
     def settings(self, *, top: str = "", rest: str = "", **more: str) -> None:
         super(WorkerCase, self).settings(
@@ -176,6 +179,30 @@ class OneProcess(UpgradeCase):
         self.upgrade()
         self.send()
 
+    def test_a_fault_behind_the_last_step_changes_nothing(self) -> None:
+        """What the old one had let go it takes up again: commands are heard, and what is decided is written down."""
+        self.settings()
+        self.start()
+        with contextlib.closing(sqlite3.connect(self.data / self.foreign)) as other:
+            other.execute("CREATE TABLE theirs (id INTEGER)")
+        good = self.config.read_text(encoding="utf-8")
+        self.config.write_text(good + '[store]\nfile = "other.sqlite"\n', encoding="utf-8")
+        self.assertIn("is the database of another program", self.refused("--foreground"))
+        (block,) = self.told("ban", networks=["192.0.2.7"])
+        self.config.write_text(good, encoding="utf-8")
+        self.upgrade()
+        self.assertEqual([each["id"] for each in self.told("list")["blocks"]], [block["id"]])
+
+    def test_sessions_have_their_time_and_then_hear_that_it_is_over(self) -> None:
+        """Who keeps a session open for ever keeps no process for ever."""
+        self.settings(rest="[timeouts]\nfollowed = 0.5\ngrace = 0.5\n")
+        server = self.start()
+        old = self.client()
+        old.begin()
+        self.upgrade()
+        self.assertRegex(old.hear(), b"^421 4.3.2 ")
+        self.assertEqual(server.ended_alone()[0], 0)
+
     def test_who_is_killed_before_he_serves_changes_nothing(self) -> None:
         """A new version may die in any way."""
         server = self.start()
@@ -209,3 +236,4 @@ class OneProcess(UpgradeCase):
 
 class TwoWorkers(OneProcess):
     workers = 2
+    foreign = "other-1.sqlite"
