@@ -5,8 +5,11 @@ import os
 import pwd
 import signal
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from twistedmx import demo
@@ -50,7 +53,7 @@ def makeService(options: Options) -> Server | Supervisor | Succeeding:
     with heir.telling():
         if world.uid() != 0:
             twistd["uid"] = twistd["gid"] = None  # the process before has become him, and so have we
-        return Succeeding(_made(options, heir.world(world), heir), heir, twistd, world.reactor.stop)
+        return Succeeding(_made(options, heir.world(world), heir), heir, twistd, partial(_stop, world.reactor))
 
 
 def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervisor:
@@ -100,12 +103,18 @@ def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervi
         clock=world.reactor,
         twistd=options.parent if options.parent is not None else {},
         pid=world.pid,
-        stop=world.reactor.stop,
+        stop=partial(_stop, world.reactor),
     )
     take_room()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server
+
+
+def _stop(reactor: Any) -> None:
+    """End the program. It may be about to."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None, Source | None]:

@@ -14,6 +14,7 @@ from tests.service.test_start import memory_world
 from twistedmx.net.port_group import Division
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.places import Place
+from twistedmx.service.reloading import Reloading
 from twistedmx.service.succession.estate import VARIABLE, Estate, Left, read_estate
 from twistedmx.service.succession.heir import Heir, Succeeding, heir_of
 from twistedmx.settings import Settings
@@ -72,6 +73,7 @@ class Server(Service):
         self.faults = faults
         self.began_at = None
         self.served = lambda: None
+        self.reloading = Reloading(lambda: None, source="", events=None, now=lambda: 0.0)
 
     def privilegedStartService(self):
         if self.faults:
@@ -116,7 +118,9 @@ class TestHeir(SynchronousTestCase):
         self.old.sendall(b"go\n")
         following.startService()
         self.assertEqual((self.said(), server.began_at, twistd), ([{"pid": 9, "is": "ready"}], 77, {}))
+        self.assertIn("does not serve yet", server.reloading.held)  # nobody is to follow who does not serve
         server.served()
+        self.assertEqual(server.reloading.held, "")
         self.assertEqual(self.said(), [{"pid": 9, "is": "serves", "notes": []}])
         self.assertEqual(twistd, {"pidfile": pidfile})
         with open(pidfile, encoding="ascii") as file:
@@ -147,6 +151,7 @@ class TestHeir(SynchronousTestCase):
         server = Server()
         Succeeding(server, self.heir(), {}, lambda: ended.append(True))
         server.refused(["worker 0: x"])
+        server.refused(["worker 1: x"])
         self.assertEqual((self.said(), ended), ([{"faults": ["worker 0: x"]}], [True]))
 
     def test_without_the_old_process_it_does_not_serve(self):

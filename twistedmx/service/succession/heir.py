@@ -21,12 +21,14 @@ from zope.interface import implementer
 from twistedmx.net.port_group import PortGroup, adopt
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.places import Place, is_of_systemd
+from twistedmx.service.reloading import Reloading
 from twistedmx.service.succession.estate import VARIABLE, Estate, Left, read_estate
 from twistedmx.service.succession.shared_log import share_log
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
 _PATIENCE: Final = 60.0  # seconds for the old process to let go
+_NOT_YET: Final = "the server has just been started in place of another, and does not serve yet"
 _GO: Final = b"go\n"
 
 
@@ -34,6 +36,7 @@ class Following(Protocol):
     """A server that can follow another. `served`: called once, when it serves; `refused`: with faults that it finds behind its
     start. Both to be put here."""
 
+    reloading: Reloading
     served: Callable[[], None]
     refused: Callable[[Sequence[str]], None]
 
@@ -194,6 +197,7 @@ class Succeeding(Service):
         self._heir, self._twistd, self._stop = heir, twistd, stop
         self._folder = os.getcwd()  # twistd may change it
         server.served, server.refused = self._serves, self._refused
+        server.reloading.held = _NOT_YET
 
     def privilegedStartService(self) -> None:
         """Have all ports. Raises CannotStart."""
@@ -218,8 +222,10 @@ class Succeeding(Service):
         self._heir.close_the_rest()
         self._heir.serves(self._take_pidfile())
         self.server.refused = lambda faults: None
+        self.server.reloading.held = ""
 
     def _refused(self, faults: Sequence[str]) -> None:
+        self.server.refused = lambda faults: None  # each of several workers may find the same
         self._heir.faults(faults)
         self._stop()
 
