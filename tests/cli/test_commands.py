@@ -2,6 +2,7 @@
 
 import shlex
 import tomllib
+from typing import ClassVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,6 +201,7 @@ class TestExamples(Calling):
             status=STATUS,
             rcpt=lambda arguments: known.get(arguments["address"], BOB),
             reload=changed,
+            upgrade={"pid": 4712, "before": 4711, "steps": [["ready", 0.84], ["serves", 1.07]], "notes": []},
             set=FLOOR,
             ban=[GUESSER],
             unban=GUESSER,
@@ -490,6 +492,35 @@ disk          free space not known
         said = self.ask("status")
         self.assertEqual((said.status, said.out), (2, ""))
         self.assertIn("no server runs there", said.beside)
+
+
+class TestUpgrade(Calling):
+    ANSWER: ClassVar = {"pid": 2, "before": 1, "steps": [["ready", 0.84], ["serves", 1.066]], "notes": ["a note"]}
+
+    def test_how_it_went_is_told(self):
+        """And what is left to do."""
+        asked = []
+        self.serve(upgrade=lambda arguments: asked.append(dict(arguments)) or self.ANSWER)
+        said = self.ask("upgrade")
+        self.assertEqual((said.status, said.beside), (0, "twistedmx upgrade: a note\n"))
+        self.assertEqual(
+            said.out,
+            "started anew; waits until it serves\n"
+            "process 2 was ready after 0.84 s, and serves since 1.07 s\n"
+            "process 1 takes nobody any more, and ends with its last session\n",
+        )
+        self.assertEqual(self.ask("upgrade", "--foreground", "--json").json, self.ANSWER)
+        self.assertEqual(asked, [{}, {"foreground": True}])
+
+    def test_every_fault_is_told_a_line_each(self):
+        """The old process goes on."""
+
+        def upgrade(arguments):
+            raise Refused("a: x\nb: y")
+
+        self.serve(upgrade=upgrade)
+        said = self.ask("upgrade")
+        self.assertEqual((said.status, said.beside), (1, "twistedmx upgrade: a: x\ntwistedmx upgrade: b: y\n"))
 
 
 class TestReload(Calling):

@@ -40,6 +40,12 @@ class Output:
             if found is not None:
                 return found
 
+    def so_far(self) -> list[str]:
+        """All lines that have come."""
+        while not self._coming.empty() and (line := self._coming.get()) is not None:
+            self.lines.append(line)
+        return self.lines
+
     def rest(self) -> list[str]:
         """All lines, when the child has ended. Raises AssertionError after the deadline."""
         self._thread.join(_DEADLINE)

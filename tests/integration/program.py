@@ -79,6 +79,11 @@ class TwistdProcess:
         self._asked = True
         return self.stop()
 
+    def ended_alone(self) -> tuple[int, list[str]]:
+        """As `ended`, of one whose output others have as well: the lines so far."""
+        self._asked = True
+        return self._process.wait(60), self.output.so_far()
+
     def ask_to_stop(self) -> None:
         """SIGTERM, once: to a second one twistd answers with a traceback."""
         if not self._asked and self._process.poll() is None:

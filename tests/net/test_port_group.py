@@ -16,7 +16,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Port
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from twistedmx.net.port_group import Division, PortGroup, adopt, open_group, set_option
+from twistedmx.net.port_group import Division, PortGroup, adopt, let_go, open_group, set_option
 from twistedmx.net.readers import Connection, Readers
 from twistedmx.net.steering import worker_of
 
@@ -375,6 +375,19 @@ class TestAdoption(Base, TestCase):
         self.assertEqual(waiting.recv(9), b"220 ")
         yield port.stopListening()
         self.check(group, 2, _NEIGHBOURS[:20])
+
+    @inlineCallbacks
+    def test_a_port_that_is_let_go_is_whose_copy_listens(self):
+        """Twisted's own end would end it for him as well: who waits would hear a reset."""
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        copy = port.socket.dup()
+        self.addCleanup(copy.close)
+        client = socket.create_connection(copy.getsockname(), _SECONDS)
+        self.addCleanup(client.close)
+        yield let_go(port)
+        accepted, address = copy.accept()
+        self.addCleanup(accepted.close)
+        self.assertEqual(address, client.getsockname())
 
     def test_what_is_no_socket_is_refused_and_stays_open(self):
         reading, writing = os.pipe()

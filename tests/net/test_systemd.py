@@ -44,6 +44,17 @@ class TestSystemd(SynchronousTestCase):
         self.assertEqual(self.heard(), ["READY=1", "STOPPING=1"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_who_hands_over_says_which_process_it_is_and_then_nothing(self):
+        """Its end is no end of the server."""
+        systemd = Systemd({"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": "1000000"}, 7)
+        systemd.ready(self.clock)
+        systemd.hand_over(8)
+        systemd.stopping()
+        systemd.gone()
+        self.clock.advance(1)
+        self.assertEqual(self.heard(), ["READY=1", "WATCHDOG=1", "MAINPID=8"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_an_abstract_socket_is_one_as_well(self):
         """systemd in a container writes its name with an @."""
         name = f"twistedmx-{os.getpid()}-{id(self)}"

@@ -41,6 +41,37 @@ class Noted(Opened):
         return outcome, ids
 
 
+class HeldTests(Noted):
+    """Another process is to have the file."""
+
+    def test_what_was_asked_before_is_safe_and_what_comes_then_waits(self) -> None:
+        """Whoever reads now reads all there is; and where nobody does, nothing is lost."""
+        database = self.started()
+        database.write(PUT, [(1, "one")])
+        self.assertEqual(self.finish(database.hold()), Done())
+        self.assertEqual(self.notes(), [1])
+        later = database.write(PUT, [(2, "two")])
+        self.assertEqual(self.read(database), (Done(), [1]))
+        self.assertNoResult(later)
+        self.assertEqual(database.state.waiting, 1)
+        database.go_on()
+        self.assertEqual(self.finish(later), Done())
+        self.assertEqual(self.notes(), [1, 2])
+
+    def test_what_is_given_up_is_answered_and_written_by_nobody(self) -> None:
+        """The other one's memory is what the file has."""
+        database = self.started()
+        self.finish(database.hold())
+        later = database.write(PUT, [(2, "two")])
+        database.give_up()
+        for write in (later, database.write(PUT, [(3, "three")])):
+            self.assertIsInstance(self.finish(write), NotDone)
+        self.assertEqual((database.state.waiting, database.state.lost), (0, 0))
+        self.finish(database.stop())
+        self.assertEqual(self.notes(), [])
+        self.assertEqual(self.words(), [])
+
+
 class WriteTests(Noted):
     """All is well."""
 

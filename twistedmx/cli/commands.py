@@ -17,6 +17,7 @@ from twistedmx.cli.samples import SAMPLES
 from twistedmx.cli.set import SET
 from twistedmx.cli.settings import SETTINGS
 from twistedmx.cli.status import STATUS
+from twistedmx.cli.upgrade import UPGRADE
 from twistedmx.cli.why import WHY
 
 COMMANDS: Final[tuple[Command, ...]] = (
@@ -25,6 +26,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     RCPT,
     STATUS,
     RELOAD,
+    UPGRADE,
     SET,
     BAN,
     UNBAN,

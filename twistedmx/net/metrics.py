@@ -9,8 +9,7 @@ from typing import Any
 import attrs
 from prometheus_client import CollectorRegistry
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from twistedmx.setting import setting
 
@@ -29,11 +28,11 @@ class MetricsSettings:
 
 
 def listen(
-    reactor: Any, settings: MetricsSettings, gather: Callable[[], Deferred[CollectorRegistry]]
+    reactor: Any, endpoint: IStreamServerEndpoint, gather: Callable[[], Deferred[CollectorRegistry]]
 ) -> Deferred[IListeningPort]:
-    """Serve what `gather` comes to. ValueError: the endpoint is none; the Deferred fails with CannotListenError."""
+    """Serve what `gather` comes to. The Deferred fails with CannotListenError."""
     # Three megabytes, for those who scrape.
     from twistedmx.net.scrapes import Scrapes
 
-    listening: Deferred[IListeningPort] = serverFromString(reactor, settings.listen).listen(Scrapes(gather, reactor))
+    listening: Deferred[IListeningPort] = endpoint.listen(Scrapes(gather, reactor))
     return listening

@@ -28,6 +28,7 @@ from typing import Any, Final
 
 import attrs
 from twisted.internet.abstract import isIPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket
 
 from twistedmx.net.steering import program
@@ -124,6 +125,13 @@ def adopt(reactor: IReactorSocket, descriptor: int, factory: IProtocolFactory) -
     with socket.socket(fileno=descriptor) as given:  # its family is found out, not assumed
         given.setblocking(False)
         return reactor.adoptStreamPort(given.fileno(), given.family, factory)  # type: ignore[arg-type]  # it asks no more
+
+
+def let_go(port: IListeningPort) -> "Deferred[None]":
+    """Accept nobody more. The socket goes on listening for whoever has a copy, also where the port has opened it: Twisted's would
+    end it for all with shutdown(2). Fires when it is closed here."""
+    port._shouldShutdown = False  # type: ignore[attr-defined]
+    return port.stopListening() or succeed(None)
 
 
 def _unbound(family: int) -> socket.socket:

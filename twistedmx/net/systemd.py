@@ -32,6 +32,12 @@ class Systemd:
         """The server takes nobody any more."""
         self.tell("STOPPING=1")
 
+    def hand_over(self, pid: int) -> None:
+        """Another process is the server from now on. Ours says nothing any more."""
+        self.tell(f"MAINPID={pid}")
+        self.gone()
+        self._address = ""
+
     def gone(self) -> None:
         """Nothing is under way any more."""
         if self._watched is not None:

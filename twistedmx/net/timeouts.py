@@ -58,3 +58,10 @@ class Timeouts:
         precedent="Dovecot, nginx worker_shutdown_timeout; systemd kills after TimeoutStopSec, 90 s",
         validator=at_least(0),
     )
+    followed: float = setting(
+        600.0,
+        unit="seconds",
+        why="After `twistedmx upgrade` the old process serves the sessions that it has for so long; then it stops, with `grace`.",
+        precedent="nginx: as long as they last; Postfix, a process serves for some minutes",
+        validator=at_least(0),
+    )

@@ -104,6 +104,10 @@ class Governor:
     def limit(self) -> int:
         return int(self._limit)
 
+    def begin_at(self, limit: int) -> None:
+        """Where another left off, in place of `start`."""
+        self._limit, self.why = self._bounded(float(limit), Why.START)
+
     def judge(self, time: float, vitals: Vitals, demand: Demand) -> Move | None:
         """From now on another limit, or the same. `time`: seconds of a clock that should not be put back."""
         passed = 1.0 if self._at is None else min(max(time - self._at, 0.0), _LONGEST)

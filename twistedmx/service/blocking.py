@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,6 +31,7 @@ from twistedmx.store.schema import SCHEMA
 from twistedmx.store.sqlite_file import NotOurs
 
 _SWEPT = 1.0  # seconds
+_HELD = 10.0  # seconds: a disk that does not come to an end keeps nobody from going on
 
 
 class Blocking:
@@ -47,6 +49,7 @@ class Blocking:
         self._remember = settings.blocklist.remember
         self.now = world.now
         self._events = events
+        self._clock = world.reactor
         self._database = Database(
             path=os.path.join(settings.data, settings.store.file),
             schema=SCHEMA,
@@ -116,6 +119,20 @@ class Blocking:
             self._sweeping.stop()
         self.remembering.stop()
         return self._database.stop()
+
+    def rest(self) -> "Deferred[Any]":
+        """Have all of it written, and nothing more: another process is to read it. Fires when that is so, or it takes too long."""
+        self.remembering.write()
+        held: Deferred[Any] = self._database.hold()
+        return held.addTimeout(_HELD, self._clock, lambda result, seconds: None)
+
+    def wake(self) -> None:
+        """Write again, also what came meanwhile."""
+        self._database.go_on()
+
+    def give_up(self) -> None:
+        """Another process has the store: what is learned from now on is forgotten."""
+        self._database.give_up()
 
     def _keep_all(self) -> None:
         """The file is another one: write down what we know."""

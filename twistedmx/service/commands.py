@@ -39,7 +39,13 @@ def commands(server: "Server") -> dict[str, Command]:
         "samples": partial(samples, server),
         "set": partial(adjust, server),
         "status": partial(_status, server),
+        "upgrade": server.upgrade,
     }
+
+
+async def cannot_upgrade(arguments: Mapping[str, Any]) -> Any:
+    """Of a server that does not know how it was started."""
+    raise Refused("this server cannot start another in its place: restart it")
 
 
 async def _rcpt(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from twistedmx.net.control import AnotherServer, Command, Control
 from twistedmx.net.control import listen as listen_control
 from twistedmx.net.metrics import listen as listen_metrics
 from twistedmx.service.faults import CannotStart, Faults
-from twistedmx.service.places import is_loopback, place_of
+from twistedmx.service.places import Place, is_loopback, place_of
 from twistedmx.service.privileges import root_faces_the_world
 from twistedmx.service.users import give_folder
 from twistedmx.service.world import World
@@ -79,7 +79,9 @@ def open_metrics(
     if not settings.metrics.listen:
         return None
     try:
-        listening = listen_metrics(world.reactor, settings.metrics, gather)
+        listening = listen_metrics(
+            world.reactor, world.endpoint(Place(text=settings.metrics.listen, secure=False)), gather
+        )
     except ValueError as error:
         raise Faults([f"metrics.listen: {settings.metrics.listen!r}: {error}"]) from None
     port = port_of(listening, settings.metrics.listen, "metrics.listen: ")

@@ -22,7 +22,8 @@ Read = Callable[[], Settings]
 
 class Reloading:
     """`take_up`: does it; fires with the keys that changed, or fails with Faults, and then nothing has changed. `source`: the file.
-    `at`: when it was last done, in seconds since the epoch. `stops`: the server does, and takes up nothing any more."""
+    `at`: when it was last done, in seconds since the epoch. `stops`: the server does, and takes up nothing any more.
+    `held`: why not now, or ""."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Reloading:
     ) -> None:
         self.at: float | None = None
         self.stops = False
+        self.held = ""
         self.under_way = False
         self._take_up, self._source, self._events, self._now = take_up, source, events, now
         self._hung_up = False  # a hangup came meanwhile
@@ -48,6 +50,8 @@ class Reloading:
             raise Faults(["a reload is under way: wait for it"])
         if self.stops:
             raise Faults([STOPS])
+        if self.held:
+            raise Faults([self.held])
         self.under_way = True
         try:
             keys = yield self._take_up()

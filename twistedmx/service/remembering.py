@@ -44,8 +44,12 @@ class Remembering:
         """Have all of it written; the database is to be stopped behind this."""
         if self._ticking.running:  # else nothing was read, and nothing heard
             self._ticking.stop()
-            self.reputation.tick(self._now())
-            self.standings.save_at_once()
+            self.write()
+
+    def write(self) -> None:
+        """Ask for all of it to be written."""
+        self.reputation.tick(self._now())
+        self.standings.save_at_once()
 
     def _tick(self) -> None:
         self.reputation.tick(self._now())

@@ -3,10 +3,11 @@
 bind        ports, while we still may; then twistd gives up privileges
 serve       the writer, the control socket; systemd is told
 reload      other parts in place of those in use, all or nothing
+upgrade     another process in place of this one (`succession`)
 stop        no new connections; sessions finish, or hear 421 when their time is over; what is being written is finished
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -18,7 +19,7 @@ from twistedmx import __version__
 from twistedmx.net.server import ImplicitTls, ServerFactory
 from twistedmx.net.systemd import Systemd
 from twistedmx.report.prometheus import registry_of
-from twistedmx.service.commands import commands
+from twistedmx.service.commands import cannot_upgrade, commands
 from twistedmx.service.exchange import Exchange
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.opening import give_data, open_control, open_metrics, port_of, stay_within
@@ -37,7 +38,8 @@ FirstWords = Callable[[Settings, IListeningPort], list[str]]
 
 class Server(MultiService):
     """`becomes`: the user that it is once its ports are bound, "" when it stays who it is. `read`: the settings as they
-    are written now; raises BadSettings. `listening`: what is bound, by place. `announces`: it says where it listens."""
+    are written now; raises BadSettings. `listening`: what is bound, by place. `announces`: it says where it listens.
+    `upgrade`: the command that has another process follow; `served`, `refused`: told to who follows another (`succession.heir`)."""
 
     def __init__(
         self,
@@ -54,16 +56,19 @@ class Server(MultiService):
         self.parts = parts
         self.since = lasting.world.now()
         self._first_words = first_words
-        self._becomes = becomes
+        self.becomes = becomes
         self._announces = announces
         self.exchange = Exchange(self)
         self.reloading = Reloading(
             lambda: self.exchange.at_once(read), source=parts.source, events=lasting.events, now=lasting.world.now
         )
-        self._control: IListeningPort | None = None
-        self._metrics: IListeningPort | None = None
+        self.upgrade: Callable[[Mapping[str, Any]], Awaitable[Any]] = cannot_upgrade
+        self.served: Callable[[], None] = lambda: None
+        self.refused: Callable[[Sequence[str]], None] = lambda faults: None
+        self.control: IListeningPort | None = None
+        self.metrics: IListeningPort | None = None
         self.listening: dict[Place, IListeningPort] = {}
-        self._systemd = Systemd(lasting.world.environment, lasting.world.pid())
+        self.systemd = Systemd(lasting.world.environment, lasting.world.pid())
         self.factory = ServerFactory(
             site=parts.site,
             timeouts=parts.settings.timeouts,
@@ -90,14 +95,14 @@ class Server(MultiService):
         try:
             self.listening = self.bind(self.parts.listening)
             let_wait(self.listening, self.parts.settings.backlog)
-            self._metrics = self._bind_metrics()
+            self.metrics = self._bind_metrics()
         except Faults as error:
             for port in self.ports:
                 port.stopListening()
             self.listening.clear()
             raise CannotStart(*error.faults) from None
         if self.lasting.world.uid() == 0:
-            if not self._becomes:
+            if not self.becomes:
                 _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
             self._prepare_for_others()
 
@@ -113,12 +118,12 @@ class Server(MultiService):
                 for port in bound.values():
                     port.stopListening()
                 raise
-        stay_within(bound.values(), self.parts.settings, self.lasting.world, self._becomes)
+        stay_within(bound.values(), self.parts.settings, self.lasting.world, self.becomes)
         return bound
 
     def _prepare_for_others(self) -> None:
         """What only root can: a data folder for who we become, and the agent that writes to system users. Raises CannotStart."""
-        give_data(self.parts.settings, self._becomes)
+        give_data(self.parts.settings, self.becomes)
         users = users_of(self.parts.settings)
         if users is not None:
             try:
@@ -129,7 +134,7 @@ class Server(MultiService):
     def _bind_metrics(self) -> IListeningPort | None:
         """Raises Faults."""
         registry = registry_of(self.lasting.counters, gauges(self))
-        return open_metrics(self.parts.settings, self.lasting.world, self._becomes, lambda: defer.succeed(registry))
+        return open_metrics(self.parts.settings, self.lasting.world, self.becomes, lambda: defer.succeed(registry))
 
     # -- serve -------------------------------------------------------------------------------------------------------
 
@@ -138,14 +143,26 @@ class Server(MultiService):
         super().startService()
         if not self.listening:  # started by something that does not know privileges
             self.privilegedStartService()
-        self._control = open_control(self.parts.settings, self.lasting.world, commands(self))
+        self.open_control()
         self.parts.events.release(self.lasting.events)
         self.warn()
         self.lasting.acceptance.start()
         self.lasting.blocking.start()
         for line in self._first_lines():
             _log.info("{line}", line=line)
-        self._systemd.ready(self.lasting.world.reactor)
+        self.systemd.ready(self.lasting.world.reactor)
+        self.lasting.world.reactor.callWhenRunning(lambda: self.served())
+
+    def open_control(self) -> None:
+        """Hear commands, if nobody hears them yet. Raises CannotStart."""
+        if self.control is None and not self.reloading.stops:
+            self.control = open_control(self.parts.settings, self.lasting.world, commands(self))
+
+    def begin_at(self, limit: int) -> None:
+        """The governor's limit is what it was in the process that is followed."""
+        governor = self.lasting.governing.governor
+        governor.begin_at(limit)
+        self.factory.door.admission.limit = governor.limit
 
     def warn(self) -> None:
         """Of what the backends cannot do now."""
@@ -190,9 +207,9 @@ class Server(MultiService):
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
         self.reloading.stops = True
-        self._systemd.stopping()
-        if self._control is not None:
-            yield self._control.stopListening()
+        self.systemd.stopping()
+        if self.control is not None:
+            yield self.control.stopListening()
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self.listening.clear()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
@@ -204,7 +221,7 @@ class Server(MultiService):
         self.lasting.mailboxes.close()
         self.parts.log.close()
         self.lasting.wheel.stop()
-        if self._metrics is not None:
-            yield self._metrics.stopListening()
-        self._systemd.gone()
+        if self.metrics is not None:
+            yield self.metrics.stopListening()
+        self.systemd.gone()
         yield super().stopService()

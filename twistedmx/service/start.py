@@ -5,8 +5,11 @@ import os
 import pwd
 import signal
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from twistedmx import demo
@@ -17,8 +20,14 @@ from twistedmx.service.reloading import Read
 from twistedmx.service.room import take_room
 from twistedmx.service.server import FirstWords, Server
 from twistedmx.service.source import Source, overruled
+from twistedmx.service.succession.handover import Handover
+from twistedmx.service.succession.heir import Heir, Succeeding, heir_of
+from twistedmx.service.succession.launching import Launching as Upgrading
+from twistedmx.service.succession.of_server import ServerBequest
+from twistedmx.service.succession.start_words import start_words
 from twistedmx.service.workers.attack_sides import hash_environment
 from twistedmx.service.workers.launching import Launching
+from twistedmx.service.workers.succession import SupervisorBequest
 from twistedmx.service.workers.supervisor import Supervisor
 from twistedmx.service.workers.supervisor_side import SupervisorSide
 from twistedmx.service.world import World, this_world
@@ -34,9 +43,22 @@ _log = Logger(namespace="twistedmx")
 _CODECS: Final = ("ascii", "idna", "latin-1", "punycode", "unicode_escape", "utf-8")
 
 
-def makeService(options: Options) -> Server | Supervisor:
+def makeService(options: Options) -> Server | Supervisor | Succeeding:
     """What twistd calls. Raises CannotStart."""
     world = this_world()
+    heir = heir_of(world)
+    if heir is None:
+        return _made(options, world, None)
+    twistd = options.parent if options.parent is not None else {}
+    with heir.telling():
+        if world.uid() != 0:
+            twistd["uid"] = twistd["gid"] = None  # the process before has become him, and so have we
+        return Succeeding(_made(options, heir.world(world), heir), heir, twistd, partial(_stop, world.reactor))
+
+
+def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervisor:
+    """`heir`: of a server that is followed. Raises CannotStart."""
+    start = start_words(options.parent, world.environment)
     read, words, source = _reading(options, world)
     try:
         octets = source.octets() if source is not None else b""
@@ -45,26 +67,54 @@ def makeService(options: Options) -> Server | Supervisor:
         raise CannotStart(*error.faults) from None
     becomes = _becomes(settings, options.parent if options.parent is not None else {})
     workers = world.may_use() if settings.workers == "auto" else int(settings.workers)
+    if heir is not None:
+        heir.judge(settings, workers)
     server: Server | Supervisor
+    bequest: ServerBequest | SupervisorBequest
     if source is not None and workers > 1:
         dangers = list(python_is_out_of_reach(becomes, this_machine()))
         if dangers:  # they are started as who we become
             raise CannotStart(*dangers)
         launch = Launching(world.reactor, {**world.environment, **hash_environment(world.chance())})
         server = Supervisor(
-            source, octets, settings, world, workers=workers, launch=launch, becomes=becomes, share=SupervisorSide
+            source,
+            octets,
+            settings,
+            world,
+            workers=workers,
+            launch=launch,
+            becomes=becomes,
+            share=SupervisorSide,
+            left=heir.groups() if heir is not None else {},
         )
+        bequest = SupervisorBequest(server)
     else:
         server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+        bequest = ServerBequest(server)
         if becomes:
             for danger in python_is_out_of_reach(becomes, this_machine()):
                 _log.warn("{danger}", danger=danger)
     if becomes:
         _load_codecs()
+    server.upgrade = Handover(
+        bequest,
+        start=start,
+        launch=Upgrading(world.reactor),
+        clock=world.reactor,
+        twistd=options.parent if options.parent is not None else {},
+        pid=world.pid,
+        stop=partial(_stop, world.reactor),
+    )
     take_room()
     # Who sends a hangup wants settings to be read again, not the server to die as the signal's default has it.
     signal.signal(signal.SIGHUP, lambda *_: world.reactor.callFromThread(server.reload_by_signal))
     return server
+
+
+def _stop(reactor: Any) -> None:
+    """End the program. It may be about to."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None, Source | None]:

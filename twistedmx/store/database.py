@@ -25,6 +25,7 @@ from twistedmx.store.worker import Worker
 _FIRST_PAUSE: Final = 1.0  # seconds until what failed is tried again; doubled each time
 _LONGEST_PAUSE: Final = 60.0
 _PATIENCE: Final = 5.0  # seconds for another program's lock, as Python's sqlite3 has it
+_GIVEN_UP: Final = "another process has the file"
 _PIECES: Final = 2  # that are made before the last one was taken: a million rows must not be in memory twice
 
 T = TypeVar("T")
@@ -106,6 +107,8 @@ class Database:
         self._again: IDelayedCall | None = None
         self._stopping = False
         self._ended = False
+        self._held: list[Write] | None = None  # what is asked while nothing is to be written
+        self._given_up = False
         self._stopped: list[Deferred[None]] = []
 
     @property
@@ -142,6 +145,7 @@ class Database:
             self._stopping = True
             if self._again is not None and self._again.active():
                 self._again.cancel()
+            self.go_on()
             self._jobs.put(Word.STOP)
             if self._thread is None:
                 self._refuse_all()
@@ -163,6 +167,8 @@ class Database:
         if self._stopping:
             self._lost += len(rows)
             return succeed(NotDone(detail="the server stops"))
+        if self._given_up:
+            return succeed(NotDone(detail=_GIVEN_UP))
         if self._waiting >= self._most:
             self._lost += len(rows)
             if not self._full:
@@ -173,7 +179,11 @@ class Database:
             return succeed(NotDone(detail=f"{self._most} changes wait already"))
         done: Deferred[Outcome] = Deferred()
         self._waiting += len(rows)
-        self._jobs.put(Write(statement=statement, rows=rows, done=done))
+        write = Write(statement=statement, rows=rows, done=done)
+        if self._held is None:
+            self._jobs.put(write)
+        else:
+            self._held.append(write)
         return done
 
     def read(
@@ -189,6 +199,28 @@ class Database:
         done: Deferred[Outcome] = Deferred()
         self._jobs.put(Read(statement=statement, values=values, make=make, take=partial(self._safely, take), done=done))
         return done
+
+    # -- another process ---------------------------------------------------------------------------------------------
+
+    def hold(self) -> "Deferred[Outcome]":
+        """Write nothing from now on: another process is to read all of it. Fires when what was asked before is safe."""
+        all_: Deferred[Outcome] = self.read("SELECT 1", (), make=len, take=lambda number: None)
+        self._held = []
+        return all_
+
+    def go_on(self) -> None:
+        """And now write what was asked meanwhile."""
+        held, self._held = self._held or [], None
+        for write in held:
+            self._jobs.put(write)
+
+    def give_up(self) -> None:
+        """The file is another process's: what is asked is not done."""
+        held, self._held = self._held or [], None
+        self._given_up = True
+        for write in held:
+            self._waiting -= len(write.rows)
+            write.done.callback(NotDone(detail=_GIVEN_UP))
 
     # -- hear: worker.Listener -----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ class FakeProcess:
         self.told, self.pid, self.faults, self.answers = told, pid, faults, answers
         self.asked = []
         self.is_silent = False
-        kinds = ("begin", "serve", "ping", "stop", "prepare", "take", "drop", "command", "metrics")
+        kinds = ("begin", "serve", "ping", "stop", "prepare", "take", "drop", "command", "metrics", "retire")
         self.pair = Pair(told.hear, {kind: self._hearing(kind) for kind in kinds})
         self.channel = self.pair.one
         self.is_over = False

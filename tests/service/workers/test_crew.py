@@ -171,6 +171,21 @@ class TestCrew(CrewCase):
         fakes.advance(1)
         self.assertEqual(self.successResultOf(asked), [Answer(number=0)])
 
+    def test_all_retire_and_end_by_themselves(self):
+        """Each with its last session; nobody follows, and nobody is killed for it."""
+        fakes = FakeCrew().start()
+        gone = fakes.crew.retire()
+        fakes.pump()
+        self.assertEqual([process.kinds()[-1] for process in fakes.processes], ["retire", "retire"])
+        fakes.advance(1000)
+        self.assertNoResult(gone)
+        for process in fakes.processes:
+            process.end("ended")
+        self.successResultOf(gone)
+        fakes.advance(100)
+        self.assertEqual(len(fakes.processes), 2)
+        self.successResultOf(fakes.crew.stop(1))
+
     def test_all_stop_and_nobody_follows(self):
         """In good order."""
         fakes = FakeCrew(2).start()

@@ -80,7 +80,7 @@ class TestSupervisor(SynchronousTestCase):
     def started(self):
         supervisor = self.made()
         supervisor.privilegedStartService()
-        self.addCleanup(supervisor._close_places)
+        self.addCleanup(supervisor.close_places)
         supervisor.startService()
         self.fakes.pump()
         return supervisor

@@ -40,6 +40,7 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
         "samples": partial(_samples, crew),
         "set": partial(adjusted_by, supervisor.set),
         "status": partial(_status, supervisor),
+        "upgrade": supervisor.upgrade,
         "why": partial(_of_all, crew, "why", sums.why),
         **supervisor.side.commands,
     }

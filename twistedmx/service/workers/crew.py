@@ -91,6 +91,15 @@ class Crew:
         self._gone = Deferred()
         return self._gone
 
+    def retire(self) -> Deferred[None]:
+        """Nobody is followed any more. Fires when all have ended: each with its last session, or when these have had their time."""
+        self._gone = Deferred()
+        for post in self.posts:
+            post.retire()
+        gone = self._gone
+        self.emptied()
+        return gone
+
     def _kill(self) -> None:
         self._killing = None
         for post in self.posts:

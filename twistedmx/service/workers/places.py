@@ -49,12 +49,16 @@ def open_places(
     *,
     workers: int,
     becomes: str,
+    left: dict[Place, PortGroup] | None = None,
 ) -> tuple[Opened, ...]:
     """All of them, or none: raises Faults, in the words of a server without workers. `listening`: by place, the endpoints that were
-    made of its words. `becomes`: the user that we become, "" for none."""
+    made of its words. `becomes`: the user that we become, "" for none. `left`: those that are there; they are taken out."""
     opened: list[Opened] = []
     try:
         for place, endpoint in listening.items():
+            if left is not None and place in left:
+                opened.append(Opened(place=place, group=left.pop(place)))
+                continue
             group = (
                 _passed(place, endpoint)
                 if is_of_systemd(place)

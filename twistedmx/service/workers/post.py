@@ -40,7 +40,7 @@ class State(Enum):
 
 class Post:
     """`number`: of the worker, from 0. `first`: what it is asked to begin with. `sockets`: its own. `served`: called each time that
-    one begins to serve; `emptied`: each time that one is gone."""
+    one begins to serve; `emptied`: each time that one is gone; `refused`: told why one cannot begin."""
 
     _log = Logger(namespace="twistedmx")
 
@@ -56,6 +56,7 @@ class Post:
         first: Callable[[int], Mapping[str, Any]],
         served: Callable[["Post"], None],
         emptied: Callable[["Post"], None],
+        refused: Callable[[Sequence[str]], None] = lambda faults: None,
     ) -> None:
         self.number = number
         self.state = State.EMPTY
@@ -64,7 +65,7 @@ class Post:
         self.stops = False
         self.begun_with: Mapping[str, Any] = {}
         self._clock, self._now, self._launch, self._side, self._sockets = clock, now, launch, side, sockets
-        self._first, self._served, self._emptied = first, served, emptied
+        self._first, self._served, self._emptied, self._refused = first, served, emptied, refused
         self._process: Process | None = None
         self._started = 0.0  # by the clock
         self._delay = 0.0
@@ -126,6 +127,7 @@ class Post:
         for line in words.splitlines():
             self._log.error("worker {number} cannot serve: {line}", number=self.number, line=line)
         self.kill()
+        self._refused([f"worker {self.number}: {line}" for line in words.splitlines()])
 
     def _say_ping(self, process: Process) -> None:
         if self._ping is not None or process.channel is not self.channel:
@@ -189,14 +191,21 @@ class Post:
 
     # -- stop --------------------------------------------------------------------------------------------------------
 
+    def retire(self) -> None:
+        """Its worker takes nobody any more, and ends with its last session; nobody follows."""
+        self._leave("retire")
+
     def stop(self) -> None:
         """In good order; nobody follows. Harmless twice."""
+        self._leave("stop")
+
+    def _leave(self, kind: str) -> None:
         self.stops = True
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
         if self._process is not None:
-            self._process.channel.tell("stop", None)
+            self._process.channel.tell(kind, None)
 
     def kill(self) -> None:
         """At once. Who follows is started when the process has ended."""

@@ -28,6 +28,7 @@ from twistedmx.service.server import Server
 from twistedmx.service.source import Source
 from twistedmx.service.start import build
 from twistedmx.service.state import gauges
+from twistedmx.service.succession.of_server import ServerBequest
 from twistedmx.service.workers import worker_side
 from twistedmx.service.workers.adopted import Adopting
 from twistedmx.service.workers.channel import Channel, connect
@@ -88,6 +89,9 @@ class Worker:
             "drop": self._drop,
             "take": self._take,
             "stop": lambda value: self.stop(),
+            "rest": lambda value: self._serving().lasting.blocking.rest().addCallback(lambda result: None),
+            "wake": lambda value: self._serving().lasting.blocking.wake(),
+            "retire": self._retire,
         }
         self.channel = Channel(self._hear, self._lost)
         self._is_lost = False
@@ -181,6 +185,16 @@ class Worker:
         return taking.addCallbacks(lambda keys: None, _refused)
 
     # -- stop --------------------------------------------------------------------------------------------------------
+
+    def _retire(self, value: None) -> None:
+        """Another process listens: take nobody any more, and end with the last session."""
+        server = self._server
+        if server is None or not self._started:
+            self.stop()
+            return
+        retiring: Deferred[Any] = ServerBequest(server).retire()
+        retiring.addErrback(lambda failure: self._log.failure("the end after an upgrade failed", failure=failure))
+        retiring.addCallback(lambda result: self.stop())
 
     def _lost(self) -> None:
         self._is_lost = True

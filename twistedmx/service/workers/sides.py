@@ -55,6 +55,22 @@ class SupervisorSide(Protocol):
     def gauges(self) -> Mapping[str, Callable[[], Any]]:
         """Of `report.prometheus.Gauges`: what is so for all, once."""
 
+    @property
+    def limit(self) -> int:
+        """Of the governor."""
+
+    def begin_at(self, limit: int) -> None:
+        """As the process had it that is followed."""
+
+    def rest(self) -> "Deferred[Any]":
+        """Another process is to read what is kept: write nothing more, until `wake`. Fires when what was asked is written."""
+
+    def wake(self) -> None:
+        """Write again."""
+
+    def give_up(self) -> None:
+        """What was kept is the other process's."""
+
     def startService(self) -> None:
         """Raises CannotStart."""
 
@@ -69,6 +85,7 @@ class Nothing:
         self.channel: Channel | None = None
         self.hear: Hear = {}
         self.known: Deferred[None] = succeed(None)
+        self.limit = 1
         self.commands: Mapping[str, Command] = {}
         self.subscribers: tuple[Subscriber, ...] = ()
 
@@ -95,6 +112,19 @@ class Nothing:
     def gauges(self) -> Mapping[str, Callable[[], Any]]:
         """None."""
         return {}
+
+    def begin_at(self, limit: int) -> None:
+        """Nothing."""
+
+    def rest(self) -> "Deferred[Any]":
+        """Nothing is kept here."""
+        return succeed(None)
+
+    def wake(self) -> None:
+        """Nothing."""
+
+    def give_up(self) -> None:
+        """Nothing."""
 
     def startService(self) -> None:
         """Nothing."""

@@ -11,7 +11,7 @@ BUGS: a fault that shows in the workers alone is told in the log, and tried agai
 read will not do: workers read it as who they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twistedmx import __version__
 from twistedmx.delivery.agent_disk import Agent, start_agent
 from twistedmx.delivery.owner_disks import name_of
-from twistedmx.net.port_group import Division
+from twistedmx.net.port_group import Division, PortGroup
 from twistedmx.net.systemd import Systemd
 from twistedmx.ports import Events
 from twistedmx.report.counters import Counters
@@ -31,6 +31,7 @@ from twistedmx.report.destination import Destination
 from twistedmx.report.losses import Losses
 from twistedmx.report.prometheus import Gauges, registry_of
 from twistedmx.report.stream import Stream
+from twistedmx.service.commands import cannot_upgrade
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.opening import give_data, open_control, open_metrics
 from twistedmx.service.parts import lasting, log_for, parts_of
@@ -59,7 +60,8 @@ Share = Callable[[Settings, World, Events], SupervisorSide]
 class Supervisor(MultiService):
     """Raises CannotStart with all faults of the settings. `octets`: the file of the settings, as `settings` were made of it.
     `workers`: how many. `launch`: starts one. `share`: what they share, given what a server is. `becomes`: the user that we become
-    once the ports are bound, "" for none."""
+    once the ports are bound, "" for none. `left`: places that are there, of a server that is followed. `upgrade`, `served`,
+    `refused`: as of a `Server`."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Supervisor(MultiService):
         launch: Launch,
         becomes: str = "",
         share: Share = lambda settings, world, events: Nothing(),
+        left: dict[Place, PortGroup] | None = None,
     ) -> None:
         super().__init__()
         self.events = Stream([])
@@ -80,13 +83,17 @@ class Supervisor(MultiService):
         self.side = share(settings, world, self.events)
         self._log: Destination | None = None
         self.since = world.now()
-        self._source, self._world = source, world
-        self._workers, self._launch, self._becomes = workers, launch, becomes
-        self._opened: tuple[Opened, ...] = ()
+        self._left = left if left is not None else {}
+        self.upgrade: Callable[[Mapping[str, Any]], Awaitable[Any]] = cannot_upgrade
+        self.served: Callable[[], None] = lambda: None
+        self.refused: Callable[[Sequence[str]], None] = lambda faults: None
+        self._source, self.world = source, world
+        self._workers, self._launch, self.becomes = workers, launch, becomes
+        self.opened: tuple[Opened, ...] = ()
         self._agents: list[Agent] = []
-        self._control: IListeningPort | None = None
-        self._metrics: IListeningPort | None = None
-        self._systemd = Systemd(world.environment, world.pid())
+        self.control: IListeningPort | None = None
+        self.metrics: IListeningPort | None = None
+        self.systemd = Systemd(world.environment, world.pid())
         self.crew = Crew((), clock=world.reactor, ready=_nothing)
         self._exchange = Exchange(source, octets, settings, lambda: self.crew, self._heed)
         self.reloading = Reloading(self._exchange.at_once, source=source.path, events=self.events, now=world.now)
@@ -98,7 +105,7 @@ class Supervisor(MultiService):
     @property
     def places(self) -> list[str]:
         """Where it listens, as people write it."""
-        ports: list[Any] = list(self._opened)
+        ports: list[Any] = list(self.opened)
         return [place_of(port) for port in ports]
 
     def now(self) -> float:
@@ -107,10 +114,10 @@ class Supervisor(MultiService):
 
     def told(self) -> dict[str, Any]:
         """Of a status, what is ours."""
-        now = self._world.now()
+        now = self.world.now()
         return {
             "version": __version__,
-            "pid": self._world.pid(),
+            "pid": self.world.pid(),
             "settings": self._source.path,
             "since": self.since,
             "uptime": now - self.since,
@@ -120,7 +127,7 @@ class Supervisor(MultiService):
 
     def _heed(self, settings: Settings) -> None:
         """From now on these hold, of what is ours."""
-        before, self._log = self._log, log_for(settings, self._world, self.losses)
+        before, self._log = self._log, log_for(settings, self.world, self.losses)
         self.settings = settings
         self.set.reloaded(settings)
         self.events.replace([self._log, self.counters, *self.side.subscribers])
@@ -133,24 +140,26 @@ class Supervisor(MultiService):
     def privilegedStartService(self) -> None:
         """Bind, while we still may. Raises CannotStart."""
         super().privilegedStartService()
-        world, settings = self._world, self.settings
+        world, settings = self.world, self.settings
         try:
-            self._opened = open_places(settings, world, self._listening, workers=self._workers, becomes=self._becomes)
-            self._metrics = open_metrics(settings, world, self._becomes, self._gather)
+            self.opened = open_places(
+                settings, world, self._listening, workers=self._workers, becomes=self.becomes, left=self._left
+            )
+            self.metrics = open_metrics(settings, world, self.becomes, self._gather)
         except Faults as error:
-            self._close_places()
+            self.close_places()
             raise CannotStart(*error.faults) from None
         if world.uid() == 0:
-            if not self._becomes:
+            if not self.becomes:
                 _log.warn("{words}", words="runs as root: loopback only; give it a user before it faces the world")
-            give_data(settings, self._becomes)
+            give_data(settings, self.becomes)
             self._start_agents()
 
     def _start_agents(self) -> None:
         """One for each worker, which asks it over a socket that we keep for whoever follows. Where we stay root, so do workers, and
         start their own. Raises CannotStart."""
         users = users_of(self.settings)
-        if users is None or not self._becomes:
+        if users is None or not self.becomes:
             return
         try:
             for _ in range(self._workers):
@@ -158,8 +167,9 @@ class Supervisor(MultiService):
         except (OSError, ValueError) as error:
             raise CannotStart(f"mailboxes.passwd: the agent that writes to users cannot start: {error}") from None
 
-    def _close_places(self) -> None:
-        for each in self._opened:
+    def close_places(self) -> None:
+        """Nobody listens here any more, but who has copies."""
+        for each in self.opened:
             each.stopListening()
 
     # -- serve -------------------------------------------------------------------------------------------------------
@@ -167,16 +177,16 @@ class Supervisor(MultiService):
     def startService(self) -> None:
         """Start the workers: after daemonising, and without privileges. Raises CannotStart."""
         super().startService()
-        if not self._opened:  # started by something that does not know privileges
+        if not self.opened:  # started by something that does not know privileges
             self.privilegedStartService()
-        if self._becomes:
-            self._judge(f"as user {self._becomes}, whom workers are: ")  # what root could read, they may not
+        if self.becomes:
+            self._judge(f"as user {self.becomes}, whom workers are: ")  # what root could read, they may not
         self.side.startService()
         self.crew = Crew(
-            [self._post(number) for number in range(self._workers)], clock=self._world.reactor, ready=self._ready
+            [self._post(number) for number in range(self._workers)], clock=self.world.reactor, ready=self._ready
         )
-        self._control = open_control(self.settings, self._world, commands(self))
-        for each in self._opened:
+        self.open_control()
+        for each in self.opened:
             if each.group.division is not Division.STEERED:
                 _log.warn(
                     "{place}: hosts are not steered to workers ({why}); each worker knows some of what a host does",
@@ -185,12 +195,21 @@ class Supervisor(MultiService):
                 )
         self.crew.start()
 
+    def open_control(self) -> None:
+        """Hear commands, if nobody hears them yet. Raises CannotStart."""
+        if self.control is None and not self.reloading.stops:
+            self.control = open_control(self.settings, self.world, commands(self))
+
+    def begin_at(self, limit: int) -> None:
+        """The governor's limit is what it was in the process that is followed."""
+        self.side.begin_at(limit)
+
     def _judge(self, words: str = "") -> dict[Place, IStreamServerEndpoint]:
         """Where to listen. Raises CannotStart with every fault, each behind `words`; nobody listens then."""
         try:
-            parts = parts_of(self.settings, self._source.path, lasting(self.settings, self._world))
+            parts = parts_of(self.settings, self._source.path, lasting(self.settings, self.world))
         except Faults as error:
-            self._close_places()
+            self.close_places()
             raise CannotStart(*(f"{self._source.path}: {words}{fault}" for fault in error.faults)) from None
         parts.close()
         return parts.listening
@@ -198,17 +217,18 @@ class Supervisor(MultiService):
     def _post(self, number: int) -> Post:
         return Post(
             number,
-            clock=self._world.reactor,
-            now=self._world.now,
+            clock=self.world.reactor,
+            now=self.world.now,
             launch=self._launch,
             side=self.side,
             sockets=[
-                *(each.group.socket_of(number) for each in self._opened),
+                *(each.group.socket_of(number) for each in self.opened),
                 *(agent.peer for agent in self._agents[number : number + 1]),
             ],
             first=self._first,
             served=self._served,
             emptied=lambda post: self.crew.emptied(),
+            refused=lambda faults: self.refused(faults),
         )
 
     def _first(self, number: int) -> dict[str, Any]:
@@ -224,10 +244,10 @@ class Supervisor(MultiService):
             },
             "octets": self._exchange.octets,
             "listening": [
-                [each.place.text, each.place.secure, FIRST_SOCKET + at] for at, each in enumerate(self._opened)
+                [each.place.text, each.place.secure, FIRST_SOCKET + at] for at, each in enumerate(self.opened)
             ],
-            "agent": FIRST_SOCKET + len(self._opened) if self._agents else None,
-            "user": name_of(self._world.uid()) or str(self._world.uid()),
+            "agent": FIRST_SOCKET + len(self.opened) if self._agents else None,
+            "user": name_of(self.world.uid()) or str(self.world.uid()),
         }
 
     def _served(self, post: Post) -> None:
@@ -240,7 +260,8 @@ class Supervisor(MultiService):
             "{line}",
             line=f"twistedmx {__version__} listens on {', '.join(self.places)} with {self._workers} workers",
         )
-        self._systemd.ready(self._world.reactor)
+        self.systemd.ready(self.world.reactor)
+        self.served()
 
     @defer.inlineCallbacks
     def _gather(self) -> Any:
@@ -276,19 +297,19 @@ class Supervisor(MultiService):
     def stopService(self) -> Any:
         """Fires when nothing is under way any more."""
         self.reloading.stops = True
-        self._systemd.stopping()
-        if self._control is not None:
-            yield self._control.stopListening()
-        self._close_places()
+        self.systemd.stopping()
+        if self.control is not None:
+            yield self.control.stopListening()
+        self.close_places()
         yield self.crew.stop(self.settings.timeouts.grace)
         for agent in self._agents:
             agent.stop()
         yield defer.maybeDeferred(self.side.stopService)
         if self._log is not None:
             self._log.close()
-        if self._metrics is not None:
-            yield self._metrics.stopListening()
-        self._systemd.gone()
+        if self.metrics is not None:
+            yield self.metrics.stopListening()
+        self.systemd.gone()
         yield super().stopService()
 
 

@@ -70,6 +70,27 @@ class SupervisorSide(MultiService):
         super().stopService()
         return self.blocking.stop()
 
+    @property
+    def limit(self) -> int:
+        """Of the governor."""
+        return self.governing.governor.limit
+
+    def begin_at(self, limit: int) -> None:
+        """As the process had it that is followed."""
+        self.governing.governor.begin_at(limit)
+
+    def rest(self) -> Any:
+        """As `Blocking.rest`."""
+        return self.blocking.rest()
+
+    def wake(self) -> None:
+        """As `Blocking.wake`."""
+        self.blocking.wake()
+
+    def give_up(self) -> None:
+        """As `Blocking.give_up`."""
+        self.blocking.give_up()
+
     def hear_from(self, number: int) -> Mapping[str, Callable[[Any], Any]]:
         """What the channel to a worker hears."""
         return {
