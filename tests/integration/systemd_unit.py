@@ -97,8 +97,8 @@ class Unit:
         if self._process is not None and self._process.stdout is not None:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
+                self.said.wait_for(f"^{_ENDED}$")
             status = self._process.wait(60)
-            self.said.wait_for(f"^{_ENDED}$")
             self.output.rest()
             self._process.stdout.close()
             self._process = None

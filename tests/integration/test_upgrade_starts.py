@@ -76,16 +76,17 @@ class UserTests(UpgradeCase):
     def test_a_port_that_root_opened_is_handed_over(self) -> None:
         """By who may not open it any more, to who never might."""
         user = needed_user(NOBODY)
-        self.settings(listen="tcp:25:interface=127.25.0.27", top=f'user = "{NOBODY}"')
+        host = f"127.25.1.{self.workers}"  # two of these tests may run at a time
+        self.settings(listen=f"tcp:25:interface={host}", top=f'user = "{NOBODY}"')
         server = self.start()
         if any("Python is in" in line for line in server.output.lines):
             raise SkipTest(f"{NOBODY} may not read this Python")
-        self.send(host="127.25.0.27")
+        self.send(host=host)
         answer = self.upgrade()
         self.assertEqual(ids_of(answer["pid"])["Uid"], [user.pw_uid] * 4)
-        self.send(host="127.25.0.27")
+        self.send(host=host)
         self.until(lambda: not runs(answer["before"]), "the end of the old one")
-        self.send(host="127.25.0.27")
+        self.send(host=host)
         # A port that only root can open is a fault, and so is another user.
         text = self.config.read_text(encoding="utf-8")
         for before, after, words in (
@@ -97,7 +98,7 @@ class UserTests(UpgradeCase):
             done = self.asked("upgrade", "--foreground")
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertIn(words, done.stderr)
-            self.send(host="127.25.0.27")
+            self.send(host=host)
 
 
 class UserOfWorkers(UserTests):

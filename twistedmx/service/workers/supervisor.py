@@ -110,7 +110,7 @@ class Supervisor(MultiService):
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return self._world.now()
+        return self.world.now()
 
     def told(self) -> dict[str, Any]:
         """Of a status, what is ours."""
