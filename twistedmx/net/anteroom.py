@@ -100,21 +100,24 @@ class Anteroom:
         self._emptied = emptied
         self._lines = {record: _Line(newest_first=record is Record.STRANGER) for record in Record}
         self.waiting: dict[Record, int] = dict.fromkeys(Record, 0)
+        self._waiting = 0
         self._call: IDelayedCall | None = None
         self._asked_at = 0.0
 
     def __len__(self) -> int:
         """How many wait."""
-        return sum(self.waiting.values())
+        return self._waiting
 
     @property
     def has_room(self) -> bool:
         """For one more."""
-        return len(self) < self._places
+        return self._waiting < self._places
 
     def goes_before(self, record: Record) -> bool:
         """Whether somebody waits who has his turn before one of this record who comes now."""
-        return record > Record.STRANGER and any(self.waiting[one] for one in Record if one <= record)
+        if not self._waiting or record <= Record.STRANGER:
+            return False
+        return any(self.waiting[one] for one in Record if one <= record)
 
     def worse_than(self, record: Record) -> "Waiting | None":
         """Who gives his place here up for one of this record; None: nobody."""
@@ -128,6 +131,7 @@ class Anteroom:
         record = waiting.known.record
         self._lines[record].add(waiting)
         self.waiting[record] += 1
+        self._waiting += 1
         if self._call is not None and abs(self._clock.seconds() - self._asked_at) > _LATE:
             self._call.cancel()
             self._call = None
@@ -139,7 +143,8 @@ class Anteroom:
         record = waiting.known.record
         if self._lines[record].discard(waiting):
             self.waiting[record] -= 1
-            if not len(self):
+            self._waiting -= 1
+            if not self._waiting:
                 self._emptied()
 
     def close(self) -> None:
@@ -154,7 +159,7 @@ class Anteroom:
 
     def _turn(self) -> None:
         self._call = None
-        if len(self):
+        if self._waiting:
             self._ask(_PACE)  # before anything can go wrong: the line is everybody's
         for record, line in self._lines.items():
             for _ in range(_AT_ONCE[record]):

@@ -40,6 +40,10 @@ _RESERVE: Final = 8
 _MOST_RESERVE: Final = 1000
 _OURS: Final = Terms(record.PROVEN, shared=False, spared=True)
 _SPARED: Final = Terms(record.NOTHING_KNOWN, shared=False, spared=True)
+_SHARED: Final = {
+    known: Terms(known)
+    for known in (record.PROVEN, record.NOTHING_KNOWN, *record.STRANGERS, record.FAILED, record.HUNG_UP)
+}
 _TOO_OFTEN: Final = Terms(record.HUNG_UP)
 
 
@@ -121,7 +125,7 @@ class Door:
             return _OURS
         known = site.alertness.known(peer.address)
         if known.record is Record.PROVEN:
-            return Terms(known)
+            return _SHARED[known]
         never = site.blocklist.never.find(peer.address) if site.blocklist is not None else None
         if never is not None and never.source != LOOPBACK:
             return _SPARED if known.record > Record.STRANGER else Terms(known, shared=False, spared=True)
@@ -130,7 +134,7 @@ class Door:
         often = self.admission.settings.comings
         if often and not known.mail and self._comings.count(host, self._seconds()) > often:
             return _TOO_OFTEN
-        return Terms(known)
+        return _SHARED[known]
 
     def make_place(self, known: Known, *, waits: bool = False) -> bool:
         """Whether there is one, or somebody of worse record has given up his. `waits`: it has a descriptor already."""

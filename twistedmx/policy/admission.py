@@ -43,11 +43,9 @@ class Place(NamedTuple):
     weight: int
 
 
-_PLACES: Final = {
-    (proven, weight): Place(proven, weight)
-    for proven in (False, True)
-    for weight in (0, *(_WHOLE // trust for trust in range(1, MOST_TRUST + 1)))
-}
+_PROVEN: Final = Record.PROVEN
+_WITHOUT_SHARES: Final = {proven: Place(proven, 0) for proven in (False, True)}
+_WITH_SHARES: Final = {trust: Place(False, _WHOLE // trust) for trust in range(1, MOST_TRUST + 1)}
 
 
 class Admission:
@@ -57,36 +55,71 @@ class Admission:
     """
 
     def __init__(self, settings: GovernorSettings, *, limit: int) -> None:
-        self.settings = settings
-        self.limit = limit
-        self.whole = 0
+        self._settings, self._limit, self._whole = settings, limit, 0
+        self._reckon()
         self.proven = 0
         self.strangers = 0
         self.refused: dict[Full, int] = dict.fromkeys(Full, 0)
         self.displaced = 0
         self._most_strangers = 0
         self._unmet = 0
-        self._in_networks: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._in_networks: dict[int, int] = {}
+        self._in_wide_ones: dict[int, int] = {}
         # In the order in which they failed first; only they may be asked to go.
         self._failed: dict[Record, dict[Any, None]] = {Record.HUNG_UP: {}, Record.FAILED: {}}
+
+    @property
+    def settings(self) -> GovernorSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: GovernorSettings) -> None:
+        self._settings = settings
+        self._reckon()
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        self._reckon()
+
+    @property
+    def whole(self) -> int:
+        return self._whole
+
+    @whole.setter
+    def whole(self, whole: int) -> None:
+        self._whole = whole
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """The shares, once for many who come (benchmarks, churn)."""
+        (host, network, wide), (least, least_network, least_wide) = self._settings.shares, self._settings.least
+        self._of_host = max(least, int(host * max(self._limit, self._whole)))
+        self._of_network = max(least_network, int(network * self._limit)) * _WHOLE
+        self._of_wide = max(least_wide, int(wide * self._limit)) * _WHOLE
 
     # -- may one more come? ------------------------------------------------------------------------------------------
 
     def share_used_up(self, host: bytes, known: Known, of_host: int) -> Full | None:
         """Whether the shares of a client are. `host`: its key, not NOBODY. `of_host`: sessions that it has already."""
-        settings, limit = self.settings, self.limit
-        (share, *shares), (least, *leasts) = settings.shares, settings.least
-        if of_host >= max(least, int(share * max(limit, self.whole))) * known.trust:
+        if of_host >= self._of_host * known.trust:
             return Full.HOST
-        if known.record is not Record.PROVEN:
-            for counts, key, part, fewest in zip(self._in_networks, _networks(host), shares, leasts, strict=True):
-                if counts.get(key, 0) >= max(fewest, int(part * limit)) * _WHOLE:
-                    return Full.NETWORK
+        if known.record is not _PROVEN:
+            network, wide = _networks(host)
+            if (
+                self._in_networks.get(network, 0) >= self._of_network
+                or self._in_wide_ones.get(wide, 0) >= self._of_wide
+            ):
+                return Full.NETWORK
         return None
 
     def no_place(self, known: Known) -> Full | None:
         """Whether there is none left in his lane."""
-        if known.record is not Record.PROVEN and self.strangers >= self.limit:
+        if self.strangers >= self._limit and known.record is not _PROVEN:
             return Full.STRANGERS
         return None
 
@@ -105,18 +138,19 @@ class Admission:
 
     def enter(self, host: bytes, known: Known, *, shared: bool) -> Place:
         """A session begins. `host`: the key of its client; `shared`: whether its networks have shares."""
-        proven = known.record is Record.PROVEN
-        if proven:
+        if known.record is _PROVEN:
             self.proven += 1
-        else:
-            self.strangers += 1
-            if self.strangers > self._most_strangers:
-                self._most_strangers = self.strangers
-        weight = _WHOLE // known.trust if shared and host and not proven else 0
-        if weight:
-            for counts, key in zip(self._in_networks, _networks(host), strict=True):
-                counts[key] = counts.get(key, 0) + weight
-        return _PLACES[proven, weight]
+            return _WITHOUT_SHARES[True]
+        self.strangers += 1
+        if self.strangers > self._most_strangers:
+            self._most_strangers = self.strangers
+        if not (shared and host):
+            return _WITHOUT_SHARES[False]
+        place = _WITH_SHARES[known.trust]
+        network, wide = _networks(host)
+        self._in_networks[network] = self._in_networks.get(network, 0) + place.weight
+        self._in_wide_ones[wide] = self._in_wide_ones.get(wide, 0) + place.weight
+        return place
 
     def leave(self, host: bytes, place: Place) -> None:
         """It has ended. Both as they were when it began."""
@@ -124,13 +158,11 @@ class Admission:
             self.proven -= 1
         else:
             self.strangers -= 1
-        if place.weight:
-            for counts, key in zip(self._in_networks, _networks(host), strict=True):
-                left = counts[key] - place.weight
-                if left:
-                    counts[key] = left
-                else:
-                    del counts[key]
+        weight = place.weight
+        if weight:
+            network, wide = _networks(host)
+            _take(self._in_networks, network, weight)
+            _take(self._in_wide_ones, wide, weight)
 
     def has_failed(self, session: Any, record: Record) -> None:
         """A stranger's session, or all that is known of its client, has only failed so far: it may be asked to go."""
@@ -160,10 +192,17 @@ class Admission:
         return told
 
 
+def _take(counts: dict[int, int], key: int, weight: int) -> None:
+    left = counts[key] - weight
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+
+
 def _networks(host: bytes) -> tuple[int, int]:
     """Keys of the network and of the wider one that a host is in. Those of IPv6 are below 0, so that none is another's."""
-    narrow, wide = _BITS[len(host)]
     number = int.from_bytes(host, "big")
-    if narrow == 6:
-        return number >> narrow, number >> wide
-    return -1 - (number >> narrow), -1 - (number >> wide)
+    if len(host) == 4:
+        return number >> 6, number >> 11
+    return -1 - (number >> 16), -1 - (number >> 32)
