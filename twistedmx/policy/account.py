@@ -38,7 +38,7 @@ _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQ
 # guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580). Not all after as many: two thousand
 # sessions that began together would be told of in one turn, and everybody else wait for that (benchmarks, unpunished).
 _TOGETHER: Final = 250
-_SOON: Final = (2.0, 3.0)
+_SOON: Final = (2.5, 3.0)
 CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 
