@@ -39,11 +39,11 @@ Met = Shell | Waiting | TurnedAway
 _RESERVE: Final = 8
 _MOST_RESERVE: Final = 1000
 _OURS: Final = Terms(record.PROVEN, shared=False, spared=True)
-_SPARED: Final = Terms(record.NOTHING_KNOWN, shared=False, spared=True)
-_SHARED: Final = {
-    known: Terms(known)
-    for known in (record.PROVEN, record.NOTHING_KNOWN, *record.STRANGERS, record.FAILED, record.HUNG_UP)
-}
+# Made once: each session holds its own (benchmarks, idle).
+_ALL: Final = (record.PROVEN, record.NOTHING_KNOWN, *record.STRANGERS, record.FAILED, record.HUNG_UP)
+_SHARED: Final = {known: Terms(known) for known in _ALL}
+_SPARED: Final = {known: Terms(known, shared=False, spared=True) for known in _ALL}
+_OF_LOOPBACK: Final = {known: Terms(known, shared=False) for known in _ALL}
 _TOO_OFTEN: Final = Terms(record.HUNG_UP)
 
 
@@ -128,9 +128,9 @@ class Door:
             return _SHARED[known]
         never = site.blocklist.never.find(peer.address) if site.blocklist is not None else None
         if never is not None and never.source != LOOPBACK:
-            return _SPARED if known.record > Record.STRANGER else Terms(known, shared=False, spared=True)
+            return _SPARED[record.NOTHING_KNOWN if known.record > Record.STRANGER else known]
         if never is not None:  # whoever comes from loopback is judged by what he does there, as drills want it
-            return Terms(record.NOTHING_KNOWN if known.record is Record.HUNG_UP else known, shared=False)
+            return _OF_LOOPBACK[record.NOTHING_KNOWN if known.record is Record.HUNG_UP else known]
         often = self.admission.settings.comings
         if often and not known.mail and self._comings.count(host, self._seconds()) > often:
             return _TOO_OFTEN
