@@ -78,9 +78,16 @@ class UserTests(UpgradeCase):
         user = needed_user(NOBODY)
         host = f"127.25.1.{self.workers}"  # two of these tests may run at a time
         self.settings(listen=f"tcp:25:interface={host}", top=f'user = "{NOBODY}"')
-        server = self.start()
-        if any("Python is in" in line for line in server.output.lines):
+        try:
+            server = self.start()
+        except AssertionError as error:
+            server = None
+            told = str(error)
+        else:
+            told = "\n".join(server.output.lines)
+        if "Python is in" in told:
             raise SkipTest(f"{NOBODY} may not read this Python")
+        self.assertIsNotNone(server, told)
         self.send(host=host)
         answer = self.upgrade()
         self.assertEqual(ids_of(answer["pid"])["Uid"], [user.pw_uid] * 4)

@@ -124,7 +124,7 @@ class TestSteering(Base, SynchronousTestCase):
             text=True,
             check=False,
             timeout=60,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"},
         )
         self.assertEqual((done.stdout, done.stderr), ("400 [0, 1, 2, 3]\n", ""))
 
