@@ -43,9 +43,7 @@ class LoadSettings:
         "Sendmail RefuseLA 12, as 4 for each CPU; Exim smtp_load_reserve",
     )
     lag_target: float = _level(0.05, "seconds", "As `target`, of what our own event loop is late.", "none")
-    lag_high: float = _level(
-        0.5, "seconds", "As `high`, of what our own event loop is late.", "Postfix postscreen: none"
-    )
+    lag_high: float = _level(0.5, "seconds", "As `high`, of what our own event loop is late.", "none")
     memory_target: float = _level(
         0.10,
         "of the memory",
