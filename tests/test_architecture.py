@@ -18,7 +18,8 @@ LEVELS = (
     {"smtp"},
     {"model"},
     {"ports"},
-    {"policy", "mailbox", "qmail", "delivery", "queue", "report", "collector"},
+    {"policy", "mailbox", "delivery", "queue", "report", "collector"},
+    {"qmail"},
     {"store", "net", "web"},
     {"settings"},
     {"demo"},
@@ -109,6 +110,17 @@ class TestRooms(SynchronousTestCase):
             if (other := name.partition(".")[0]) != module.room
             and other != "__version__"
             and level_of(other) >= level_of(module.room)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_nobody_knows_of_qmail_but_who_puts_the_parts_together(self):
+        """A drop-in is one room: whoever does not need it never meets it."""
+        allowed = {"qmail", "settings", "service", "testing", "cli"}
+        wrong = [
+            f"{module.name} imports {name}"
+            for module in MODULES
+            for name in module.ours()
+            if name.partition(".")[0] == "qmail" and module.room not in allowed
         ]
         self.assertEqual(wrong, [])
 
