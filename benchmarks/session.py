@@ -33,7 +33,7 @@ from twistedmx.policy.short_way import answer_shortly
 from twistedmx.policy.site import Site
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, command
-from twistedmx.smtp.content import Content
+from twistedmx.smtp.content import Content, Newlines
 from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.session import Need, Session
 from twistedmx.testing.acceptance import FakeAcceptance
@@ -154,7 +154,7 @@ def _site(clock: object) -> Site:
 
 
 def content(block: bytes, *, text_line: int = 0) -> Callable[[], object]:
-    taken = Content(limit=1 << 60, text_line=text_line, tolerant=False)
+    taken = Content(limit=1 << 60, text_line=text_line, newlines=Newlines.REFUSED)
     return lambda: taken.feed_data(block)
 
 

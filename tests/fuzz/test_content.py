@@ -9,7 +9,7 @@ from tests.fuzz import EXAMPLES
 from tests.fuzz.cuts import at_random, one_by_one, whole
 from tests.fuzz.grammar import text
 from twistedmx.smtp import codes
-from twistedmx.smtp.content import Content
+from twistedmx.smtp.content import Content, Newlines
 from twistedmx.smtp.line_ends import with_lf
 from twistedmx.smtp.reply import Reply
 
@@ -77,6 +77,10 @@ def judge(content: bytes, *, limit: int, text_line: int, tolerant: bool) -> tupl
     return bytes(body), None
 
 
+def content_of(*, tolerant: bool, **how: int) -> Content:
+    return Content(newlines=Newlines.TOLERATED if tolerant else Newlines.REFUSED, **how)
+
+
 _limits = st.fixed_dictionaries(
     {
         "limit": st.sampled_from([0, 5, 20, 1000]),
@@ -93,7 +97,7 @@ _filling = st.sampled_from(
 
 class TestData(SynchronousTestCase):
     def fed(self, pieces: list[bytes], how: dict) -> Told:
-        content = Content(**how)
+        content = content_of(**how)
         given_out = b""
         for number, piece in enumerate(pieces):
             block, rest = content.feed_data(piece)
@@ -162,7 +166,7 @@ class TestChunks(SynchronousTestCase):
         """RFC 3030 2: no transparency; line ends, size and fault are those of the reference, however it is cut."""
         body, fault = judge(octets, **how)
         for pieces in (whole(octets), one_by_one(octets), at_random(octets, seed)):
-            content = Content(**how)
+            content = content_of(**how)
             given_out = b"".join(content.feed_chunk(piece, last=False) for piece in pieces)
             given_out += content.feed_chunk(b"", last=True)
             told = given_out if content.fault is None else b""
@@ -173,7 +177,7 @@ class TestChunks(SynchronousTestCase):
     def test_the_last_octets_may_come_with_last_or_before_it(self, octets: bytes, how: dict) -> None:
         """`BDAT 0 LAST` and a LAST chunk that has it all make the same message."""
         body, fault = judge(octets, **how)
-        content = Content(**how)
+        content = content_of(**how)
         given_out = content.feed_chunk(octets, last=True)
         told = given_out if content.fault is None else b""
         self.assertEqual((told, content.octets, content.fault), (body, len(octets), fault))

@@ -3,11 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.smtp import codes
-from twistedmx.smtp.content import Content
+from twistedmx.smtp.content import Content, Newlines
 
 
 def content(*, limit=10_000, text_line=0, tolerant=False, sampled=1000):
-    return Content(limit=limit, text_line=text_line, tolerant=tolerant, sampled=sampled)
+    return Content(
+        limit=limit, text_line=text_line, newlines=Newlines.TOLERATED if tolerant else Newlines.REFUSED, sampled=sampled
+    )
 
 
 class TestData(SynchronousTestCase):

@@ -18,6 +18,7 @@ from twistedmx.net.shell import Shell
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import ServerTls
 from twistedmx.net.turns import Turns
+from twistedmx.net.visit import Visits
 from twistedmx.net.wheel import Deadline, Wheel
 from twistedmx.policy.admission import Place
 from twistedmx.policy.attending import Attending
@@ -38,7 +39,8 @@ class ServerFactory(Factory):
 
     `tls`: for STARTTLS and for ImplicitTls, or None. `site`, `timeouts` and `tls` may be replaced at any time: sessions that
     are there go on under those that they began with. `connections`: those that are there, also before and after a session.
-    `door`: who is let in. `descriptors`: that the process may have.
+    `door`: who is let in. `descriptors`: that the process may have. `visits`: what each connection is served with, where that is
+    not the same for all.
     """
 
     noisy = False
@@ -58,6 +60,7 @@ class ServerFactory(Factory):
         self.timeouts = timeouts
         self.wheel = wheel
         self.tls = tls
+        self.visits: Visits | None = None
         self.turns = Turns(site.ports.clock)
         self.litter = Litter()
         self.connections = Connections()

@@ -23,6 +23,7 @@ from twistedmx.net.eager import EagerWriter
 from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
+from twistedmx.net.visit import Visit
 from twistedmx.policy.admission import Place
 from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.attending import Attending
@@ -75,8 +76,11 @@ class Shell(Conversation):
         transport = self.transport
         if self._peer is None:
             self._peer = peer_at(transport.getPeer())
-        self._session = factory.session(self._peer, secure=self._secure)
-        self._receiver = receiver_of(factory.site, self._session, self._peer)
+        if factory.visits is None:
+            self._session = factory.session(self._peer, secure=self._secure)
+            self._receiver = receiver_of(factory.site, self._session, self._peer)
+        else:
+            self._visited(factory.visits(transport, self._peer), self._peer)
         self._out = EagerWriter(transport)
         self._place = factory.met(self, self._peer, self._terms)
         if self._behind:
@@ -90,6 +94,12 @@ class Shell(Conversation):
             self._start_tls()
         else:
             self._cut(Reason.TLS_LIMIT)
+
+    def _visited(self, visit: Visit, peer: Peer) -> None:
+        self._session = visit.session(secure=self._secure)
+        self._receiver = visit.receiver(self._session, peer)
+        self._tls = visit.tls
+        self._patience.timeouts = visit.timeouts
 
     def handshakeCompleted(self) -> None:
         """TLS is there, after STARTTLS or from the beginning."""
@@ -210,8 +220,7 @@ class Shell(Conversation):
         if self._parting is None or self._closed:
             return
         words, reason = self._parting
-        self._session.close()
-        self._out.write(words.octets)
+        self._out.write(self._session.say(words))
         self._end(words, reason)
         self._close(linger=not self._heard_all)
 
@@ -230,8 +239,7 @@ class Shell(Conversation):
         self.transport.abortConnection()
 
     def _say_last(self, words: Reply) -> None:
-        self._session.close()
-        self._out.write(words.octets)
+        self._out.write(self._session.say(words))
         self._hang_up(words)
 
     def _hang_up(self, words: Reply) -> None:

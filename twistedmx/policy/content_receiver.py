@@ -88,13 +88,14 @@ class ContentReceiver(Attending):
             if self._disk_is_full(transaction.parameters.size * len(transaction.destinations())):
                 transaction.no_room = True
             else:
-                account = self._account
-                field = received(
-                    self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp
-                )
-                copies = transaction.copies(field)
-                transaction.incoming = self._site.ports.acceptance.open(copies, self._site.sampled)
+                transaction.incoming = self._opened(transaction)
         return transaction.incoming
+
+    def _opened(self, transaction: Transaction) -> Incoming:
+        """Where its content goes."""
+        account = self._account
+        field = received(self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp)
+        return self._site.ports.acceptance.open(transaction.copies(field), self._site.sampled)
 
     def _end_of_chunk(self, end: EndOfChunk) -> Reply:
         transaction = self._open_transaction()

@@ -9,6 +9,7 @@ from twistedmx.smtp.reply import Reply
 # Of content that is refused.
 FAULTS: Final[dict[Reply, Reason]] = {
     codes.BARE_NEWLINE: Reason.BARE_NEWLINE,
+    codes.BARE_LF: Reason.BARE_NEWLINE,
     codes.TEXT_LINE_TOO_LONG: Reason.LINE_TOO_LONG,
     codes.TOO_LARGE: Reason.TOO_LARGE,
     codes.ENDLESS: Reason.TOO_LARGE,
@@ -43,6 +44,7 @@ ENDINGS: Final[dict[Reply, Reason]] = {
     codes.NOT_SMTP: Reason.NOT_SMTP,
     codes.BDAT_SYNTAX: Reason.SYNTAX,
     codes.BARE_LF_IN_COMMAND: Reason.BARE_NEWLINE,
+    codes.BARE_LF: Reason.BARE_NEWLINE,
     codes.ENDLESS: Reason.TOO_LARGE,
     codes.TOO_MANY_ERRORS: Reason.TOO_MANY_ERRORS,
     codes.TOO_MANY_IDLE_COMMANDS: Reason.TOO_MANY_IDLE_COMMANDS,

@@ -92,6 +92,7 @@ LOOKUP_FAILED: Final = reply(451, "4.3.0", "Recipient cannot be looked up just n
 TOO_LARGE: Final = reply(552, "5.3.4", "Message is larger than the SIZE announced in EHLO")
 ENDLESS: Final = reply(552, "5.3.4", "Message is far larger than the SIZE announced in EHLO; closing", closes=True)
 BARE_NEWLINE: Final = reply(550, "5.6.0", "Message has a bare CR or bare LF; lines end in CRLF (RFC 5321 2.3.8)")
+BARE_LF: Final = reply(451, "4.6.0", "Message has a bare LF; lines end in CRLF; closing", closes=True)
 TEXT_LINE_TOO_LONG: Final = reply(550, "5.6.0", "Message has a line that is too long (RFC 5321 4.5.3.1.6)")
 LOOPING: Final = reply(554, "5.4.6", "Message is looping: it has been here before or passed too many hosts")
 EMPTY_MESSAGE: Final = reply(550, "5.6.0", "Message is empty; send one with content")

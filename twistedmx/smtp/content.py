@@ -10,6 +10,7 @@ BUGS: from a tolerated peer, a dot that was stuffed behind a bare LF stays: whic
 Held back between two feeds: at most the four octets that may begin an end of data.
 """
 
+import enum
 from typing import Final, NamedTuple
 
 from twistedmx.smtp import codes
@@ -72,6 +73,14 @@ def _without_many_dots(buffer: bytes, cut: int) -> tuple[bytes, int]:
     return block, -1 if end < 0 else end + 2
 
 
+class Newlines(enum.Enum):
+    """How a bare CR or LF in content is taken. None of them ends content: CRLF.CRLF alone does."""
+
+    REFUSED = "when all of it is there"
+    TOLERATED = "bare LF ends a line, bare CR is kept"
+    LF_ENDS_ALL = "bare CR is kept; behind a bare LF nothing is heard any more, as qmail-smtpd has it"
+
+
 class Spoilt(NamedTuple):
     """The block in which the first fault was found, which is not given out: its first `octets`, with a bare newline as they came,
     else with LF ends. `is_all`: nothing of the content is missing behind them."""
@@ -80,12 +89,24 @@ class Spoilt(NamedTuple):
     is_all: bool
 
 
+_REFUSED: Final = Newlines.REFUSED
+_TOLERATED: Final = Newlines.TOLERATED
+
+
+def _bare_lf(block: bytes) -> int:
+    """Where the first one is in `block`, which has one."""
+    at = block.find(b"\n")
+    while block[at - 1 : at] == b"\r":
+        at = block.find(b"\n", at + 1)
+    return at
+
+
 class Content:
     """One message's content. Feed it DATA or chunks of BDAT, not both.
 
     `octets`: the size so far by RFC 1870 (CRLF counts two, stuffed dots do not count). `limit`, `text_line`: octets
-    (text_line 0 = any). `tolerant`: bare LF ends a line and bare CR is kept (for listed peers; CRLF.CRLF alone still
-    ends content). `sampled`: octets of a spoilt block that somebody will ask for; a block may be as long as a read.
+    (text_line 0 = any). `sampled`: octets of a spoilt block that somebody will ask for; a block may be as long as a read.
+    `ends_now`: a bare LF has come, which ends all; `octets` are those before it.
     """
 
     __slots__ = (
@@ -94,22 +115,24 @@ class Content:
         "_limit",
         "_line",
         "_line_too_long",
+        "_newlines",
         "_sampled",
         "_short_lines",
         "_skip",
         "_spoilt",
         "_spoilt_all",
         "_text_line",
-        "_tolerant",
+        "ends_now",
         "octets",
     )
 
-    def __init__(self, *, limit: int, text_line: int, tolerant: bool, sampled: int = 0) -> None:
+    def __init__(self, *, limit: int, text_line: int, newlines: Newlines, sampled: int = 0) -> None:
         self._limit = limit
         self._text_line = text_line
-        self._tolerant = tolerant
+        self._newlines = newlines
         self._sampled = sampled
         self.octets = 0
+        self.ends_now = False
         self._spoilt: bytes | None = None
         self._spoilt_all = 0  # what `octets` was behind it; 0: it was cut
         self._bare = False
@@ -176,8 +199,14 @@ class Content:
         self.octets += len(block)
         if self._bare or not block:
             return b""
-        if self._tolerant:
+        newlines = self._newlines
+        if newlines is not _REFUSED:
             body = block.replace(_CRLF, b"\n")
+            if newlines is not _TOLERATED and body.count(b"\n") != block.count(_CRLF):
+                self._bare = self.ends_now = True
+                self.octets += _bare_lf(block) - len(block)
+                self._keep(block)
+                return b""
         else:
             judged = with_lf(block, short_lines=self._short_lines)
             if judged is None:

@@ -12,7 +12,6 @@ It holds no envelope and decides nothing that asks anybody: what the grammar, th
 out as a Refusal, which the caller replies as it is. No Twisted, no clock.
 """
 
-import enum
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -33,12 +32,10 @@ from twistedmx.smtp.command import (
     Rset,
     StartTls,
     Vrfy,
-    parse_command,
 )
-from twistedmx.smtp.heard import Heard
 from twistedmx.smtp.limits import Limits
-from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS, MailParameters
-from twistedmx.smtp.path import Path
+from twistedmx.smtp.need import Need
+from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS
 from twistedmx.smtp.phase import (
     CONTENT,
     DEAF,
@@ -50,20 +47,12 @@ from twistedmx.smtp.phase import (
     EndOfData,
     Input,
     Phase,
-    out_of_order,
 )
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.transfer import Chunk, Transfer
+from twistedmx.smtp.transferring import Transferring
 from twistedmx.smtp.xclient import XClient
 
 __all__ = ["Block", "EndOfChunk", "EndOfData", "Input", "Need", "Phase", "Session"]
-
-
-class Need(enum.Enum):
-    """Why there is no next input."""
-
-    OCTETS = "octets"
-    REPLY = "reply"
 
 
 # By a global name: Python 3.11 takes 100 ns to reach a member through its class (benchmarks/session.py).
@@ -78,7 +67,7 @@ _IDLE_COMMANDS: Final = frozenset((Noop, Rset, Vrfy, Help, Ehlo, Helo, XClient))
 _OF_XCLIENT: Final = (codes.BAD_XCLIENT, codes.XCLIENT_IN_TRANSACTION)
 
 
-class Session:
+class Session(Transferring):
     """One peer's session.
 
     `limits`: of this session. `starttls`, `xclient`: it is offered. `secure`: TLS is there from the first octet. `tolerant`:
@@ -89,30 +78,19 @@ class Session:
     """
 
     __slots__ = (
-        "_chunk",
         "_esmtp",
-        "_sampled",
         "_secure",
         "_starttls",
         "commands",
         "errors",
         "guessing",
-        "heard",
         "idle_commands",
-        "limits",
         "messages",
-        "owed",
-        "phase",
         "pipelined",
         "served",
-        "tolerant",
-        "transfer",
         "verbs",
         "xclient",
     )
-
-    transfer: Transfer  # from the first MAIL on
-    _chunk: Chunk  # from the first BDAT on
 
     def __init__(
         self,
@@ -132,7 +110,7 @@ class Session:
         self._sampled = sampled
         self.phase = Phase.CONNECTED
         self.owed: Input | None = _CONNECTION
-        self.heard = Heard(limits.command_line)
+        self.heard = self.dialect.heard(limits.command_line)
         self._esmtp = False
         self.idle_commands = 0
         self.guessing = True
@@ -160,7 +138,7 @@ class Session:
         if line is None:
             return _NEED_OCTETS
         self.commands += 1
-        command = parse_command(line) if type(line) is bytes else Refusal(line)  # type: ignore[arg-type]  # or a Reply
+        command = self.dialect.parse(line) if type(line) is bytes else Refusal(line)  # type: ignore[arg-type]  # or a Reply
         kind = type(command)
         if len(self.verbs) < VERBS:
             self.note(LETTERS.get(kind, "X"))
@@ -202,7 +180,7 @@ class Session:
             if kind in FAILED:
                 self.phase = FAILED[kind]
         else:
-            self.phase = TABLE[self.phase][kind]
+            self.phase = self.dialect.table[self.phase][kind]
             if kind in _CHANGES:
                 _CHANGES[kind](self, owed)
         if reply.closes:
@@ -210,6 +188,11 @@ class Session:
         if self.phase in DEAF:
             self.heard.drop()
         return reply.octets
+
+    def say(self, words: Reply) -> bytes:
+        """The octets of a reply that nothing is owed, the last one. Nothing more is heard."""
+        self.close()
+        return words.octets
 
     def secured(self) -> None:
         """TLS is there: all that the peer said is forgotten (RFC 3207 4.2); what it has done is not."""
@@ -226,16 +209,6 @@ class Session:
         self.owed = None
         self.phase = Phase.ENDED
         self.heard.drop()
-
-    def _owe(self, owed: Input) -> Input:
-        self.owed = owed
-        return owed
-
-    def begin(self, reverse_path: Path, parameters: MailParameters) -> None:
-        """MAIL was accepted: there is room for recipients."""
-        limits = self.limits
-        room = limits.recipients if reverse_path.address else limits.null_sender_recipients
-        self.transfer = Transfer(limits, room, parameters.smtputf8, self.tolerant, self._sampled)
 
     def _began(self, mail: Mail) -> None:
         self.begin(mail.reverse_path, mail.parameters)
@@ -262,8 +235,8 @@ class Session:
             return codes.TOO_MANY_ERRORS if self.errors >= limits.errors else codes.TOO_MANY_IDLE_COMMANDS
         if type(command) is Refusal:
             return self._known(command.reply)
-        if kind not in TABLE[self.phase]:
-            return self._known(out_of_order(self.phase, kind))
+        if kind not in self.dialect.table[self.phase]:
+            return self._known(self.dialect.out_of_order(self.phase, kind))
         check = _CHECKS.get(kind)
         return check(self, command) if check is not None else None
 
@@ -298,38 +271,6 @@ class Session:
         if self._secure:
             return codes.TLS_TWICE
         return None if self._starttls else codes.NOT_IMPLEMENTED
-
-    def _next_of_data(self) -> Input | Need:
-        input_ = self.transfer.next(self.heard)
-        if input_ is None:
-            return _NEED_OCTETS
-        return input_ if type(input_) is Block else self._owe(input_)
-
-    def _begin_chunk(self, bdat: Bdat, refusal: Reply | None) -> Input | Need:
-        """A chunk follows its command whatever the answer will be (RFC 3030 2), unless the session ends here."""
-        content = None
-        if refusal is None:
-            if self.transfer.fits(bdat):
-                content = self.transfer.content
-            else:
-                refusal = codes.ENDLESS
-        elif not refusal.closes and bdat.octets > 2 * self.limits.size:
-            refusal = codes.ENDLESS
-        if refusal is not None and refusal.closes:
-            return self._owe(Refusal(refusal))
-        self._chunk = Chunk(bdat, content, self.phase, refusal)
-        self.phase = Phase.CHUNK
-        return self._next_of_chunk()
-
-    def _next_of_chunk(self) -> Input | Need:
-        input_ = self._chunk.next(self.heard)
-        if input_ is None:
-            return _NEED_OCTETS
-        if type(input_) is Block:
-            return input_
-        if type(input_) is Refusal:
-            self.phase = self._chunk.phase_before
-        return self._owe(input_)
 
 
 # What a positive reply changes beside the phase.

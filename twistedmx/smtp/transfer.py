@@ -2,7 +2,7 @@
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Bdat, Refusal
-from twistedmx.smtp.content import Content
+from twistedmx.smtp.content import Content, Newlines
 from twistedmx.smtp.heard import Heard
 from twistedmx.smtp.limits import Limits
 from twistedmx.smtp.phase import Block, EndOfChunk, EndOfData, Phase
@@ -12,15 +12,15 @@ from twistedmx.smtp.reply import Reply
 class Transfer:
     """One transaction, as the wire knows it: replaced by the next, never cleared.
 
-    `room`: recipients that it may still have. `smtputf8`: their addresses may be other than ASCII. `tolerant`, `sampled`: as in
+    `room`: recipients that it may still have. `smtputf8`: their addresses may be other than ASCII. `newlines`, `sampled`: as in
     `Content`.
     """
 
-    __slots__ = ("_content", "_limits", "_over", "_sampled", "_tolerant", "room", "smtputf8")
+    __slots__ = ("_content", "_limits", "_newlines", "_over", "_sampled", "room", "smtputf8")
 
-    def __init__(self, limits: Limits, room: int, smtputf8: bool, tolerant: bool, sampled: int) -> None:
+    def __init__(self, limits: Limits, room: int, smtputf8: bool, newlines: Newlines, sampled: int) -> None:
         self._limits = limits
-        self._tolerant = tolerant
+        self._newlines = newlines
         self._sampled = sampled
         self._content: Content | None = None
         self._over = False  # the end of its data was seen
@@ -33,7 +33,7 @@ class Transfer:
         if self._content is None:
             limits = self._limits
             self._content = Content(
-                limit=limits.size, text_line=limits.text_line, tolerant=self._tolerant, sampled=self._sampled
+                limit=limits.size, text_line=limits.text_line, newlines=self._newlines, sampled=self._sampled
             )
         return self._content
 
@@ -47,6 +47,8 @@ class Transfer:
             if rest is not None:
                 self._over = True
                 heard.add(rest)
+            if content.ends_now:
+                return EndOfData(size=content.octets, fault=codes.BARE_LF, spoilt=content.spoilt)
             if content.endless:
                 # The size is that of the first octet too many, however many came with it.
                 return EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS, spoilt=content.spoilt)
