@@ -13,6 +13,9 @@ _CR: Final = 0x0D
 class Heard:
     """`limit`: octets that a command line may have, with its CRLF. Of a longer one nothing is held."""
 
+    # Whether LF alone ends a line as well; else the session ends there.
+    lf_ends = False
+
     __slots__ = ("_limit", "at", "octets", "overlong")
 
     def __init__(self, limit: int) -> None:
@@ -67,7 +70,7 @@ class Heard:
         if octets[at] == _TLS_HANDSHAKE:
             return codes.NOT_SMTP
         if end == at or octets[end - 1] != _CR:
-            return codes.BARE_LF_IN_COMMAND
+            return octets[at:end] if self.lf_ends else codes.BARE_LF_IN_COMMAND
         return octets[at : end - 1]
 
     def _unfinished(self, octets: bytes, at: int) -> Reply | None:

@@ -1,0 +1,92 @@
+"""What qmail-smtpd says where twistedmx has words of its own: the replies of qmail-smtpd.c, octet for octet.
+
+Decisions are made, counted and told in the words of `smtp.codes`; a session in qmail's dialect says these instead, at the last
+moment. What has no row is said as it is: there is nothing like it in qmail-smtpd.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from twistedmx.qmail.trees import Tree
+from twistedmx.smtp import codes
+from twistedmx.smtp.reply import Reply, reply
+
+SYNTAX: Final = reply(555, "", "syntax error (#5.5.4)")
+NO_CONTROLS: Final = reply(421, "", "unable to read controls (#4.3.0)")
+TOO_MANY_INVALID: Final = reply(421, "", "too many invalid addresses, goodbye (#4.3.0)")
+NOT_IN_RCPTHOSTS: Final = reply(553, "", "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)")
+IN_BADMAILFROM: Final = reply(553, "", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)")
+SENDER_DENIED: Final = reply(553, "", "sorry, your envelope sender has been denied (#5.7.1)")
+RECIPIENT_DENIED: Final = reply(553, "", "sorry, your envelope recipient has been denied (#5.7.1)")
+HELO_DENIED: Final = reply(553, "", "sorry, your HELO host name has been denied (#5.7.1)")
+NOT_VALID_RECIPIENT: Final = reply(553, "", "sorry, this recipient is not in my validrcptto list (#5.7.1)")
+MAX_RCPT: Final = reply(452, "", "max rcpt limit exceeded (#5.7.1)")
+NO_RELAY: Final = reply(553, "", "we don't relay (#5.7.1)")
+NO_NULL_SENDERS: Final = reply(421, "", "null senders temporarily denied (#4.3.0)")
+AUTH_REQUIRED: Final = reply(530, "", "Authorization required (#5.7.1) ")
+NOT_THE_AUTHENTICATED: Final = reply(503, "", "from and auth not the same (#5.5.1)")
+EARLY_TALK: Final = reply(554, "", "SMTP protocol violation", closes=True)
+TOO_LARGE: Final = reply(552, "", "sorry, that message size exceeds my databytes limit (#5.3.4)")
+QUEUE_FAILED: Final = reply(451, "", "qqt failure (#4.3.0)")
+
+_OK: Final = reply(250, "", "ok")
+_SYNTAX_OF_STARTTLS: Final = reply(501, "", "Syntax error (no parameters allowed) (#5.5.4)")
+_TIMEOUT: Final = reply(451, "", "timeout (#4.4.2)", closes=True)
+_GOODBYE: Final = reply(421, "", "too many errors, goodbye (#4.3.0)")
+
+# Those that are the same in all trees, and on every host.
+_SAME: Final[dict[Reply, Reply]] = {
+    codes.RESET: reply(250, "", "flushed"),
+    codes.NOOP: _OK,
+    codes.SENDER_OK: _OK,
+    codes.RECIPIENT_OK: _OK,
+    codes.NOT_VERIFIED: reply(252, "", "send some mail, i'll try my best"),
+    codes.START_CONTENT: reply(354, "", "go ahead"),
+    codes.START_TLS: reply(220, "", "ready for tls"),
+    codes.TLS_BUSY: reply(454, "", "TLS not available right now (#4.3.0)"),
+    codes.NO_ARGUMENT_ALLOWED: _SYNTAX_OF_STARTTLS,
+    codes.MAIL_FIRST: reply(503, "", "MAIL first (#5.5.1)"),
+    codes.RCPT_FIRST: reply(503, "", "RCPT first (#5.5.1)"),
+    codes.BAD_SENDER: SYNTAX,
+    codes.BAD_RECIPIENT: SYNTAX,
+    codes.MAIL_SYNTAX: SYNTAX,
+    codes.TOO_MANY_RECIPIENTS: MAX_RCPT,
+    codes.TOO_MANY_ERRORS: _GOODBYE,
+    codes.TOO_MANY_IDLE_COMMANDS: _GOODBYE,
+    codes.NOT_OURS: NOT_IN_RCPTHOSTS,
+    codes.TOO_LARGE: TOO_LARGE,
+    codes.ENDLESS: reply(552, "", TOO_LARGE.lines[0], closes=True),
+    codes.LOOPING: reply(554, "", "too many hops, this message is looping (#5.4.6)"),
+    codes.NO_SPACE: reply(451, "", "qq write error or disk full (#4.3.0)"),
+    codes.STORAGE_FAILED: reply(451, "", "qq trouble creating files in queue (#4.3.0)"),
+    codes.IDLE: _TIMEOUT,
+    codes.TOO_SLOW: _TIMEOUT,
+}
+
+
+def words_of(tree: Tree, greeting: str) -> Mapping[Reply, Reply]:
+    """Ours, and what is said instead. `greeting`: of control/smtpgreeting."""
+    return {
+        **_SAME,
+        codes.CLOSING: reply(221, "", greeting),
+        codes.HELP: tree.help,
+        codes.UNKNOWN_COMMAND: tree.unknown,
+        codes.NOT_IMPLEMENTED: tree.unknown,
+        codes.TLS_TWICE: tree.unknown,
+        codes.BARE_LF: tree.stray_lf,
+    }
+
+
+def accepted(at: float, name: str) -> Reply:
+    """The message is the queue's. `at`: seconds since the epoch; `name`: what it has there, the pid of the queue program."""
+    return reply(250, "", f"ok {int(at)} qp {name}")
+
+
+def greeting(host: str) -> Reply:
+    """The first words."""
+    return reply(220, "", f"{host} ESMTP")
+
+
+def without_code(words: Reply) -> Reply:
+    """As it is said where no enhanced status code was announced."""
+    return reply(words.code, "", *words.lines, closes=words.closes) if words.enhanced else words
