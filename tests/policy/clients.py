@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.report.facts import NOBODY, SESSION, TRANSACTION, UNKNOWN
 from twistedmx.model.envelope import Refused
-from twistedmx.model.event import NetworkWouldBeBlocked
+from twistedmx.model.network_event import NetworkWouldBeBlocked
 from twistedmx.model.peer import Peer
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.blocklist import Blocklist

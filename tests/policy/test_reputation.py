@@ -5,7 +5,7 @@ import attrs
 from tests.policy.clients import AT, DAY, HOST, HOUR, Clients
 from tests.report.facts import EVENTS, NOBODY
 from twistedmx.model.envelope import Refused
-from twistedmx.model.event import NetworkWouldBeBlocked
+from twistedmx.model.network_event import NetworkWouldBeBlocked
 from twistedmx.model.peer import NOWHERE, Peer
 from twistedmx.model.verdict import Action, Reason, verdict
 from twistedmx.policy import hyperloglog

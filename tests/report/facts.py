@@ -19,11 +19,6 @@ from twistedmx.model.event import (
     FloodGoesOn,
     MailboxesKept,
     MailboxesLoaded,
-    NetworkAllowed,
-    NetworkBlocked,
-    NetworkNoLongerAllowed,
-    NetworkUnblocked,
-    NetworkWouldBeBlocked,
     NobodyAccepted,
     PolicyFailed,
     PolicyRefused,
@@ -37,6 +32,13 @@ from twistedmx.model.event import (
     VerdictInShadow,
 )
 from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
+from twistedmx.model.network_event import (
+    NetworkAllowed,
+    NetworkBlocked,
+    NetworkNoLongerAllowed,
+    NetworkUnblocked,
+    NetworkWouldBeBlocked,
+)
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, verdict

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from tests.service.test_reload import NOW, SETTINGS, Client, ReloadCase
-from twistedmx.model.event import NetworkAllowed, NetworkNoLongerAllowed
+from twistedmx.model.network_event import NetworkAllowed, NetworkNoLongerAllowed
 from twistedmx.net.control import Refused
 from twistedmx.policy.conduct_settings import ConductSettings
 from twistedmx.service.commands import commands

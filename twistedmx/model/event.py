@@ -5,13 +5,13 @@
 
 import attrs
 
-from twistedmx.model.allowance import Allowance
 from twistedmx.model.attack import Attack, Flood, Pressure
 from twistedmx.model.beginning import NOTHING, Beginning
-from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Refused
-from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
-from twistedmx.model.peer import Network, Peer, Tls
+from twistedmx.model.governor_event import GovernorEvent
+from twistedmx.model.network_event import NetworkEvent
+from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.remark import Remark
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict
 from twistedmx.smtp.path import Path
@@ -222,50 +222,6 @@ class BackendRecovered:
 
 
 @attrs.frozen(kw_only=True)
-class NetworkBlocked:
-    """An entry of the blocklist is new, or was lengthened."""
-
-    at: float
-    block: Block
-
-
-@attrs.frozen(kw_only=True)
-class NetworkUnblocked:
-    """An entry was removed before its expiry."""
-
-    at: float
-    block: Block
-
-
-@attrs.frozen(kw_only=True)
-class NetworkWouldBeBlocked:
-    """In shadow: what would be an entry of the blocklist. `reason`, `evidence`, `origin`: as it would have them."""
-
-    at: float
-    network: Network
-    reason: str
-    evidence: str
-    origin: str
-
-
-@attrs.frozen(kw_only=True)
-class NetworkAllowed:
-    """The operator keeps a network out of the blocklist, from now on or differently than before."""
-
-    at: float
-    allowance: Allowance
-
-
-@attrs.frozen(kw_only=True)
-class NetworkNoLongerAllowed:
-    """It may be blocked again: the operator said so, or its time was over (`expired`)."""
-
-    at: float
-    allowance: Allowance
-    expired: bool
-
-
-@attrs.frozen(kw_only=True)
 class AttackBegan:
     """A domain is under attack from now on. `domain`: in A-labels, or "": all that are not ours. `pressure`: in the last minute."""
 
@@ -334,17 +290,13 @@ Event = (
     | SettingsKept
     | BackendFailed
     | BackendRecovered
-    | NetworkBlocked
-    | NetworkUnblocked
-    | NetworkWouldBeBlocked
-    | NetworkAllowed
-    | NetworkNoLongerAllowed
+    | NetworkEvent
     | AttackBegan
     | AttackEnded
     | FloodBegan
     | FloodGoesOn
     | FloodEnded
-    | LimitMoved
-    | NewcomersRefused
+    | GovernorEvent
+    | Remark
     | SubscriberDropped
 )

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from twistedmx.model.attack import Attack, Flood, Pressure
-from twistedmx.model.event import Event, NetworkBlocked
+from twistedmx.model.event import Event
+from twistedmx.model.network_event import NetworkBlocked
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.attack_facts import AttackFacts
 from twistedmx.policy.attack_settings import AttackSettings

@@ -10,7 +10,8 @@ from typing import Final
 
 from twisted.logger import Logger
 
-from twistedmx.model.event import Event, NetworkWouldBeBlocked
+from twistedmx.model.event import Event
+from twistedmx.model.network_event import NetworkWouldBeBlocked
 from twistedmx.model.peer import Network
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.host_key import network_at

@@ -23,11 +23,6 @@ from twistedmx.model.event import (
     FloodGoesOn,
     MailboxesKept,
     MailboxesLoaded,
-    NetworkAllowed,
-    NetworkBlocked,
-    NetworkNoLongerAllowed,
-    NetworkUnblocked,
-    NetworkWouldBeBlocked,
     NobodyAccepted,
     PolicyFailed,
     PolicyRefused,
@@ -41,6 +36,13 @@ from twistedmx.model.event import (
     VerdictInShadow,
 )
 from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
+from twistedmx.model.network_event import (
+    NetworkAllowed,
+    NetworkBlocked,
+    NetworkNoLongerAllowed,
+    NetworkUnblocked,
+    NetworkWouldBeBlocked,
+)
 from twistedmx.model.verdict import Action, Reason
 from twistedmx.report.rates import LastMinute, Rates
 

@@ -4,19 +4,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twistedmx.model.allowance import Allowance
-from twistedmx.model.event import (
-    AttackBegan,
-    AttackEnded,
-    FloodBegan,
-    FloodEnded,
-    FloodGoesOn,
+from twistedmx.model.event import AttackBegan, AttackEnded, FloodBegan, FloodEnded, FloodGoesOn
+from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
+from twistedmx.model.network_event import (
     NetworkAllowed,
     NetworkBlocked,
     NetworkNoLongerAllowed,
     NetworkUnblocked,
     NetworkWouldBeBlocked,
 )
-from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.report.values import Fields, time_of
 
 _LAST: Final = 253_402_300_799.0  # the last second that has four digits for its year

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.model.event import Event
+from twistedmx.model.remark import Remark
 from twistedmx.report.fields import fields_of, json_of
 from twistedmx.report.text import text_of
 from twistedmx.report.values import time_of
@@ -41,9 +42,9 @@ class LogSettings:
     format: str = setting(
         "text",
         unit="",
-        why='"text": key=value, for people and grep; "json": one object a line, for machines.',
+        why='"text": key=value, for people and grep; "json": one object a line, for machines; "qmail": docs/qmail.md.',
         precedent="qlog lines of patched qmail-smtpd; Caddy, mox",
-        validator=_one_of("text", "json"),
+        validator=_one_of("text", "json", "qmail"),
     )
     file: str = setting(
         "",
@@ -80,6 +81,8 @@ class LogSettings:
         """What cannot be: "key: what is wrong; what to do"."""
         if self.to == "file" and self.file in ("", _STANDARD_OUTPUT):
             return ['log.file: name the file of the log, or write to = "stdout" or to = "twistd"']
+        if self.format == "qmail" and self.destination in ("journald", "syslog"):
+            return ['log.format: lines of qmail go where multilog reads them; write to = "stdout", "file" or "twistd"']
         return []
 
     def warnings(self) -> list[str]:
@@ -89,7 +92,7 @@ class LogSettings:
             unused.append(f'log.file: is not used, for to = "{self.to}"')
         if self.socket and self.destination not in ("journald", "syslog"):
             unused.append("log.socket: is used by journald and syslog alone")
-        if self.format == "json" and self.destination == "journald":
+        if self.format != "text" and self.destination == "journald":
             unused.append("log.format: is not used, for journald gets each field by itself")
         return unused
 
@@ -110,11 +113,16 @@ class Log:
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._json = settings.format == "json"
+        self._remarks = settings.format == "qmail"
         self._write = write
         self._stamped = stamped
         self.close = close
 
     def __call__(self, event: Event) -> None:
+        if self._remarks:
+            if type(event) is Remark:
+                self._write(event.line)  # whoever reads it has its own way to stamp it
+            return
         if self._json:
             fields = fields_of(event)
             if fields is not None:

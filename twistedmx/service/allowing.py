@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from twisted.logger import Logger
 
 from twistedmx.model.allowance import Allowance
-from twistedmx.model.event import NetworkAllowed, NetworkNoLongerAllowed
+from twistedmx.model.network_event import NetworkAllowed, NetworkNoLongerAllowed
 from twistedmx.model.peer import Network
 from twistedmx.policy.allowed import Allowed
 from twistedmx.ports import Events

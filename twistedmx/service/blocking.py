@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedmx.model.block import Block
-from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
+from twistedmx.model.network_event import NetworkBlocked, NetworkUnblocked
 from twistedmx.model.peer import NOWHERE, Network
 from twistedmx.policy.allowed import Allowed
 from twistedmx.policy.blocklist import Blocklist

@@ -6,7 +6,7 @@ import attrs
 
 from tests.report.facts import BLOCK
 from tests.service.workers.machine import Machine
-from twistedmx.model.event import NetworkBlocked, NetworkUnblocked
+from twistedmx.model.network_event import NetworkBlocked, NetworkUnblocked
 from twistedmx.service.block_commands import allow, ban, unban
 
 HOST = "203.0.114.9"

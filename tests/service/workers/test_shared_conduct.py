@@ -16,15 +16,8 @@ from tests.service.workers.machine import Machine
 from tests.service.workers.pair import Pair
 from twistedmx.mailbox.keys import domain_key
 from twistedmx.model.envelope import Refused
-from twistedmx.model.event import (
-    AttackBegan,
-    AttackEnded,
-    FloodBegan,
-    FloodEnded,
-    FloodGoesOn,
-    NetworkBlocked,
-    NetworkWouldBeBlocked,
-)
+from twistedmx.model.event import AttackBegan, AttackEnded, FloodBegan, FloodEnded, FloodGoesOn
+from twistedmx.model.network_event import NetworkBlocked, NetworkWouldBeBlocked
 from twistedmx.model.peer import Peer
 from twistedmx.policy.attack_summing import AttackSumming
 from twistedmx.policy.attacks import Attacks
