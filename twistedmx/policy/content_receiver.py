@@ -35,6 +35,9 @@ NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reser
 class ContentReceiver(Attending):
     """What of a receiver is about content, and how a transaction ends."""
 
+    # What a MAIL that is accepted begins.
+    transaction_kind = Transaction
+
     __slots__ = ("_committing", "_esmtp", "_transaction")
 
     _log = Logger()
@@ -133,12 +136,15 @@ class ContentReceiver(Attending):
         self._committing = False
         match outcome:
             case Stored(paths=paths):
-                decided = verdict(codes.accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
+                decided = verdict(self._accepted(transaction.queue_id), Reason.ACCEPTED, " ".join(paths))
             case NoSpace(detail=detail):
                 decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
             case Failed(detail=detail):
                 decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
         return self._finish(transaction, decided, octets)
+
+    def _accepted(self, queue_id: str) -> Reply:
+        return codes.accepted(queue_id)
 
     # -- how a transaction ends --------------------------------------------------------------------------------------
 

@@ -185,7 +185,7 @@ class Receiver(ContentReceiver):
         account = self._account
         account.transactions += 1
         account.reverse_path = reverse_path
-        self._transaction = Transaction(
+        self._transaction = self.transaction_kind(
             account.id, account.transactions, reverse_path, parameters, self._site.ports.clock.seconds()
         )
         return codes.SENDER_OK

@@ -119,13 +119,13 @@ def _out_of_order(phase: Phase, kind: type) -> Reply:
     return codes.OUT_OF_ORDER
 
 
-def qmail_dialect(address: Address, parameters: Parameters = no_parameters) -> Dialect:
-    """That of one host. `address`: as its control/localiphost and its own addresses have it."""
+def qmail_dialect(sender: Address, recipient: Address, parameters: Parameters = no_parameters) -> Dialect:
+    """That of one host. `sender`, `recipient`: of an argument, as its control/localiphost and its own addresses have it."""
     verbs: dict[bytes, Callable[[bytes], Command | Refusal]] = {
         b"helo": partial(_helo, Helo),
         b"ehlo": partial(_helo, Ehlo),
-        b"mail": partial(_mail, address, parameters),
-        b"rcpt": partial(_rcpt, address),
+        b"mail": partial(_mail, sender, parameters),
+        b"rcpt": partial(_rcpt, recipient),
         b"data": lambda argument: Data(),
         b"rset": lambda argument: Rset(),
         b"noop": lambda argument: Noop(),
