@@ -3,17 +3,22 @@
 A header of 256 pairs (position, slots) of 32-bit little-endian numbers; records (key length, data length, key, data); then the
 hash tables, whose slots are pairs (hash, position), position 0 for none (cdb(5); https://cr.yp.to/cdb/cdb.txt).
 
-The file is mapped, not read. Whoever replaces it renames a new one over it, as cdbmake does: a Cdb goes on with the old one, and
-`same_as` says whether there is another by now. A corrupt file is `BadCdb`, never an endless search and never another's octets.
+The file is kept open, and read where it is asked for. Not mapped: whoever copies a new file over the old one cuts it short for
+a moment, and who reads a map beyond its file's end is killed (SIGBUS). Who replaces it as cdbmake does renames a new one over
+it: a Cdb goes on with the old one, and `same_as` says whether there is another by now. A corrupt file is `BadCdb`, never an
+endless search and never another's octets.
 """
 
-import mmap
 import os
 import struct
+import weakref
 from collections.abc import Iterator
 from typing import Final
 
 _HEADER: Final = 2048
+_BESIDE: Final = 256  # octets of data that are read together with a key: most fit
+# A sound table is half empty, so that a search ends after a few slots; as many as this have only thousands of one key.
+_MOST_SLOTS: Final = 100_000
 _pair = struct.Struct("<LL")
 
 
@@ -30,22 +35,31 @@ def cdb_hash(key: bytes) -> int:
 
 
 class Cdb:
-    """One file, open. To be closed."""
+    """One file, open. To be closed; what nobody uses any more closes itself."""
 
     def __init__(self, path: str | bytes) -> None:
         """Raises OSError where it cannot be read, BadCdb where it is too short to be one."""
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            self._identity = _identity(status)
-            self._size = status.st_size
-            if self._size < _HEADER:
-                raise BadCdb(f"{os.fsdecode(path)}: {self._size} octets are too few for a cdb")
-            self._octets = mmap.mmap(file.fileno(), self._size, prot=mmap.PROT_READ)
         self._path = os.fsdecode(path)
+        # O_NONBLOCK: a FIFO of this name must not hold us.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+        self._close.atexit = False
+        status = os.fstat(self._descriptor)
+        self._identity = _identity(status)
+        self._size = status.st_size
+        if self._size < _HEADER:
+            self.close()
+            raise BadCdb(f"{self._path}: {self._size} octets are too few for a cdb")
+        try:
+            self._header = self._read(0, _HEADER)
+        except BadCdb:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Nothing more is asked."""
-        self._octets.close()
+        """Nothing more is asked. Harmless when it is closed."""
+        self._close()
+        self._descriptor = -1
 
     def same_as(self, status: os.stat_result) -> bool:
         """Whether the file with this status is the one that is open, as it was when it was opened."""
@@ -58,45 +72,55 @@ class Cdb:
     def get_all(self, key: bytes) -> Iterator[bytes]:
         """The data of each record with `key`, in the order of the file. Raises BadCdb."""
         hashed = cdb_hash(key)
-        table, slots = self._two(hashed % 256 * 8)
+        table, slots = _pair.unpack_from(self._header, hashed % 256 * 8)
         if not slots:
             return
         if table < _HEADER or table + slots * 8 > self._size:
             raise BadCdb(f"{self._path}: a hash table lies outside of the file")
         first = (hashed >> 8) % slots
-        for turn in range(slots):
-            stored, at = self._two(table + (first + turn) % slots * 8)
+        for turn in range(min(slots, _MOST_SLOTS)):
+            stored, at = _pair.unpack(self._read(table + (first + turn) % slots * 8, 8))
             if not at:
                 return
             if stored == hashed:
-                found, data = self._record(at)
+                found, data = self._record(at, len(key))
                 if found == key:
                     yield data
+        if slots > _MOST_SLOTS:
+            raise BadCdb(f"{self._path}: a hash table without room: {_MOST_SLOTS} slots in a row are taken")
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All records, in the order of the file. Raises BadCdb."""
-        tables = [self._two(number * 8) for number in range(256)]
+        tables = [_pair.unpack_from(self._header, number * 8) for number in range(256)]
         end = min((table for table, slots in tables if slots), default=self._size)
         at = _HEADER
         while at < end:
-            key, data = self._record(at)
+            key, data = self._record(at, 0)
             yield key, data
             at += 8 + len(key) + len(data)
 
-    def _two(self, at: int) -> tuple[int, int]:
-        first, second = _pair.unpack_from(self._octets, at)
-        return first, second
-
-    def _record(self, at: int) -> tuple[bytes, bytes]:
+    def _record(self, at: int, expected: int) -> tuple[bytes, bytes]:
+        # `expected`: octets of the key, as many as are read at once.
         if at < _HEADER or at + 8 > self._size:
             raise BadCdb(f"{self._path}: a record lies outside of the file")
-        key_octets, data_octets = self._two(at)
-        begin = at + 8
-        middle = begin + key_octets
+        begun = self._read(at, min(8 + expected + _BESIDE, self._size - at))
+        key_octets, data_octets = _pair.unpack_from(begun)
+        middle = 8 + key_octets
         end = middle + data_octets
-        if end > self._size:
+        if at + end > self._size:
             raise BadCdb(f"{self._path}: the record at {at} is longer than the file")
-        return self._octets[begin:middle], self._octets[middle:end]
+        if end > len(begun):
+            begun += self._read(at + len(begun), end - len(begun))
+        return begun[8:middle], begun[middle:end]
+
+    def _read(self, at: int, octets: int) -> bytes:
+        try:
+            found = os.pread(self._descriptor, octets, at)
+        except OSError as error:
+            raise BadCdb(f"{self._path}: {error.strerror}") from None
+        if len(found) < octets:
+            raise BadCdb(f"{self._path}: it is shorter than when it was opened")
+        return found
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
