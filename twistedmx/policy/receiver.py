@@ -26,7 +26,6 @@ from twistedmx.policy.posture import Posture
 from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
 from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
-from twistedmx.policy.transaction import Transaction
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
 from twistedmx.smtp.parameters import MailParameters, RcptParameters

@@ -1,0 +1,66 @@
+"""One connection, as the programs of a qmail host know it: its environment, and what has been found of it so far."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+
+from twistedmx.qmail.chkuser_checked import Caller
+from twistedmx.qmail.chkuser_counting import Counting
+from twistedmx.qmail.tcpserver_lines import Ends
+from twistedmx.qmail.terms import Terms
+
+Tell = Callable[[bytes], None]  # takes a line with its end
+
+
+def silent(line: bytes) -> None:
+    """Nobody reads what qmail-smtpd would have said."""
+
+
+@attrs.define(kw_only=True)
+class Call:
+    """`pid`: a number that no other connection has meanwhile, as the pid of its qmail-smtpd was. `environment`: its own, and nobody
+    else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment. `denied`: by the rules. `is_beside`: tcpserver
+    holds the connection as well. `tell`: lines of the log. `bad`: recipients that brtlimit counts; `taken`: those that were."""
+
+    pid: int
+    environment: dict[bytes, bytes]
+    terms: Terms
+    denied: bool = False
+    is_beside: bool = False
+    tell: Tell = silent
+    counting: Counting = attrs.Factory(Counting)
+    bad: int = 0
+    taken: int = 0
+
+    @property
+    def caller(self) -> Caller:
+        """As chkuser asks who sends."""
+        terms = self.terms
+        return Caller(
+            settings=terms.chkuser, controls=terms.controls, relayclient=terms.relayclient, counting=self.counting
+        )
+
+    def fact(self, name: bytes) -> bytes:
+        """A variable; b"" where it is not there."""
+        return self.environment.get(name, b"")
+
+    @property
+    def remote_ip(self) -> bytes:
+        return self.fact(b"TCPREMOTEIP")
+
+    @property
+    def ends(self) -> Ends:
+        """Both, as tcpserver tells them."""
+        return Ends(**{field: self.fact(name) for field, name in _ENDS.items()})
+
+
+_ENDS: Final[Mapping[str, bytes]] = {
+    "local_host": b"TCPLOCALHOST",
+    "local_ip": b"TCPLOCALIP",
+    "local_port": b"TCPLOCALPORT",
+    "remote_host": b"TCPREMOTEHOST",
+    "remote_ip": b"TCPREMOTEIP",
+    "remote_info": b"TCPREMOTEINFO",
+    "remote_port": b"TCPREMOTEPORT",
+}

@@ -1,0 +1,156 @@
+"""What a host's files refuse at RCPT without a look at a mailbox, in the order of a patched qmail-smtpd: each check is a row, and
+says a Refusal or nothing.
+
+| check           | what it looks at                                              |
+|-----------------|---------------------------------------------------------------|
+| RBLSMTPD        | set by the rules: what rblsmtpd would say to every RCPT       |
+| brtlimit        | bad recipients so far: the end, whoever is asked for          |
+| rejectrelaytest | `@`, `%` or `!` in the local part                             |
+| badhelo         | the name of HELO                                              |
+| badmailfrom     | the sender, of whom MAIL has heard 250                        |
+| badrcptto       | the recipient                                                 |
+| (validrcptto, chkuser) |                                                        |
+| maxrcpt         | so many were taken in this transaction                        |
+
+A recipient that maxrcpt refuses is not delivered, and MAIL begins a new count: in the patched qmail-smtpd.c he is in the envelope
+already, and RSET alone clears it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from twistedmx.model.verdict import Reason
+from twistedmx.qmail import words
+from twistedmx.qmail.call import Call
+from twistedmx.qmail.denied import denied_helo, denied_recipient, denied_sender, relays
+from twistedmx.qmail.smtpd_lines import denied_line, excessive_line
+from twistedmx.smtp.reply import Reply, reply
+
+
+@attrs.frozen(kw_only=True)
+class Refusal:
+    """`bad`: brtlimit counts it. `line`: of the log, b"" for none. `detail`: for our own log, which line of which file."""
+
+    words: Reply
+    reason: Reason = Reason.OPERATOR_ENTRY
+    bad: bool = False
+    line: bytes = b""
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """`taken`: recipients of this transaction so far."""
+
+    call: Call
+    helo: bytes
+    sender: bytes
+    recipient: bytes
+    taken: int
+
+
+Check = Callable[[Asked], Refusal | None]
+
+
+def _blocked(asked: Asked) -> Refusal | None:
+    text = asked.call.terms.blocked
+    return Refusal(words=blocked_words(text), reason=Reason.BLOCKED) if text else None
+
+
+def blocked_words(text: bytes) -> Reply:
+    """Those of RBLSMTPD: behind a "-" they are for good (rblsmtpd.c)."""
+    permanent = text.startswith(b"-")
+    said = "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in text[permanent:][:200]) or "refused"
+    return reply(553 if permanent else 451, "", said)
+
+
+def _too_many_bad(asked: Asked) -> Refusal | None:
+    call = asked.call
+    if not 0 < call.terms.brtlimit <= call.bad:
+        return None
+    return Refusal(
+        words=words.TOO_MANY_INVALID,
+        reason=Reason.BAD_RECIPIENTS,
+        line=excessive_line(call.pid, call.remote_ip),
+    )
+
+
+def _relays(asked: Asked) -> Refusal | None:
+    controls = asked.call.terms.controls
+    if not controls.rejectrelaytest or asked.call.terms.relayclient is not None or not relays(asked.recipient):
+        return None
+    return Refusal(words=words.NO_RELAY, reason=Reason.NOT_OURS)
+
+
+def _denied_helo(asked: Asked) -> Refusal | None:
+    terms = asked.call.terms
+    if not terms.badhelo:
+        return None
+    hit = denied_helo(asked.helo, terms.controls, relaying=terms.relayclient is not None)
+    if hit is None:
+        return None
+    return Refusal(
+        words=words.HELO_DENIED,
+        line=denied_line(asked.call.pid, b"badhelo", asked.helo, asked.call.remote_ip, _pattern(asked, hit.line)),
+        detail=f"{hit.file}:{hit.place}",
+    )
+
+
+def _denied_sender(asked: Asked) -> Refusal | None:
+    terms = asked.call.terms
+    if not terms.badmailfrom:
+        return None
+    hit = denied_sender(asked.sender, terms.controls, relaying=terms.relayclient is not None, exact=terms.exact)
+    if hit is None:
+        return None
+    return Refusal(
+        words=words.IN_BADMAILFROM if terms.exact else words.SENDER_DENIED,
+        line=denied_line(asked.call.pid, b"badmailfrom", asked.sender, asked.call.remote_ip, _pattern(asked, hit.line)),
+        detail=f"{hit.file}:{hit.place}",
+    )
+
+
+def _denied_recipient(asked: Asked) -> Refusal | None:
+    terms = asked.call.terms
+    hit = denied_recipient(asked.recipient, terms.controls, relaying=terms.relayclient is not None)
+    if hit is None:
+        return None
+    return Refusal(
+        words=words.RECIPIENT_DENIED,
+        bad=True,
+        line=denied_line(
+            asked.call.pid, b"badrcptto", asked.recipient, asked.call.remote_ip, _pattern(asked, hit.line)
+        ),
+        detail=f"{hit.file}:{hit.place}",
+    )
+
+
+def too_many(asked: Asked) -> Refusal | None:
+    """maxrcpt: the last check, behind who is not there at all."""
+    most = asked.call.terms.maxrcpt
+    return Refusal(words=words.MAX_RCPT) if 0 < most <= asked.taken else None
+
+
+def _pattern(asked: Asked, line: bytes) -> bytes | None:
+    return line if b"LOGREGEX" in asked.call.environment else None
+
+
+_CHECKS: Final[tuple[Check, ...]] = (
+    _blocked,
+    _too_many_bad,
+    _relays,
+    _denied_helo,
+    _denied_sender,
+    _denied_recipient,
+)
+
+
+def refusal_of(asked: Asked) -> Refusal | None:
+    """The first one that a row says."""
+    for check in _CHECKS:
+        refusal = check(asked)
+        if refusal is not None:
+            return refusal
+    return None

@@ -1,0 +1,59 @@
+"""The qmail host: what all its connections share."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from twistedmx.policy.transaction import Transaction
+from twistedmx.ports import Incoming
+from twistedmx.qmail.call import Call
+from twistedmx.qmail.chkuser import Recipients
+from twistedmx.qmail.chkuser_senders import Senders
+from twistedmx.qmail.enhanced import enhanced
+from twistedmx.qmail.log_lines import Dialect
+from twistedmx.qmail.received import Offset
+from twistedmx.qmail.valid_recipients import Listing, listing_of
+from twistedmx.smtp.reply import Reply
+
+
+class Delivering(Protocol):
+    """Where accepted messages go: a queue program, or our own delivery."""
+
+    def open(self, transaction: Transaction, field: bytes, call: Call, beginning: int) -> Incoming:
+        """Begin a message. `field`: our Received. `beginning`: as in `ports.Acceptance.open`. Never raises."""
+
+
+@attrs.frozen(kw_only=True)
+class House:
+    """`in_qmail_dialect`: what peers hear. `open_relay`: a missing rcpthosts lets everybody through. `lines`: how those of the log
+    look. `offset`: of local time, as `received.Offset`."""
+
+    recipients: Recipients
+    senders: Senders
+    delivering: Delivering
+    in_qmail_dialect: bool
+    open_relay: bool
+    lines: Dialect
+    offset: Offset
+    now: Callable[[], float]
+
+    def said(self, words: Reply) -> Reply:
+        """Those of qmail, as this host says them."""
+        return words if self.in_qmail_dialect else enhanced(words)
+
+    def listing_of(self, recipient: bytes, call: Call) -> Listing:
+        """What validrcptto says of a recipient; nothing of those of whom may relay. Raises BadCdb: could not tell."""
+        terms = call.terms
+        if terms.relayclient is not None:
+            return Listing.UNLISTED
+        controls = terms.controls
+        cdbs = [cdb for cdb in (controls.morevalidrcptto, controls.validrcptto_cdb) if cdb is not None]
+        return listing_of(recipient, controls.validrcptto, cdbs)
+
+    def in_envelope(self, address: bytes, recipient: bytes, call: Call) -> bytes:
+        """`address`, which chkuser has made of `recipient`, with RELAYCLIENT behind it: in an unpatched qmail, behind every one."""
+        relayclient = call.terms.relayclient
+        if relayclient is None or call.terms.tree.extends or address != recipient:
+            return address
+        return address + relayclient

@@ -1,0 +1,122 @@
+"""Settings `[qmail]`: the qmail host whose qmail-smtpd we stand in for. All else is said by its control files (docs/qmail.md)."""
+
+from typing import Any, Final
+
+import attrs
+
+from twistedmx.qmail.chkuser_settings import ChkuserSettings
+from twistedmx.qmail.queue_settings import QueueSettings
+from twistedmx.qmail.trees import TREES
+from twistedmx.setting import setting
+
+DIALECTS: Final = ("twistedmx", "qmail")
+LISTS: Final = ("", "addresses", "patterns")
+DELIVERIES: Final = ("", "queue", "own")
+LINES: Final = ("stock", "labelled")
+
+
+def _one_of(*words: str) -> Any:
+    def check(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if value not in words:
+            known = ", ".join(word or '""' for word in words)
+            raise ValueError(f"must be one of {known}, is {value!r}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class QmailSettings:
+    """Without `home` there is no qmail, and none of them is looked at."""
+
+    home: str = setting(
+        "",
+        unit="",
+        why="Folder of qmail, as /var/qmail: its control files, rules, users and queue are those of this server. Empty: none.",
+        precedent="auto_qmail of qmail, /var/qmail",
+        restart=True,
+        path=True,
+    )
+    dialect: str = setting(
+        "twistedmx",
+        unit="",
+        why='What peers hear: "twistedmx", with status codes and ids, or "qmail": the replies of qmail-smtpd, octet for octet.',
+        precedent="none",
+        restart=True,
+        validator=_one_of(*DIALECTS),
+    )
+    tree: str = setting(
+        "notqmail",
+        unit="",
+        why='Which qmail it was: "notqmail", "netqmail", or "sagredo" with its patches, as vpopmail hosts have it.',
+        precedent="none",
+        restart=True,
+        validator=_one_of(*TREES),
+    )
+    badmailfrom: str = setting(
+        "",
+        unit="",
+        why='What control/badmailfrom holds: "addresses", as qmail has it, or "patterns" (qregex). Empty: what the tree has.',
+        precedent="none: the same file name has both meanings",
+        restart=True,
+        validator=_one_of(*LISTS),
+    )
+    rules: str = setting(
+        "",
+        unit="",
+        why="cdb of tcprules for `listen`, tcpserver's -x. Empty: control/tcp.smtp.cdb or /etc/tcp.smtp.cdb, where there is one.",
+        precedent="tcpserver -x",
+        restart=True,
+        path=True,
+    )
+    open_relay: bool = setting(
+        False,
+        unit="",
+        why="Whether a missing control/rcpthosts lets everybody send to everywhere, as in qmail; else it is not started.",
+        precedent="qmail-smtpd: yes",
+        restart=True,
+    )
+    delivery: str = setting(
+        "",
+        unit="",
+        why='"queue": qmail-queue, or what QMAILQUEUE names, has each message; "own": it is delivered here, by users/assign and '
+        ".qmail files. Empty: the queue, where there is bin/qmail-queue.",
+        precedent="qmail-smtpd: queue",
+        restart=True,
+        validator=_one_of(*DELIVERIES),
+    )
+    lines: str = setting(
+        "stock",
+        unit="",
+        why='How lines of CHKUSER look: "stock", or "labelled" as sagredo has them, with qlog lines; [log] format is "qmail" then.',
+        precedent="chkuser 2.0.9, and as patched",
+        restart=True,
+        validator=_one_of(*LINES),
+    )
+    socket: str = setting(
+        "",
+        unit="",
+        why="Unix socket on which twistedmx-smtpd passes connections of tcpserver. Empty: there is none.",
+        precedent="none",
+        restart=True,
+        path=True,
+    )
+    socket_users: tuple[str, ...] = setting(
+        ("qmaild",),
+        unit="system users",
+        why="As whom twistedmx-smtpd may run, beside root and us: what it says of a connection is believed, RELAYCLIENT too.",
+        precedent="tcpserver -u",
+        restart=True,
+    )
+    chkuser: ChkuserSettings = attrs.Factory(ChkuserSettings)
+    queue: QueueSettings = attrs.Factory(QueueSettings)
+
+    @property
+    def in_qmail_dialect(self) -> bool:
+        return self.dialect == "qmail"
+
+    @property
+    def exact(self) -> bool:
+        """Whether badmailfrom holds addresses."""
+        if self.badmailfrom:
+            return self.badmailfrom == "addresses"
+        return not TREES[self.tree].lists_are_patterns

@@ -1,0 +1,178 @@
+"""What qmail-smtpd, chkuser and tcpserver would write in the log of one connection, for the programs that read it.
+
+Each line is made where the thing happens, and is told at once and whole: programs that read the log of qmail read it line by line,
+refused recipients one by one. That is what they cost; where nobody asked for them (`Call.tell` is silent) none is made.
+"""
+
+from typing import Final
+
+from twistedmx.model.peer import Tls
+from twistedmx.qmail.call import Call, silent
+from twistedmx.qmail.chkuser_cases import LINES, OF_SENDERS, REPLIES, Case
+from twistedmx.qmail.chkuser_checked import Checked
+from twistedmx.qmail.log_lines import Dialect, chkuser_line, rblsmtpd_line
+from twistedmx.qmail.qlog_lines import Facts, qlogenvelope, qlogreceived
+from twistedmx.qmail.smtpd_lines import Found, early_line, found_line
+from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
+from twistedmx.smtp.reply import Reply
+
+_THRESHOLD_COMES_FIRST: Final = Case.RCPT_THRESHOLD
+
+
+class Telling:
+    """`dialect`: of chkuser's lines; with the labelled ones go qlog's. `beside`: tcpserver itself tells of connections."""
+
+    def __init__(self, dialect: Dialect, call: Call, *, beside: bool) -> None:
+        self._dialect = dialect
+        self._call = call
+        self._beside = beside
+
+    @property
+    def _silent(self) -> bool:
+        return self._call.tell is silent
+
+    # -- of the connection, as tcpserver -v --------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """It has come, and the rules let it in, or not."""
+        call = self._call
+        if self._beside or self._silent:
+            return
+        call.tell(pid_line(call.pid, call.remote_ip))
+        call.tell(rules_line(call.pid, call.denied, call.ends))
+
+    def ended(self, status: int) -> None:
+        """It is gone. `status`: what qmail-smtpd would have ended with."""
+        call = self._call
+        if not (self._beside or self._silent):
+            call.tell(end_line(call.pid, 100 if call.denied else status))
+
+    # -- as qmail-smtpd and chkuser ----------------------------------------------------------------------------------
+
+    def early(self) -> None:
+        """The client did not wait for the greeting."""
+        call = self._call
+        if not self._silent:
+            call.tell(early_line(call.pid, call.remote_ip, ignored=False))
+
+    def sender(self, checked: Checked, helo: bytes) -> None:
+        """chkuser has looked at one."""
+        self._checked(checked, checked.address, b"", helo)
+
+    def recipient(self, checked: Checked, sender: bytes, recipient: bytes, helo: bytes) -> None:
+        """The same. `recipient`: as it was asked for."""
+        self._checked(checked, sender, recipient, helo)
+
+    def listed(self, recipient: bytes, *, taken: bool) -> None:
+        """What validrcptto says."""
+        call = self._call
+        if not self._silent:
+            found = Found.VALID if taken else Found.NOT_VALID
+            call.tell(found_line(call.pid, found, recipient, call.remote_ip))
+
+    def blocked(self, words: Reply) -> None:
+        """RBLSMTPD is set, and this was said, as rblsmtpd tells."""
+        call = self._call
+        if not self._silent:
+            call.tell(rblsmtpd_line(call.remote_ip, call.pid, words.octets.rstrip(b"\r\n")))
+
+    def decided(
+        self,
+        *,
+        words: Reply,
+        reason: bytes,
+        helo: bytes,
+        sender: bytes,
+        recipient: bytes,
+        allowed: bool,
+        tls: Tls | None,
+    ) -> None:
+        """qlog's line of a recipient."""
+        if self._dialect is Dialect.LABELLED and not self._silent:
+            facts = self._facts(words, reason, helo, sender, (recipient,), tls, allowed=allowed)
+            self._call.tell(qlogenvelope(facts))
+
+    def received(
+        self,
+        *,
+        words: Reply,
+        reason: bytes,
+        helo: bytes,
+        sender: bytes,
+        recipients: tuple[bytes, ...],
+        size: int,
+        name: str,
+        tls: Tls | None,
+    ) -> None:
+        """qlog's line of a message. `name`: what the queue calls it, "" where it did not take it."""
+        if self._dialect is Dialect.LABELLED and not self._silent:
+            number = int(name) if name.isdecimal() else None
+            self._call.tell(
+                qlogreceived(self._facts(words, reason, helo, sender, recipients, tls, size=size, qp=number))
+            )
+
+    def _facts(
+        self,
+        words: Reply,
+        reason: bytes,
+        helo: bytes,
+        sender: bytes,
+        recipients: tuple[bytes, ...],
+        tls: Tls | None,
+        *,
+        allowed: bool | None = None,
+        size: int | None = None,
+        qp: int | None = None,
+    ) -> Facts:
+        call = self._call
+        return Facts(
+            result=b"accepted" if words.code < 400 else b"rejected",
+            code=b"%d" % words.code,
+            reason=reason,
+            helo=helo,
+            mailfrom=sender,
+            rcptto=recipients,
+            relay=call.terms.relayclient is not None,
+            rcpthosts=allowed,
+            size=size,
+            authuser=call.fact(b"SMTPAUTHUSER"),
+            authtype=call.fact(b"SMTPAUTHMETHOD"),
+            encrypted=b"tls" if tls is not None else b"",
+            sslverified=tls is not None and bool(tls.client),
+            localip=call.fact(b"TCPLOCALIP"),
+            localport=call.fact(b"TCPLOCALPORT"),
+            remoteip=call.remote_ip,
+            remoteport=call.fact(b"TCPREMOTEPORT"),
+            remotehost=call.fact(b"TCPREMOTEHOST"),
+            qp=qp,
+            pid=call.pid,
+        )
+
+    def _checked(self, checked: Checked, sender: bytes, recipient: bytes, helo: bytes) -> None:
+        if self._silent:
+            return
+        case, settings = checked.case, self._call.terms.chkuser
+        if REPLIES[case].code < 400:
+            wanted = settings.log_senders if case in OF_SENDERS else settings.log_recipients
+            if not wanted:
+                return
+        lines = [case]
+        if checked.threshold is not None:
+            lines.insert(0 if checked.threshold is _THRESHOLD_COMES_FIRST else 1, checked.threshold)
+        for each in lines:
+            title, text = LINES[each]
+            self._call.tell(
+                chkuser_line(
+                    self._dialect,
+                    title.encode(),
+                    text.encode(),
+                    sender=sender,
+                    remote_info=self._call.fact(b"TCPREMOTEINFO"),
+                    auth=self._call.fact(b"SMTPAUTHUSER"),
+                    identify=settings.identify.encode("latin-1", "replace"),
+                    helo=helo,
+                    remote_host=self._call.fact(b"TCPREMOTEHOST") or b"unknown",
+                    remote_ip=self._call.remote_ip,
+                    rcpt=recipient,
+                )
+            )
