@@ -57,7 +57,7 @@ class ControlFiles:
         self._paths = {name: os.path.join(self._directory, name) for name in _KINDS}
         self._seconds = seconds
         self._looked = self._changed = float("-inf")
-        self._seen: _Seen = {}
+        self._seen: _Seen | None = None  # none that would do
         self._listed: dict[str, tuple[Identity | int, tuple[str, ...]]] = {}
         self._values: dict[str, tuple[Identity | int, Any]] = {}
         self._controls: Controls | None = None
@@ -84,7 +84,7 @@ class ControlFiles:
             controls = self._read(seen, fresh)
         except BadControls as bad:
             self._fault = bad.file, bad.why
-            self._seen = {}
+            self._seen = None
         else:
             self._fault = None
             self._seen = seen
