@@ -1,0 +1,231 @@
+"""A qmail host as it is served: what each connection finds there, by the control files and rules of that moment.
+
+There is no reload on a qmail host: who edits a file expects it to hold for the next connection. So each one asks the files whether
+they changed (`qmail.control_files`), and the rules who it is; what follows from both is made once (`qmail.terms`).
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import attrs
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+
+from twistedmx.model.peer import Peer
+from twistedmx.net.handed_over import HandedOver
+from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.tls import BadTls, ServerTls, TlsSettings, read_tls
+from twistedmx.net.visit import Visit
+from twistedmx.policy.receiver import Receiver
+from twistedmx.policy.site import Site
+from twistedmx.qmail.call import Call, Tell, silent
+from twistedmx.qmail.control import BadControls, Controls, Pem
+from twistedmx.qmail.control_files import ControlFiles
+from twistedmx.qmail.house import House
+from twistedmx.qmail.receiver import QmailReceiver
+from twistedmx.qmail.rules import Allowed, Rules
+from twistedmx.qmail.session import QmailSession
+from twistedmx.qmail.settings import QmailSettings
+from twistedmx.qmail.speech import QmailSite, site_of
+from twistedmx.qmail.terms import Terms, key_of, terms_of
+from twistedmx.qmail.trees import TREES
+from twistedmx.qmail.unserved import Unserved
+from twistedmx.smtp.session import Session
+
+_log: Final = Logger(namespace="twistedmx")
+_MOST_TERMS: Final = 256  # by rules: a host has some dozens
+_DEFAULT_TIMEOUT: Final = 1200  # seconds: control/timeoutsmtpd says nothing
+
+
+class QmailHost:
+    """`site`, `timeouts`: those of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
+    there are none. `tell`: takes the lines of connections that bring no log of their own. `environment`: of this program, as a run
+    script has made it: each connection begins with it."""
+
+    def __init__(
+        self,
+        settings: QmailSettings,
+        house: House,
+        *,
+        site: Site,
+        timeouts: Timeouts,
+        environment: Mapping[bytes, bytes],
+        is_ours: Callable[[str], bool],
+        rules: Rules | None,
+        tell: Tell = silent,
+        seconds: Callable[[], float],
+        first_pid: int,
+    ) -> None:
+        self.settings = settings
+        self.house = house
+        self.files = ControlFiles(settings.home, seconds)
+        self._site, self._timeouts = site, timeouts
+        self._environment = dict(environment)
+        self._is_ours = is_ours
+        self._rules = rules
+        self._tell = tell
+        self._pids = itertools.count(first_pid)
+        self._controls: Controls | None = None
+        self._made: dict[Any, tuple[Terms, Site]] = {}
+        self._tls: ServerTls | None = None
+        self._tls_of: tuple[Pem | None, Any] = (None, ())
+
+    def configure(self, site: Site, timeouts: Timeouts) -> None:
+        """For connections that begin from now on."""
+        self._site, self._timeouts = site, timeouts
+        self._made.clear()
+
+    # -- a connection ------------------------------------------------------------------------------------------------
+
+    def visit(self, transport: Any, peer: Peer) -> Visit:
+        """What it is served with. A `net.visit.Visits`."""
+        handed: HandedOver | None = getattr(transport, "came_with", None)
+        try:
+            controls = self.files.current()
+        except BadControls as fault:
+            _log.warn("{fault}: who comes hears 421 until it is mended", fault=fault)
+            return self._unserved()
+        environment, denied = self._environment_of(transport, peer, handed)
+        terms, site = self._terms(controls, environment)
+        call = Call(
+            pid=next(self._pids),
+            environment=environment,
+            terms=terms,
+            denied=denied,
+            is_beside=handed is not None,
+            tell=self._tell_of(handed),
+        )
+        tls = self._certificates(controls) if terms.starttls else None
+        if tls is None and site.starttls:
+            site = self._without_tls(site)
+        return Visit(
+            session=partial(_session, site, peer),
+            receiver=partial(QmailReceiver, self.house, call, site),
+            tls=tls,
+            timeouts=self._timeouts_by(controls),
+        )
+
+    def _unserved(self) -> Visit:
+        site = self._site
+        return Visit(
+            session=partial(_plain_session, site),
+            receiver=partial(Unserved, site),
+            tls=None,
+            timeouts=self._timeouts,
+        )
+
+    def _environment_of(self, transport: Any, peer: Peer, handed: HandedOver | None) -> tuple[dict[bytes, bytes], bool]:
+        """And whether the rules deny it."""
+        if handed is not None:
+            return dict(handed.environment), False
+        environment = self._environment | _facts(transport.getHost(), peer)
+        if self._rules is None:
+            return environment, False
+        ruling = self._rules.find(peer.address.encode(), peer.name.lower().encode() or None)
+        if not isinstance(ruling, Allowed):
+            if hasattr(ruling, "why"):
+                _log.warn("{why}: nobody is let in until it is mended", why=ruling.why)
+            return environment, True
+        for name, value in ruling.environment:
+            if value is None:
+                environment.pop(name, None)
+            else:
+                environment[name] = value
+        return environment, False
+
+    def _terms(self, controls: Controls, environment: Mapping[bytes, bytes]) -> tuple[Terms, Site]:
+        if controls is not self._controls or len(self._made) >= _MOST_TERMS:
+            self._controls = controls
+            self._made.clear()
+        key = key_of(environment)
+        made = self._made.get(key)
+        if made is None:
+            settings = self.settings
+            terms = terms_of(
+                controls,
+                environment,
+                tree=TREES[settings.tree],
+                exact=settings.exact,
+                chkuser=settings.chkuser,
+                is_mine=partial(self._is_mine, controls),
+            )
+            site = site_of(self._site, terms, in_qmail_dialect=settings.in_qmail_dialect)
+            made = self._made[key] = terms, site
+        return made
+
+    def _is_mine(self, controls: Controls, address: bytes) -> bool:
+        is_ours = self._is_ours(".".join(map(str, address)))
+        return controls.own_addresses.are(address, (address,) if is_ours else ())
+
+    def _tell_of(self, handed: HandedOver | None) -> Tell:
+        if handed is None:
+            return self._tell
+        return handed.lines.tell if handed.lines is not None else silent
+
+    def _timeouts_by(self, controls: Controls) -> Timeouts:
+        seconds = controls.timeoutsmtpd
+        if seconds == _DEFAULT_TIMEOUT:
+            return self._timeouts
+        return attrs.evolve(self._timeouts, command=float(seconds), content=float(seconds))
+
+    # -- TLS ---------------------------------------------------------------------------------------------------------
+
+    def _certificates(self, controls: Controls) -> ServerTls | None:
+        """Those of control/, read when they changed; None, and a warning, where they cannot be used: there is no STARTTLS then."""
+        of = controls.servercert, controls.servercerts
+        if of != self._tls_of:
+            self._tls_of, self._tls = of, None
+            if controls.servercert is not None:
+                more = tuple(pem.path for _, pem in controls.servercerts)
+                try:
+                    self._tls = read_tls(TlsSettings(certificate=controls.servercert.path, certificates=more))
+                except BadTls as error:
+                    _log.warn("no STARTTLS: {faults}", faults="; ".join(error.faults))
+        return self._tls
+
+    def _without_tls(self, site: Site) -> Site:
+        return attrs.evolve(site, starttls=False)
+
+
+def _session(site: Site, peer: Peer, *, secure: bool) -> Session:
+    how = {
+        "limits": site.session_limits[0],
+        "starttls": site.starttls,
+        "secure": secure,
+        "tolerant": peer.among(site.tolerant),
+        "xclient": peer.among(site.xclient_from),
+        "sampled": site.sampled,
+    }
+    return QmailSession(site.dialect, site.words, **how) if isinstance(site, QmailSite) else Session(**how)
+
+
+def _plain_session(site: Site, *, secure: bool) -> Session:
+    return Session(limits=site.session_limits[0], starttls=False, secure=secure)
+
+
+def _facts(local: IAddress, peer: Peer) -> dict[bytes, bytes]:
+    """What tcpserver tells without asking anybody (tcp-environ(5))."""
+    facts = {
+        b"PROTO": b"TCP6" if ":" in peer.address else b"TCP",
+        b"TCPREMOTEIP": peer.address.encode(),
+        b"TCPREMOTEPORT": b"%d" % peer.port,
+    }
+    host = getattr(local, "host", None)
+    if host is not None:
+        facts |= {b"TCPLOCALIP": host.encode(), b"TCPLOCALPORT": b"%d" % local.port}  # type: ignore[attr-defined]
+    if peer.name:
+        facts[b"TCPREMOTEHOST"] = peer.name.lower().encode()
+    return facts
+
+
+def rules_of(settings: QmailSettings) -> Rules | None:
+    """Those that the settings name, or the first of the usual files that is there."""
+    if settings.rules:
+        return Rules(settings.rules, allow_missing=False)
+    usual = (os.path.join(settings.home, "control", "tcp.smtp.cdb"), "/etc/tcp.smtp.cdb")
+    return next((Rules(path, allow_missing=True) for path in usual if os.path.exists(path)), None)
+
+
