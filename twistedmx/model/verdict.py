@@ -48,6 +48,8 @@ class Reason(enum.Enum):
     LOOP = "loop"
     DISK_FULL = "disk-full"
     DISK_FAILED = "disk-failed"
+    QUEUE_REFUSED = "queue-refused"
+    QUEUE_FAILED = "queue-failed"
     EMPTY_MESSAGE = "empty-message"
     # policies
     BAD_HELO = "bad-helo"

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage
-from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
+from twistedmx.model.storage import Declined, Failed, HandedOver, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.attending import Attending
 from twistedmx.policy.conduct import LastWords
@@ -141,6 +141,10 @@ class ContentReceiver(Attending):
                 decided = verdict(codes.NO_SPACE, Reason.DISK_FULL, detail)
             case Failed(detail=detail):
                 decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
+            case HandedOver(name=name):
+                decided = verdict(codes.accepted(name), Reason.ACCEPTED, f"handed over as {name}")
+            case Declined(reply=reply, detail=detail, fault=fault):
+                decided = verdict(reply, Reason.QUEUE_FAILED if fault else Reason.QUEUE_REFUSED, detail)
         return self._finish(transaction, decided, octets)
 
     def _accepted(self, queue_id: str) -> Reply:

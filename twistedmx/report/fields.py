@@ -54,6 +54,7 @@ _SEVERITIES: Final[dict[type | Reason, int]] = {
     SubscriberDropped: ERROR,
     Reason.DISK_FULL: WARNING,
     Reason.DISK_FAILED: ERROR,
+    Reason.QUEUE_FAILED: ERROR,
     Reason.FAULT: ERROR,
 }
 

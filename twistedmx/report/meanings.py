@@ -51,6 +51,10 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     ),
     Reason.DISK_FULL: _meaning("our disk had no room for it", "room on the disk, or disk_reserve"),
     Reason.DISK_FAILED: _meaning("our disk could not write it; the log says what went wrong"),
+    Reason.QUEUE_REFUSED: _meaning("the queue program looked at the message and refused it", "the program itself"),
+    Reason.QUEUE_FAILED: _meaning(
+        "the queue program could not be started, failed or took too long; the log says which", "QMAILQUEUE"
+    ),
     Reason.TOO_MANY_MESSAGES: _meaning(
         "the session had as many messages as one may have; the client goes on in another", "[limits] messages"
     ),
