@@ -37,7 +37,7 @@ from twistedmx.qmail.trace_lines import delivered_to, from_line, return_path
 _NO_MAILBOX: Final = "Sorry, no mailbox here by that name. (#5.1.1)"
 _LOOPS: Final = "This message is looping: it already has my Delivered-To line. (#5.4.6)"
 _FAILED: Final = "A program that this address runs refused the message. (#5.3.0)"
-_LONGEST_LINE: Final = 65_536  # octets: longer ones are no Delivered-To of ours
+_PIECE: Final = 65_536  # octets; a Delivered-To line of ours has some 2000 at most
 _NO_FILE: Final = b""
 
 
@@ -108,12 +108,12 @@ def deliver(letter: Letter, account: Account, surroundings: Surroundings) -> End
 
 def _loops(letter: Letter) -> bool:
     ours = delivered_to(letter.local, letter.host)
+    begins = True  # a line
     with _message(letter) as message:
-        while (line := message.readline(_LONGEST_LINE)).endswith(b"\n") and len(line) > 1:
-            if line == ours:
-                return True
-            while line and not line.endswith(b"\n"):
-                line = message.readline(_LONGEST_LINE)
+        while piece := message.readline(_PIECE):
+            if begins and piece in (ours, b"\n"):
+                return piece == ours
+            begins = piece.endswith(b"\n")
     return False
 
 
@@ -199,7 +199,7 @@ class _Delivery:
         if self._recipients:
             with tempfile.TemporaryFile() as file, _message(self._letter) as message:
                 file.write(self._to)
-                while piece := message.read(_LONGEST_LINE):
+                while piece := message.read(_PIECE):
                     file.write(piece)
                 file.flush()
                 file.seek(0)

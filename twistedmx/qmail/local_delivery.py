@@ -10,6 +10,7 @@ BUGS: a write of content goes into the page cache in the reactor's thread, and w
 import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from typing import IO, Final
@@ -22,9 +23,10 @@ from twistedmx.ports import Incoming
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.dot_qmail import find_dot_qmail
 from twistedmx.qmail.doubt import CouldNotTell
-from twistedmx.qmail.endings import Delivered, Ending, together
+from twistedmx.qmail.endings import Bounced, Deferred, Delivered, Ending, together
 from twistedmx.qmail.instructions import FORBIDDEN_BITS, LARGEST, BadInstructions, Maildir, check_home, parse_file
 from twistedmx.qmail.lspawn_peer import LspawnPeer
+from twistedmx.smtp.reply import Reply, reply
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BUFFER: Final = 65_536  # octets
@@ -37,6 +39,22 @@ class Recipient:
 
     local: bytes
     host: bytes
+
+
+_STATUS: Final = re.compile(r" *\(#([45]\.\d{1,3}\.\d{1,3})\)\.?$")
+
+
+def reply_of(ending: Bounced | Deferred) -> Reply:
+    """What the peer hears: the words that are for him, with the status that stands at their end, or else general ones."""
+    code, general = (554, "5.3.0") if isinstance(ending, Bounced) else (451, "4.3.0")
+    found = _STATUS.search(ending.said)
+    enhanced = found[1] if found and found[1][0] == general[0] else general
+    words = _STATUS.sub("", ending.said) if found else ending.said
+    if words:
+        return reply(code, enhanced, words)
+    if isinstance(ending, Bounced):
+        return reply(code, enhanced, "This address refused the message")
+    return reply(code, enhanced, "The message cannot be delivered now; send it again later")
 
 
 def outcome_of(ending: Ending) -> Outcome:
@@ -132,7 +150,6 @@ class LocalArrival(Incoming):
         self._first = b""
         self._file: IO[bytes] | None = None
         self._failure: NoSpace | Failed | None = None
-        self._asked: list[defer.Deferred[Ending]] = []
         self._ended = False
 
     def write(self, block: bytes) -> Awaitable[None] | None:
@@ -154,11 +171,8 @@ class LocalArrival(Incoming):
             self._lspawn.ask(local=one.local, host=one.host, sender=self._sender, message=self._open_again)
             for one in self._recipients
         ]
-        self._asked = asked
-        told: defer.Deferred[Outcome] = defer.Deferred()
         gathered: defer.Deferred[list[Ending]] = defer.gatherResults(asked)
-        gathered.addCallback(self._done).addCallback(told.callback)
-        return told
+        return gathered.addCallback(self._done)
 
     def beginning(self) -> bytes:
         return self._first
@@ -175,7 +189,7 @@ class LocalArrival(Incoming):
     def _put(self, block: bytes) -> None:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._spool, buffering=_BUFFER)
+                self._file = tempfile.TemporaryFile(dir=self._spool, buffering=_BUFFER)  # noqa: SIM115  # see _close
                 self._file.write(self._trace)
             self._file.write(block)
             if not block:

@@ -105,7 +105,7 @@ class Lspawn:
 
     def _take(self) -> None:
         try:
-            packet, received, flags, _ = socket.recv_fds(self._peer, LONGEST_REQUEST + 1, 4, socket.MSG_CMSG_CLOEXEC)
+            packet, received, _, _ = socket.recv_fds(self._peer, LONGEST_REQUEST + 1, 4, socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
             packet, received = b"", []
         try:

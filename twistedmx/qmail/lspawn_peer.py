@@ -29,8 +29,8 @@ from twistedmx.qmail.local_terms import GRACE, Limits, Terms
 from twistedmx.qmail.lspawn import READY
 from twistedmx.qmail.lspawn_request import ANSWER, BadRequest, Request, parse_answer
 
-# Neither the folder it is started in nor the environment has a say in what root runs, nor do the .pth files of site-packages: -I and
-# -S. The package and attrs are found by their places, the standard library first. Time is given from here on, where it begins.
+# Neither the folder it is started in nor the environment has a say in what root runs, nor do the .pth files of site-packages:
+# -I and -S. The package and attrs are found by their places, the standard library first. Time is given from here on.
 PROGRAM: Final = (
     "import sys; sys.path += sys.argv[1:3]; del sys.argv[1:3]; import time; from twistedmx.qmail.lspawn import main; "
     "main(sys.argv[1:], seconds=time.monotonic, now=time.time)"
@@ -43,7 +43,10 @@ _MARGIN: Final = 5.0  # seconds, until we do not believe that it kills who is la
 
 
 def start_lspawn(terms: Terms, *, program: str = PROGRAM) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    """Start the process, while we are root: for `LspawnPeer`. Raises OSError. `program`: for tests, which have users of their own."""
+    """Start the process, while we are root: for `LspawnPeer`. Raises OSError.
+
+    `program`: for tests, which have users of their own.
+    """
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         with its:
@@ -78,8 +81,8 @@ class _Asked:
 
 @implementer(IReadDescriptor, IWriteDescriptor)
 class LspawnPeer:
-    """`peer`: the socket. `process`: what is at its other end, where it is a process of ours. `chance`: numbers of requests, so that
-    an answer to who had the socket before is nobody's. `reactor`: IReactorFDSet and IReactorTime."""
+    """`peer`: the socket. `process`: what is at its other end, where it is a process of ours. `reactor`: IReactorFDSet and
+    IReactorTime. `chance`: numbers of requests, so that an answer to who had the socket before is nobody's."""
 
     _log = Logger()
 
