@@ -182,6 +182,7 @@ class FaultTests(LspawnCase):
         """Nothing waits for ever, and the operator is told."""
         home = self.user("ann", ANN)
         self.says(home, "|echo > begun; sleep 1000\n")
+        self.limits["seconds"] = 2.0  # what it leaves running ends then
         self.begin()
         under_way = self.ask(b"ann")
         await self.until((home / "begun").exists)
