@@ -45,11 +45,6 @@ def _is_short(instance: Any, attribute: "attrs.Attribute[Any]", value: float) ->
         raise ValueError(f"must be 0 to {_LONGEST:g} seconds, is {value:g}: longer than that, peers give up")
 
 
-def _is_percent(instance: Any, attribute: "attrs.Attribute[Any]", value: int) -> None:
-    if not 0 <= value <= 100:
-        raise ValueError(f"must be 0 to 100, is {value}")
-
-
 def _switch(default: bool, why: str, precedent: str) -> Any:
     return setting(default, unit="", why=why, precedent=precedent)
 
@@ -177,7 +172,7 @@ class ChkuserSettings:
         unit="percent",
         why="A mailbox that is so full, or fuller, takes no more. 0: not looked at. A user with NOQUOTA has none.",
         precedent="CHKUSER_MBXQUOTA, unset",
-        validator=_is_percent,
+        validator=at_least(0),
     )
     error_delay: float = setting(
         1.0,
