@@ -57,7 +57,10 @@ class Recipients:
             return self._finish(_refused(refused, recipient), caller)
         local, at, domain = recipient.lower().rpartition(b"@")
         if not at:
-            local, domain = recipient.lower(), b"" if settings.domain_wanted else caller.controls.envnoathost.lower()
+            local, domain = (
+                recipient.lower(),
+                b"" if settings.domain_wanted else (caller.controls.envnoathost or b"").lower(),
+            )
         if not domain:
             return self._finish(_refused(Case.NO_DOMAIN, recipient), caller)
         if settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):

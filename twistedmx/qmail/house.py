@@ -1,27 +1,18 @@
 """The qmail host: what all its connections share."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import attrs
 
-from twistedmx.policy.transaction import Transaction
-from twistedmx.ports import Incoming
 from twistedmx.qmail.call import Call
 from twistedmx.qmail.chkuser import Recipients
 from twistedmx.qmail.chkuser_senders import Senders
+from twistedmx.qmail.delivering import Delivering
 from twistedmx.qmail.enhanced import enhanced
 from twistedmx.qmail.log_lines import Dialect
 from twistedmx.qmail.received import Offset
 from twistedmx.qmail.valid_recipients import Listing, listing_of
 from twistedmx.smtp.reply import Reply
-
-
-class Delivering(Protocol):
-    """Where accepted messages go: a queue program, or our own delivery."""
-
-    def open(self, transaction: Transaction, field: bytes, call: Call, beginning: int) -> Incoming:
-        """Begin a message. `field`: our Received. `beginning`: as in `ports.Acceptance.open`. Never raises."""
 
 
 @attrs.frozen(kw_only=True)

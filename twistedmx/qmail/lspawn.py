@@ -42,11 +42,11 @@ from twistedmx.qmail.becoming import (
 )
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.endings import LONGEST, Deferred, Ending, parse_ending, render
+from twistedmx.qmail.forwarding import QueueProgram
 from twistedmx.qmail.into_maildir import Names
 from twistedmx.qmail.local_terms import GRACE, Terms, parse_terms
 from twistedmx.qmail.lspawn_request import LONGEST as LONGEST_REQUEST
 from twistedmx.qmail.lspawn_request import BadRequest, Request, parse_request, render_answer
-from twistedmx.qmail.forwarding import QueueProgram
 
 READY: Final = b"ready"
 _IGNORED: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)

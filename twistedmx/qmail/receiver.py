@@ -31,6 +31,7 @@ from twistedmx.qmail.call import Call
 from twistedmx.qmail.cdb import BadCdb
 from twistedmx.qmail.chkuser_cases import BAD_RECIPIENT, Case
 from twistedmx.qmail.chkuser_checked import Checked
+from twistedmx.qmail.delivering import recipients_of
 from twistedmx.qmail.denials import Asked, Refusal, refusal_of, too_many
 from twistedmx.qmail.hosts import is_allowed
 from twistedmx.qmail.house import House
@@ -174,10 +175,13 @@ class QmailReceiver(Receiver):
             if not checked.is_accepted:
                 return self._refused(self._refusal_by(checked))
             address = checked.address
+        address = self._house.in_envelope(address, recipient, self._call)
         refusal = too_many(asked)
+        if refusal is None and not self._house.delivering.goes_with(address, recipients_of(transaction), self._call):
+            refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
         if refusal is not None:
             return self._refused(refusal)
-        return ACCEPTED, (Destination(address=self._house.in_envelope(address, recipient, self._call), maildir=""),)
+        return ACCEPTED, (Destination(address=address, maildir=""),)
 
     def _refused(self, refusal: Refusal) -> Decision:
         if refusal.bad:

@@ -24,7 +24,7 @@ class Routing(Protocol):
     """
 
     @property
-    def me(self) -> bytes: ...
+    def me(self) -> bytes | None: ...
     @property
     def locals(self) -> tuple[bytes, ...] | None: ...
     @property
@@ -32,7 +32,7 @@ class Routing(Protocol):
     @property
     def percenthack(self) -> tuple[bytes, ...]: ...
     @property
-    def envnoathost(self) -> bytes: ...
+    def envnoathost(self) -> bytes | None: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -54,10 +54,10 @@ class Routes:
     """Ready to be asked, of one reading of the control files."""
 
     def __init__(self, controls: Routing) -> None:
-        self._no_host = controls.envnoathost
+        self._no_host = controls.envnoathost or b""
         self._percents = frozenset(line.lower() for line in controls.percenthack)
         self._locals = frozenset(
-            line.lower() for line in ((controls.me,) if controls.locals is None else controls.locals)
+            line.lower() for line in ((controls.me or b"",) if controls.locals is None else controls.locals)
         )
         virtual: dict[bytes, bytes] = {}
         for line in controls.virtualdomains:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import attrs
 
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
+from twistedmx.qmail.local_terms import Limits
 from twistedmx.qmail.queue_settings import QueueSettings
 from twistedmx.qmail.trees import TREES
 from twistedmx.setting import setting
@@ -109,6 +110,7 @@ class QmailSettings:
     )
     chkuser: ChkuserSettings = attrs.Factory(ChkuserSettings)
     queue: QueueSettings = attrs.Factory(QueueSettings)
+    local: Limits = attrs.Factory(Limits)
 
     @property
     def in_qmail_dialect(self) -> bool:

@@ -19,7 +19,6 @@ from twistedmx.net.handed_over import HandedOver
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import BadTls, ServerTls, TlsSettings, read_tls
 from twistedmx.net.visit import Visit
-from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.site import Site
 from twistedmx.qmail.call import Call, Tell, silent
 from twistedmx.qmail.control import BadControls, Controls, Pem
@@ -191,7 +190,7 @@ class QmailHost:
 
 
 def _session(site: Site, peer: Peer, *, secure: bool) -> Session:
-    how = {
+    how: dict[str, Any] = {
         "limits": site.session_limits[0],
         "starttls": site.starttls,
         "secure": secure,
@@ -227,5 +226,3 @@ def rules_of(settings: QmailSettings) -> Rules | None:
         return Rules(settings.rules, allow_missing=False)
     usual = (os.path.join(settings.home, "control", "tcp.smtp.cdb"), "/etc/tcp.smtp.cdb")
     return next((Rules(path, allow_missing=True) for path in usual if os.path.exists(path)), None)
-
-

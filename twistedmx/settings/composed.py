@@ -25,6 +25,7 @@ from twistedmx.policy.load import LoadSettings
 from twistedmx.policy.policy_settings import PolicySettings
 from twistedmx.policy.recipient import RecipientSettings
 from twistedmx.policy.reputation_settings import ReputationSettings
+from twistedmx.qmail.settings import QmailSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.report.samples import SampleSettings
 from twistedmx.report.trail import TrailSettings
@@ -165,6 +166,7 @@ class Settings:
         unit="",
         why="Policies that are asked, the first one first; none by itself. What they may say: docs/policies.md.",
     )
+    qmail: QmailSettings = attrs.Factory(QmailSettings)
     writing: Writing = attrs.Factory(Writing)
     metrics: MetricsSettings = attrs.Factory(MetricsSettings)
     control: ControlSettings = attrs.Factory(ControlSettings)
