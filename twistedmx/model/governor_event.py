@@ -30,3 +30,6 @@ class NewcomersRefused:
     at: float
     refused: tuple[tuple[str, int], ...]
     displaced: int
+
+
+GovernorEvent = LimitMoved | NewcomersRefused
