@@ -62,11 +62,11 @@ class Site:
     @_ehlo.default
     def _make_ehlo(self) -> dict[tuple[bool, bool], Reply]:
         return {
-            (secure, xclient): reply(250, "", self.host, *self._extensions(secure, xclient))
+            (secure, xclient): reply(250, "", self.host, *self._extensions(secure, xclient, self.auth))
             for secure, xclient in itertools.product((False, True), repeat=2)
         }
 
-    def _extensions(self, secure: bool, xclient_: bool) -> list[str]:
+    def _extensions(self, secure: bool, xclient_: bool, auth: Auth | None) -> list[str]:
         # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
         # Its parameters are taken all the same and kept in the envelope.
         return [
@@ -80,14 +80,12 @@ class Site:
             # Calm's: what is announced holds as long as nothing is the matter (RFC 9422 4.1), and 421 says when it does not.
             f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages[Posture.CALM]}",
             *([xclient.OFFERED] if xclient_ else []),
-            *([self.auth.keyword] if self.auth is not None and (secure or self.auth.plain_text) else []),
+            *([auth.keyword] if auth is not None and (secure or auth.plain_text) else []),
         ]
 
     def ehlo(self, *, secure: bool, xclient: bool, authenticated: bool = False) -> Reply:
         """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2), nor AUTH (RFC 4954 4), `xclient` to those who
         may."""
-        if authenticated:
-            return attrs.evolve(self, auth=None)._ehlo[
-                secure, xclient
-            ]  # rare: who has said EHLO before has no reason to
+        if authenticated:  # rare: who has said EHLO before has no reason to say it again
+            return reply(250, "", self.host, *self._extensions(secure, xclient, None))
         return self._ehlo[secure, xclient]
