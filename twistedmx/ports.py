@@ -12,11 +12,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from twistedmx.model.context import Context
 from twistedmx.model.event import Event
+from twistedmx.model.login import Recognition
 from twistedmx.model.mailbox import Lookup
 from twistedmx.model.peer import Network
 from twistedmx.model.storage import Copy, Outcome
 from twistedmx.model.verdict import Verdict
 from twistedmx.smtp.path import Path
+from twistedmx.smtp.sasl import Credentials
 
 
 class Mailboxes(Protocol):
@@ -37,6 +39,17 @@ class Mailboxes(Protocol):
 
         Local parts are as `plain_path` takes them. False says nothing: then each has to be asked for. For the guesses of a
         flood, which come by fives (benchmarks, reject-580-pipelined); who cannot do better than `find` returns False. Never raises.
+        """
+
+
+class Passwords(Protocol):
+    """Is the client who he says he is?"""
+
+    def check(self, credentials: Credentials) -> Awaitable[Recognition]:
+        """Whether these are a user's, and he may send mail. What is known of the session besides, whoever makes one was told.
+
+        An exception, now or later, means CouldNotTell. An awaitable may be cancelled: nobody waits for it any more. `credentials`
+        are kept no longer than it takes, and are in no log, in no word and in no environment of another process.
         """
 
 

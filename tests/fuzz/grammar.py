@@ -145,6 +145,38 @@ def transactions(*, max_size: int = 4) -> st.SearchStrategy[bytes]:
     return st.lists(st.builds(bytes.__add__, _transaction, between), max_size=max_size).map(b"".join)
 
 
+# The lines of an exchange (RFC 4954 4), good ones and bad.
+_auth = st.sampled_from(
+    [
+        b"AUTH PLAIN AGRlbW8Ac2VjcmV0\r\n",
+        b"auth plain\r\n",
+        b"AUTH PLAIN =\r\n",
+        b"AUTH LOGIN\r\n",
+        b"AUTH LOGIN ZGVtbw==\r\n",
+        b"AUTH CRAM-MD5\r\n",
+        b"AUTH DIGEST-MD5\r\n",
+        b"AUTH\r\n",
+        b"AGRlbW8Ac2VjcmV0\r\n",
+        b"ZGVtbw==\r\n",
+        b"c2VjcmV0\r\n",
+        b"*\r\n",
+        b"no base64\r\n",
+        b"ZGVtbw==\n",
+        b"A" * 12_286 + b"\r\n",
+        b"A" * 12_287 + b"\r\n",
+        b"MAIL FROM:<a@b.example> AUTH=<>\r\n",
+    ]
+)
+
+
+def exchanges() -> st.SearchStrategy[bytes]:
+    """AUTH between other things."""
+    pieces = st.one_of(
+        _auth, _auth, _auth, _simple, _mail, _rcpt, _clean_data, st.sampled_from([HELLO, b"STARTTLS\r\n"])
+    )
+    return st.lists(pieces, min_size=1, max_size=8).map(b"".join)
+
+
 def octets(*, starttls: bool = False, max_size: int = 8) -> st.SearchStrategy[bytes]:
     """What a client may send: decent sessions, bad ones, and things that are none."""
     pieces = [_transaction, _transaction, _simple, _mail, _rcpt, _data, _bdat, text, _noise, st.just(HELLO)]

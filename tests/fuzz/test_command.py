@@ -13,10 +13,10 @@ from twistedmx.smtp.command import Bdat, Ehlo, Helo, Mail, Rcpt, Refusal, parse_
 
 _COMMANDS = (
     Ehlo | Helo | Mail | Rcpt | Bdat | command.Data | command.Rset | command.Vrfy | command.Help | command.Noop
-    | command.Quit | command.StartTls | command.XClient
+    | command.Quit | command.StartTls | command.Auth | command.XClient
 )  # fmt: skip
 _verbs = st.sampled_from(
-    b"EHLO|helo|MAIL FROM:|RCPT TO:|rCpT tO: |DATA|BDAT|RSET|VRFY|NOOP|QUIT|STARTTLS|XCLIENT|HELP|GET|MAIL|RCPT".split(
+    b"EHLO|helo|MAIL FROM:|RCPT TO:|rCpT tO: |DATA|BDAT|RSET|VRFY|NOOP|QUIT|STARTTLS|AUTH PLAIN|XCLIENT|HELP|GET|MAIL|RCPT".split(
         b"|"
     )
 )

@@ -9,11 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
 from tests.fuzz.cuts import at_random, one_by_one, whole
+from tests.fuzz.grammar import HELLO, exchanges
 from tests.fuzz.grammar import octets as smtp
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import Data, Mail, Quit, Rcpt, Refusal, StartTls
+from twistedmx.smtp.auth import AuthSession
+from twistedmx.smtp.command import Auth, Data, Mail, Quit, Rcpt, Refusal, StartTls
 from twistedmx.smtp.limits import Limits
+from twistedmx.smtp.phase import AuthLine
 from twistedmx.smtp.reply import Reply, reply
+from twistedmx.smtp.sasl import MECHANISMS
 from twistedmx.smtp.session import Block, EndOfChunk, EndOfData, Need, Phase, Session
 
 with attrs.validators.disabled():  # smaller than an operator may set: what takes megabytes then takes an example
@@ -29,6 +33,7 @@ with attrs.validators.disabled():  # smaller than an operator may set: what take
     )
     WIDE = Limits(command_line=512, size=100_000, errors=1000, idle_commands=1000)
 OK = reply(250, "2.0.0", "Ok")
+MORE = reply(334, "", "VXNlcm5hbWU6")
 GREETING = codes.greeting("mx.example.org")
 
 
@@ -40,7 +45,9 @@ class Peer:
         self._chance = Random(seed)
         self._tolerant = tolerant
         self._content = b""
-        self.session = Session(limits=limits, starttls=True, secure=False, tolerant=tolerant, xclient=seed % 2 == 0)
+        how = {"limits": limits, "starttls": True, "secure": False, "tolerant": tolerant, "xclient": seed % 2 == 0}
+        auth = {"mechanisms": MECHANISMS, "plain_text": seed % 4 > 0}
+        self.session = AuthSession(**auth, **how) if seed % 3 else Session(**how)
         self.story: list[object] = []  # inputs and replies, in order
         test.assertIs(self.session.next_input(), Need.REPLY)
         self._reply(GREETING)
@@ -93,6 +100,12 @@ class Peer:
                 return OK if chance < 0.9 else codes.NO_SPACE
             case Data():
                 return codes.START_CONTENT if chance < 0.9 else codes.NO_SPACE
+            case AuthLine(fault=fault) if fault is not None:
+                return fault
+            case Auth() | AuthLine():
+                self._test.assertTrue(self.session.offers_auth and not self.session.authenticated)
+                failed = codes.NOT_AUTHENTICATED if chance < 0.8 else codes.AUTH_FAILED
+                return MORE if chance < 0.5 else codes.AUTHENTICATED if chance < 0.6 else failed
             case StartTls():
                 return codes.START_TLS
             case Quit():
@@ -146,6 +159,12 @@ class TestSession(SynchronousTestCase):
     def test_plausible_smtp_under_wide_limits(self, packets: list[bytes], seed: int, tolerant: bool) -> None:
         """The content of each message, and what is a command behind it, do not depend on the cut."""
         self.check(packets, seed, WIDE, tolerant=tolerant)
+
+    @EXAMPLES
+    @given(st.lists(exchanges().map(HELLO.__add__), min_size=1, max_size=2), st.integers(0, 1000))
+    def test_authentication_in_every_cut(self, packets: list[bytes], seed: int) -> None:
+        """Each line of an exchange is the same line, as long as it may be and no longer, and what is behind it a command again."""
+        self.check(packets, seed, WIDE)
 
     @EXAMPLES
     @given(st.binary(max_size=50), smtp(), st.integers(0, 1000))

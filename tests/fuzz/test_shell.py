@@ -11,7 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
-from tests.fuzz.grammar import HELLO, transactions
+from tests.fuzz.grammar import HELLO, exchanges, transactions
 from tests.fuzz.grammar import octets as smtp
 from twistedmx.model.event import NobodyAccepted, SessionEnded, SessionOpened, TransactionEnded
 from twistedmx.model.storage import Failed
@@ -65,9 +65,13 @@ class Play:
     """One connection to a Stage, and what may happen to it. `least`: commands that are answered at once in any case; so few that
     hardly a packet is answered in one turn."""
 
-    def __init__(self, *, starttls: bool, settings: Settings = SETTINGS, least: int = 2) -> None:
+    def __init__(
+        self, *, starttls: bool, settings: Settings = SETTINGS, least: int = 2, passwords: bool = False
+    ) -> None:
         with attrs.validators.disabled():  # as above, for the settings of some
             self.stage = Stage(settings, starttls=starttls)
+            if passwords:
+                self.stage.act("passwords are asked for")
         self.stage.factory.turns = Turns(self.stage.clock, budget=3 * least, most=least + 1, least=least)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 1024))
         self.shell = self.stage.factory.buildProtocol(None)
@@ -100,8 +104,11 @@ class Play:
                 stage.acceptance.full = True
             case "disk is broken":
                 stage.acceptance.refusal = None if stage.acceptance.refusal else Failed(detail="EIO")
+            case "passwords are late":
+                stage.act(action)
             case "answer":
                 stage.mailboxes.answer_all()
+                stage.passwords.answer_all()
             case "release":
                 stage.acceptance.release()
             case "drain":
@@ -265,3 +272,22 @@ class TestShell(SynchronousTestCase):
         play.settle()
         play.stage.wait(1000.0)
         self.check_books(play)
+
+    @EXAMPLES
+    @given(
+        st.lists(exchanges().map(lambda octets: [octets]) | _gentle.map(lambda action: [action]) | _halves, max_size=5),
+        st.booleans(),
+    )
+    def test_authentication_whatever_happens(self, parts: list[list[str | bytes]], late: bool) -> None:
+        """The books are right, and passwords are in none of them."""
+        play = Play(starttls=True, passwords=True)
+        if late:
+            play.act("passwords are late")
+        for part in parts:
+            for action in (HELLO, *part):
+                play.act(action)
+        play.act("lose")
+        play.settle()
+        play.stage.wait(1000.0)
+        self.check_books(play)
+        self.assertNotIn("secret", repr(play.stage.events))

@@ -6,6 +6,7 @@ import attrs
 
 from twistedmx.model.allowance import Allowance
 from twistedmx.model.attack import Attack, Flood, Pressure
+from twistedmx.model.auth_event import Authenticated, AuthenticationFailed
 from twistedmx.model.block import Block
 from twistedmx.model.envelope import Envelope, Recipient, Refused
 from twistedmx.model.event import (
@@ -156,6 +157,26 @@ IN_SHADOW = VerdictInShadow(
 POLICY_FAILED = PolicyFailed(
     at=AT, policy="greeter", stage=Stage.MAIL, reason=Reason.CHECK_FAILED, fault="KeyError: 'x'", count=2
 )
+AUTHENTICATED = Authenticated(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="client.example",
+    tls=TLS,
+    mechanism="PLAIN",
+    user="ann@example.org",
+)
+NOT_AUTHENTICATED = AuthenticationFailed(
+    at=AT,
+    session="0123456789",
+    peer=PEER,
+    helo="client.example",
+    tls=None,
+    mechanism="CRAM-MD5",
+    user='ann "@example.org',
+    reason=Reason.BAD_PASSWORD,
+    detail="ended with status 1",
+)
 LOADED = MailboxesLoaded(at=AT, source="/etc/boxes", addresses=3, seconds=0.0124)
 KEPT = MailboxesKept(at=AT, source="/etc/boxes", fault="/etc/boxes: 3: what is this?")
 FAILED = BackendFailed(at=AT, source="people", fault="connection refused")
@@ -218,6 +239,8 @@ EVENTS = (
     POLICY_REFUSED,
     IN_SHADOW,
     POLICY_FAILED,
+    AUTHENTICATED,
+    NOT_AUTHENTICATED,
     LOADED,
     KEPT,
     FAILED,

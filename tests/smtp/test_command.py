@@ -77,7 +77,6 @@ class TestVerbs(SynchronousTestCase):
                 (b"DATAX", codes.UNKNOWN_COMMAND),
                 (b" NOOP", codes.UNKNOWN_COMMAND),
                 (b"EXPN list", codes.NOT_IMPLEMENTED),
-                (b"AUTH PLAIN", codes.NOT_IMPLEMENTED),
                 (b"ETRN x", codes.NOT_IMPLEMENTED),
                 (b"GET / HTTP/1.1", codes.NOT_SMTP),
                 (b"POST /x HTTP/1.0", codes.NOT_SMTP),
@@ -210,7 +209,6 @@ class TestMailAndRcpt(SynchronousTestCase):
     def test_what_was_not_offered_is_555(self):
         """RFC 5321 4.1.1.11; MAIL's parameters are unknown to RCPT."""
         for line in (
-            b"MAIL FROM:<a@b> AUTH=<>",
             b"MAIL FROM:<a@b> NOTIFY=NEVER",
             b"RCPT TO:<a@b> SIZE=1",
             b"RCPT TO:<a@b> X",

@@ -66,6 +66,9 @@ class TestReceived(SynchronousTestCase):
             (True, True, True): "UTF8SMTPS",
         }.items():
             self.assertEqual(trace.with_protocol(esmtp=esmtp, tls=tls, smtputf8=smtputf8), word)
+            word += "A" if esmtp else ""
+            known = trace.with_protocol(esmtp=esmtp, tls=tls, smtputf8=smtputf8, authenticated=True)
+            self.assertEqual(known, word)
 
 
 class TestOthers(SynchronousTestCase):

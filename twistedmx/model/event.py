@@ -6,6 +6,7 @@
 import attrs
 
 from twistedmx.model.attack import Attack, Flood, Pressure
+from twistedmx.model.auth_event import AuthEvent
 from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.envelope import Envelope, Refused
 from twistedmx.model.governor_event import GovernorEvent
@@ -89,7 +90,7 @@ class SessionEnded:
     transactions were so, and there was one; as in `NobodyAccepted`. `words`: our last ones, if any; in no log.
 
     `verbs`: one letter for each verb in order, runs as one, the first sixteen: EHLO E, HELO H, MAIL M, RCPT R, DATA D, BDAT B, RSET
-    S, NOOP N, VRFY V, STARTTLS T, QUIT Q, others X; "" when nobody noted them. `pipelined`: it did not always wait for replies.
+    S, NOOP N, VRFY V, STARTTLS T, AUTH A, QUIT Q, others X; "" when not noted. `pipelined`: it did not always wait for replies.
     """
 
     at: float
@@ -155,8 +156,7 @@ class VerdictInShadow(_Refusals):
 @attrs.frozen(kw_only=True)
 class PolicyFailed:
     """A policy could not decide: it raised, or took longer than it may (`reason` says which). `fault`: how it failed last.
-    The first failure is told at once; those of the next minute are told with the first one after it. `count`: failures.
-    """
+    The first failure is told at once; those of the next minute are told with the first one after it. `count`: failures."""
 
     at: float
     policy: str
@@ -298,5 +298,6 @@ Event = (
     | FloodEnded
     | GovernorEvent
     | Remark
+    | AuthEvent
     | SubscriberDropped
 )

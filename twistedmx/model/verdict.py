@@ -41,6 +41,9 @@ class Reason(enum.Enum):
     OPERATOR_ENTRY = "operator-entry"
     LOOKUP_FAILED = "lookup-failed"
     LOOKUP_LATE = "lookup-late"
+    # authentication
+    BAD_PASSWORD = "bad-password"  # noqa: S105 - a word of the log
+    PASSWORDS_FAILED = "passwords-failed"
     # messages
     TOO_LARGE = "too-large"
     BARE_NEWLINE = "bare-newline"
@@ -66,6 +69,7 @@ class Reason(enum.Enum):
     SYNTAX_ERRORS = "syntax-errors"
     FLOODED = "flooded-recipient"
     EMPTY_MESSAGES = "empty-messages"
+    BAD_PASSWORDS = "bad-passwords"
     EARLY_TALK = "early-talk"
     EARLY_PIPELINING = "early-pipelining"
     BLOCKED = "blocked"

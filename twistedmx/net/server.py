@@ -1,6 +1,7 @@
 """What makes a shell for each connection, and tells all of them when the server stops."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -27,6 +28,7 @@ from twistedmx.policy.host_key import host_key
 from twistedmx.policy.posture import Posture
 from twistedmx.policy.record import Terms
 from twistedmx.policy.site import Site
+from twistedmx.smtp.auth import AuthSession
 from twistedmx.smtp.session import Session
 
 # Seconds that a stop waits for peers to read why: who does not end his side would keep us for `[timeouts] closing`.
@@ -129,7 +131,10 @@ class ServerFactory(Factory):
     def session(self, peer: Peer, *, secure: bool) -> Session:
         """A new session with `peer`. `secure`: under TLS from the beginning."""
         site = self.site
-        return Session(
+        kind: Callable[..., Session] = Session
+        if site.auth is not None:
+            kind = partial(AuthSession, mechanisms=site.auth.mechanisms, plain_text=site.auth.plain_text)
+        return kind(
             limits=site.session_limits[Posture.CALM],
             starttls=site.starttls,
             secure=secure,

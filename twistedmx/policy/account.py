@@ -20,6 +20,7 @@ from twistedmx.model.event import (
     TransactionEnded,
     VerdictInShadow,
 )
+from twistedmx.model.login import Login
 from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict, verdict
@@ -44,7 +45,8 @@ CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 class Account:
     """`id`: the session's name. `peer`, `helo`, `tls`: who is there, as far as it is known by now; changed by `introduced` and
-    `secured`. `transactions`: MAILs that were accepted; `reverse_path`: of the last. `refused_recipients`: RCPTs that were not.
+    `secured`. `login`: who the client has shown himself to be; they may end it. `transactions`: MAILs that were accepted;
+    `reverse_path`: of the last. `refused_recipients`: RCPTs that were not.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Account:
         "_untold",
         "helo",
         "id",
+        "login",
         "peer",
         "refused_recipients",
         "reverse_path",
@@ -81,6 +84,7 @@ class Account:
         self.peer = peer
         self.helo = ""
         self.tls: Tls | None = None
+        self.login: Login | None = None
         self.transactions = 0
         self.refused_recipients = 0
         self.reverse_path: Path | None = None
@@ -100,13 +104,14 @@ class Account:
             self._tell_fruitless()  # they were another's
         if peer is not None:
             self._tell_refused()
+            self.login = None
         self.helo = helo
         self.peer = peer or self.peer
 
     def secured(self, tls: Tls) -> None:
         """TLS is there: what the peer said before is forgotten (RFC 3207 4.2)."""
         self.introduced("")
-        self.tls = tls
+        self.tls, self.login = tls, None
         self._ports.events.tell(TlsEstablished(at=self._ports.now(), session=self.id, peer=self.peer, tls=tls))
 
     def over(

@@ -8,6 +8,7 @@
     unknown command  a word that is no command of SMTP; who speaks another protocol is gone by the first line (smtp.command)
     syntax error     a command that is malformed
     empty message    one without an octet
+    bad password     an AUTH that failed
     early talk       before the greeting, and commands behind the first EHLO before PIPELINING was offered: once is too often
 
 What is said is 421: the peer tries elsewhere, or later, what it had in mind to send, and its postmaster reads why. Each limit has
@@ -39,6 +40,7 @@ _STAGES: Final = {
     "early_talk": Stage.CONNECT,
     "early_pipelining": Stage.HELO,
     "empty_messages": Stage.MESSAGE,
+    "bad_passwords": Stage.HELO,
 }
 
 
@@ -194,6 +196,10 @@ class Conduct:
     def syntax_error(self, posture: Posture = _CALM) -> LastWords | None:
         """A command that is malformed."""
         return self._once_more("syntax_errors", posture)
+
+    def bad_password(self, posture: Posture = _CALM) -> LastWords | None:
+        """A user or password was not right."""
+        return self._once_more("bad_passwords", posture)
 
     def foreign_protocol(self) -> LastWords:
         """A line of another protocol. Once is too often, for who speaks it understands no more."""

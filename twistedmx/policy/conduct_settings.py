@@ -17,6 +17,7 @@ REASONS: Final = {
     "unknown_commands": Reason.UNKNOWN_COMMANDS,
     "syntax_errors": Reason.SYNTAX_ERRORS,
     "empty_messages": Reason.EMPTY_MESSAGES,
+    "bad_passwords": Reason.BAD_PASSWORDS,
     "early_talk": Reason.EARLY_TALK,
     "early_pipelining": Reason.EARLY_PIPELINING,
 }
@@ -107,6 +108,18 @@ class ConductSettings:
         "none; a backscatter flood sends them",
     )
     empty_messages_words: str = spoken("Too many empty messages; closing (id {id})")
+    bad_passwords: tuple[int, ...] = _limit(
+        (3, 3, 3),
+        "AUTHs",
+        "So many with a user or password that is not right, where AUTH is offered, and the session ends with 421.",
+        "Exim's example of fail2ban 5; OpenSSH MaxAuthTries 6; no limit in qmail-smtpd, nor in Postfix but the errors",
+    )
+    bad_passwords_words: str = spoken("Too many users and passwords that are not right; closing (id {id})")
+    bad_password_delay: float = _seconds(
+        5.0,
+        "So much later a wrong password is answered, of sessions not more than `delayed` at a time.",
+        "5 s in the AUTH patches of qmail-smtpd",
+    )
     early_talk: bool = _switch(
         True,
         "Whether who talks before he was greeted is hung up on with 421. He can only while somebody is asked first, or `greeting`.",

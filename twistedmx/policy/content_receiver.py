@@ -12,7 +12,7 @@ from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage
 from twistedmx.model.storage import Declined, Failed, HandedOver, NoSpace, Outcome, Stored
 from twistedmx.model.verdict import Reason, Verdict, verdict
-from twistedmx.policy.attending import Attending
+from twistedmx.policy.authenticating import Authenticating
 from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.reasons import FAULTS
 from twistedmx.policy.received import received
@@ -32,7 +32,7 @@ _LOOP: Final = verdict(codes.LOOPING, Reason.LOOP)
 NO_ROOM: Final = verdict(codes.NO_SPACE, Reason.DISK_FULL, "less than disk_reserve would be left")
 
 
-class ContentReceiver(Attending):
+class ContentReceiver(Authenticating):
     """What of a receiver is about content, and how a transaction ends."""
 
     # What a MAIL that is accepted begins.
@@ -97,7 +97,15 @@ class ContentReceiver(Attending):
     def _opened(self, transaction: Transaction) -> Incoming:
         """Where its content goes."""
         account = self._account
-        field = received(self._site, transaction, account.peer, account.tls, helo=account.helo, esmtp=self._esmtp)
+        field = received(
+            self._site,
+            transaction,
+            account.peer,
+            account.tls,
+            helo=account.helo,
+            esmtp=self._esmtp,
+            authenticated=account.login is not None,
+        )
         return self._site.ports.acceptance.open(transaction.copies(field), self._site.sampled)
 
     def _end_of_chunk(self, end: EndOfChunk) -> Reply:

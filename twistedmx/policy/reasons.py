@@ -30,6 +30,7 @@ MALFORMED: Final = frozenset(
         codes.BAD_PARAMETER,
         codes.UNKNOWN_PARAMETER,
         codes.BAD_XCLIENT,
+        codes.AUTH_SYNTAX,
     )
 )
 # Limits that the session itself keeps, by its last words; what is said instead is the operator's (policy.limit_settings).

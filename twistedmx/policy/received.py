@@ -6,14 +6,23 @@ from twistedmx.policy.transaction import Transaction
 from twistedmx.smtp import trace
 
 
-def received(site: Site, transaction: Transaction, peer: Peer, tls: Tls | None, *, helo: str, esmtp: bool) -> bytes:
+def received(
+    site: Site,
+    transaction: Transaction,
+    peer: Peer,
+    tls: Tls | None,
+    *,
+    helo: str,
+    esmtp: bool,
+    authenticated: bool = False,
+) -> bytes:
     """Of `transaction`, as it stands. A name of the peer is a balancer's word; we look none up."""
     accepted, smtputf8 = transaction.accepted, transaction.parameters.smtputf8
     return trace.received(
         helo=helo,
         peer_literal=f"{peer.name} {peer.literal}" if peer.name else peer.literal,
         host=site.host,
-        protocol=trace.with_protocol(esmtp=esmtp, tls=tls is not None, smtputf8=smtputf8),
+        protocol=trace.with_protocol(esmtp=esmtp, tls=tls is not None, smtputf8=smtputf8, authenticated=authenticated),
         tls=_agreed(tls) if tls is not None else "",
         queue_id=transaction.queue_id,
         recipient=accepted[0].path if len(accepted) == 1 else None,

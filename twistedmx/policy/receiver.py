@@ -27,9 +27,10 @@ from twistedmx.policy.reasons import ENDINGS, LIMITS, MALFORMED
 from twistedmx.policy.recipient import NOBODY, Decision
 from twistedmx.policy.site import Site
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
+from twistedmx.smtp.command import Auth, Data, Ehlo, Helo, Help, Mail, Noop, Quit, Rcpt, Refusal, Rset, StartTls, Vrfy
 from twistedmx.smtp.parameters import MailParameters, RcptParameters
 from twistedmx.smtp.path import Path
+from twistedmx.smtp.phase import AuthLine
 from twistedmx.smtp.reply import Reply, reply
 from twistedmx.smtp.session import EndOfChunk, EndOfData, Input, Phase, Session
 from twistedmx.smtp.xclient import XClient
@@ -126,7 +127,9 @@ class Receiver(ContentReceiver):
 
     def _ehlo(self, command: Ehlo) -> Reply:
         return self._hello(command.domain, esmtp=True) or self._site.ehlo(
-            secure=self._account.tls is not None, xclient=self._session.xclient
+            secure=self._account.tls is not None,
+            xclient=self._session.xclient,
+            authenticated=self._account.login is not None,
         )
 
     def _helo_only(self, command: Helo) -> Reply:
@@ -306,6 +309,8 @@ _ANSWERS: Final[dict[type, Callable[[Receiver, Any], Reply | Deferred[Reply]]]] 
     Vrfy: _idly(codes.NOT_VERIFIED),
     Help: _idly(codes.HELP),
     StartTls: Receiver._start_tls,
+    Auth: Receiver._auth,
+    AuthLine: Receiver._auth_line,
     XClient: Receiver._x_client,
     Quit: lambda receiver, command: codes.CLOSING,
 }

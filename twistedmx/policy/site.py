@@ -5,6 +5,7 @@ import itertools
 import attrs
 
 from twistedmx.model.peer import Network
+from twistedmx.policy.auth import Auth
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.chain import Chain
 from twistedmx.policy.conduct_settings import ConductSettings
@@ -26,7 +27,7 @@ class Site:
     `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
     from which bare CR and LF are taken in content. `sampled`: octets of refused content that are told. `proxy_from`: balancers
     whose connections begin with a PROXY header. `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or
-    None where none is. `session_limits`: by posture.
+    None where none is. `auth`: who may say who he is, and how; or None. `session_limits`: by posture.
     """
 
     host: str
@@ -45,6 +46,7 @@ class Site:
     sampled: int = 0
     proxy_from: tuple[Network, ...] = ()
     xclient_from: tuple[Network, ...] = ()
+    auth: Auth | None = None
     session_limits: tuple[Limits, ...] = attrs.field(init=False)
     greeting: Reply = attrs.field(init=False)
     _ehlo: dict[tuple[bool, bool], Reply] = attrs.field(init=False)
@@ -60,11 +62,11 @@ class Site:
     @_ehlo.default
     def _make_ehlo(self) -> dict[tuple[bool, bool], Reply]:
         return {
-            (secure, xclient): reply(250, "", self.host, *self._extensions(secure, xclient))
+            (secure, xclient): reply(250, "", self.host, *self._extensions(secure, xclient, self.auth))
             for secure, xclient in itertools.product((False, True), repeat=2)
         }
 
-    def _extensions(self, secure: bool, xclient_: bool) -> list[str]:
+    def _extensions(self, secure: bool, xclient_: bool, auth: Auth | None) -> list[str]:
         # DSN (RFC 3461) is not announced until success can be reported: a peer then reports that it relayed, as it should.
         # Its parameters are taken all the same and kept in the envelope.
         return [
@@ -78,8 +80,12 @@ class Site:
             # Calm's: what is announced holds as long as nothing is the matter (RFC 9422 4.1), and 421 says when it does not.
             f"LIMITS RCPTMAX={self.limits.recipients} MAILMAX={self.limits.messages[Posture.CALM]}",
             *([xclient.OFFERED] if xclient_ else []),
+            *([auth.keyword] if auth is not None and (secure or auth.plain_text) else []),
         ]
 
-    def ehlo(self, *, secure: bool, xclient: bool) -> Reply:
-        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2), `xclient` to those who may."""
+    def ehlo(self, *, secure: bool, xclient: bool, authenticated: bool = False) -> Reply:
+        """What is offered (RFC 5321 4.1.1.1); STARTTLS not twice (RFC 3207 4.2), nor AUTH (RFC 4954 4), `xclient` to those who
+        may."""
+        if authenticated:  # rare: who has said EHLO before has no reason to say it again
+            return reply(250, "", self.host, *self._extensions(secure, xclient, None))
         return self._ehlo[secure, xclient]

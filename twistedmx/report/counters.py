@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from twistedmx.model.auth_event import Authenticated, AuthenticationFailed
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
     AttackBegan,
@@ -103,6 +104,7 @@ class Counters:
         self.message_octets: dict[Action, int] = dict.fromkeys((Action.ACCEPT, Action.DEFER, Action.REJECT), 0)
         self.transaction_seconds = Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.handshakes: dict[str, int] = dict.fromkeys((*_PROTOCOLS, "other"), 0)
+        self.authentications = {"authenticated": 0, Reason.BAD_PASSWORD.value: 0, Reason.PASSWORDS_FAILED.value: 0}
         self.addresses: dict[str, int] = {}
         self.loaded_at: dict[str, float] = {}
         self.usable: dict[str, bool] = {}
@@ -126,6 +128,8 @@ class Counters:
             SessionOpened: self._opened,
             SessionEnded: self._ended,
             TlsEstablished: self._secured,
+            Authenticated: self._authenticated,
+            AuthenticationFailed: self._not_authenticated,
             TransactionEnded: self._transaction,
             NobodyAccepted: self._nobody,
             CommandRefused: _nothing,  # rare: the log has it
@@ -185,6 +189,12 @@ class Counters:
     def _secured(self, event: TlsEstablished) -> None:
         protocol = event.tls.protocol
         self.handshakes[protocol if protocol in _PROTOCOLS else "other"] += 1
+
+    def _authenticated(self, event: Authenticated) -> None:
+        self.authentications["authenticated"] += 1
+
+    def _not_authenticated(self, event: AuthenticationFailed) -> None:
+        self.authentications[event.reason.value] += 1
 
     def _transaction(self, event: TransactionEnded) -> None:
         decided = event.verdict

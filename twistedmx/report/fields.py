@@ -31,6 +31,7 @@ from twistedmx.model.event import (
 from twistedmx.model.governor_event import NewcomersRefused
 from twistedmx.model.peer import Tls
 from twistedmx.model.verdict import Reason
+from twistedmx.report.auth_fields import OF_AUTHENTICATION
 from twistedmx.report.defence_fields import OF_THE_DEFENCE
 from twistedmx.report.values import Fields, time_of
 
@@ -52,6 +53,7 @@ _SEVERITIES: Final[dict[type | Reason, int]] = {
     FloodBegan: WARNING,
     NewcomersRefused: WARNING,
     SubscriberDropped: ERROR,
+    Reason.PASSWORDS_FAILED: WARNING,
     Reason.DISK_FULL: WARNING,
     Reason.DISK_FAILED: ERROR,
     Reason.QUEUE_FAILED: ERROR,
@@ -234,6 +236,7 @@ FIELDS: Final[dict[type, Callable[[Any], Fields]]] = {
     BackendRecovered: _recovered,
     SettingsReloaded: _reloaded,
     SettingsKept: _settings_kept,
+    **OF_AUTHENTICATION,
     **OF_THE_DEFENCE,
     SubscriberDropped: _dropped,
 }

@@ -41,6 +41,12 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.LOOKUP_LATE: _meaning(
         "the look-up of the recipient took too long: a backend on our side is slow", "[recipients] look_up_time"
     ),
+    Reason.BAD_PASSWORD: _meaning(
+        "there is no such user, the password was not his, or he may not send mail", "what the check program reads"
+    ),
+    Reason.PASSWORDS_FAILED: _meaning(
+        "the check program could not tell whether a password is right: a fault on our side, and the log says which"
+    ),
     Reason.TOO_LARGE: _meaning("the message was larger than what we take", "[limits] size"),
     Reason.BARE_NEWLINE: _meaning(
         "a line ended in bare CR or bare LF, behind which a second message may be hidden", "bare_newline_from"
@@ -74,6 +80,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "[conduct] flooded_recipients; twistedmx attacks",
     ),
     Reason.EMPTY_MESSAGES: _meaning("it sent too many messages without an octet", "[conduct] empty_messages"),
+    Reason.BAD_PASSWORDS: _meaning(
+        "it said too many users and passwords that are not right", "[conduct] bad_passwords"
+    ),
     Reason.EARLY_TALK: _meaning("it talked before it was greeted", "[conduct] early_talk"),
     Reason.EARLY_PIPELINING: _meaning(
         "it sent commands behind its first EHLO, before it could know that it may", "[conduct] early_pipelining"

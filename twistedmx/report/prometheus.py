@@ -91,6 +91,8 @@ class CountersCollector(Collector):
         yield _histogram("session_seconds", "From the greeting of a session to its end.", counters.session_seconds)
         by_protocol = {(protocol,): count for protocol, count in counters.handshakes.items()}
         yield _totals("tls_handshakes", "TLS handshakes that were completed.", ("protocol",), by_protocol)
+        by_outcome = {(outcome,): count for outcome, count in counters.authentications.items()}
+        yield _totals("authentications", "AUTHs whose credentials were checked.", ("outcome",), by_outcome)
         turned_away = _asked("connections_turned_away", gauges.turned_away)
         if turned_away is not None:
             yield _total("connections_turned_away", "Connections of blocked hosts.", turned_away)

@@ -60,6 +60,19 @@ TLS_TWICE: Final = reply(503, "5.5.1", "TLS is active already")
 OUT_OF_ORDER: Final = reply(503, "5.5.1", "Command out of sequence")
 TLS_BUSY: Final = reply(454, "4.7.0", "TLS not available right now; try again later, or go on without")  # RFC 3207 4
 
+# Authentication (RFC 4954 4, 6)
+AUTHENTICATED: Final = reply(235, "2.7.0", "Authentication succeeded")
+NOT_AUTHENTICATED: Final = reply(535, "5.7.8", "User or password is not right")
+AUTH_FAILED: Final = reply(454, "4.7.0", "Passwords cannot be checked just now; try again later")
+AUTH_CANCELLED: Final = reply(501, "5.7.0", "Authentication given up")
+AUTH_MALFORMED: Final = reply(501, "5.5.2", "That is no base64, or not what the mechanism asks for")
+AUTH_SYNTAX: Final = reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
+AUTH_LINE_TOO_LONG: Final = reply(500, "5.5.6", "Line of authentication too long")
+UNKNOWN_MECHANISM: Final = reply(504, "5.5.4", "Mechanism of authentication not offered")
+AUTH_TWICE: Final = reply(503, "5.5.1", "You are authenticated already")
+AUTH_IN_TRANSACTION: Final = reply(503, "5.5.1", "AUTH comes before MAIL; a transaction is open")
+TLS_FIRST: Final = reply(538, "5.7.11", "Passwords are taken under TLS only; send STARTTLS first")
+
 # Limits
 SILENCE: Final = reply(554, "5.7.1", closes=True)  # not a word: what the operator wants for whom he blocks
 TOO_MANY_ERRORS: Final = reply(421, "4.7.0", "Too many errors; closing")

@@ -96,6 +96,14 @@ class StartTls:
     """RFC 3207 4."""
 
 
+@attrs.frozen(kw_only=True)
+class Auth:
+    """RFC 4954 4. `mechanism`: in upper case; b"" where it is malformed. `initial`: the initial response as it stands there."""
+
+    mechanism: bytes
+    initial: bytes | None = attrs.field(default=None, repr=False)
+
+
 @attrs.frozen
 class Refusal:
     """Octets that are answered without asking anybody. `reply`: what the grammar, the order or a limit demands."""
@@ -103,7 +111,7 @@ class Refusal:
     reply: Reply
 
 
-Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls | XClient
+Command = Ehlo | Helo | Mail | Rcpt | Data | Bdat | Rset | Vrfy | Help | Noop | Quit | StartTls | Auth | XClient
 
 # Of a session, in their order: so many are remembered, by a letter each.
 VERBS: Final = 16
@@ -118,6 +126,7 @@ LETTERS: Final = {
     Noop: "N",
     Vrfy: "V",
     StartTls: "T",
+    Auth: "A",
     Quit: "Q",
 }
 
@@ -133,6 +142,8 @@ _keyword_path = re.compile(rb"[ \t]*:[ \t]?<((?:[^<>\"\\]|\"(?:[^\"\\]|\\.)*\")*
 # esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 4.1.2)
 _parameter = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
 _printable = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+# sasl-mech (RFC 4422 3.1), and initial-response (RFC 4954 4), which `sasl` reads
+_mechanism = re.compile(rb"[ \t]+([A-Za-z0-9_-]{1,20})(?:[ \t]+([\x21-\x7e]+))?")
 _chunk = re.compile(rb"[ \t]+(\d{1,18})(?:[ \t]+(LAST))?[ \t]*", re.IGNORECASE)
 
 
@@ -292,6 +303,12 @@ def _rcpt(argument: bytes) -> Rcpt | Refusal:
     return Refusal(parameters) if isinstance(parameters, Reply) else Rcpt(path, parameters)
 
 
+def _auth(argument: bytes) -> Auth:
+    """Whatever it is: who is not offered it hears nothing of how it is written."""
+    found = _mechanism.fullmatch(argument)
+    return Auth(mechanism=found[1].upper(), initial=found[2]) if found is not None else Auth(mechanism=b"")
+
+
 # As nearly every peer writes them.
 _PLAIN_COMMANDS: Final[dict[bytes, Command]] = {
     b"DATA": _DATA,
@@ -313,7 +330,8 @@ _VERBS: Final[dict[bytes, Callable[[bytes], Command | Refusal]]] = {
     b"NOOP": _any_argument(_NOOP),
     b"QUIT": _no_argument(_QUIT),
     b"STARTTLS": _no_argument(_STARTTLS),
+    b"AUTH": _auth,
     b"XCLIENT": _x_client,
     # known to RFC 821, 5321 and their extensions, and not done here
-    **dict.fromkeys((b"EXPN", b"AUTH", b"ETRN", b"ATRN", b"TURN", b"SEND", b"SOML", b"SAML"), _not_implemented),
+    **dict.fromkeys((b"EXPN", b"ETRN", b"ATRN", b"TURN", b"SEND", b"SOML", b"SAML"), _not_implemented),
 }

@@ -16,10 +16,10 @@ class Heard:
     # Whether LF alone ends a line as well; else the session ends there.
     lf_ends = False
 
-    __slots__ = ("_limit", "at", "octets", "overlong")
+    __slots__ = ("at", "limit", "octets", "overlong")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.octets = b""
         self.at = 0  # what comes before is read
         self.overlong = False  # the beginning of the present line was thrown away
@@ -64,7 +64,7 @@ class Heard:
         if end < 0:
             return self._unfinished(octets, at)
         self.at = end + 1
-        if self.overlong or end + 1 - at > self._limit:
+        if self.overlong or end + 1 - at > self.limit:
             self.overlong = False
             return codes.LINE_TOO_LONG
         if octets[at] == _TLS_HANDSHAKE:
@@ -80,7 +80,7 @@ class Heard:
         if octets[at] == _TLS_HANDSHAKE and not self.overlong:
             self.drop()
             return codes.NOT_SMTP
-        if len(octets) - at >= self._limit:
+        if len(octets) - at >= self.limit:
             self.drop()
             self.overlong = True
         return None

@@ -1,4 +1,4 @@
-"""Parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (6152), SMTPUTF8 (6531), RET, ENVID, NOTIFY, ORCPT (3461)."""
+"""Parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (6152), SMTPUTF8 (6531), RET, ENVID, NOTIFY, ORCPT (3461), AUTH (4954)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,13 +12,17 @@ from twistedmx.smtp.reply import Reply
 
 @attrs.frozen(kw_only=True)
 class MailParameters:
-    """`size`: octets, 0 = not said (RFC 1870). `body`: RFC 6152. `smtputf8`: RFC 6531. `ret`, `envid`: RFC 3461 4.3, 4.4."""
+    """`size`: octets, 0 = not said (RFC 1870). `body`: RFC 6152. `smtputf8`: RFC 6531. `ret`, `envid`: RFC 3461 4.3, 4.4.
+
+    `auth`: AUTH was given (RFC 4954 5). What it says of who sent the message is a client's word, which nobody here would believe.
+    """
 
     size: int = 0
     body: str = "7BIT"
     smtputf8: bool = False
     ret: str = ""
     envid: str = ""
+    auth: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +71,12 @@ def _flag(value: bytes) -> bool:
     return True
 
 
+def _auth(value: bytes) -> bool:
+    if value != b"<>" and not _xtext.fullmatch(value):
+        raise _BadParameter
+    return True
+
+
 def _ret(value: bytes) -> str:
     if value.upper() not in (b"FULL", b"HDRS"):
         raise _BadParameter
@@ -104,6 +114,7 @@ _MAIL_PARAMETERS: Final[_Table] = {
     b"SMTPUTF8": ("smtputf8", _flag),
     b"RET": ("ret", _ret),
     b"ENVID": ("envid", _envid),
+    b"AUTH": ("auth", _auth),
 }
 _RCPT_PARAMETERS: Final[_Table] = {
     b"NOTIFY": ("notify", _notify),

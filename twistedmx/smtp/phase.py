@@ -7,6 +7,7 @@ import attrs
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
+    Auth,
     Bdat,
     Command,
     Data,
@@ -62,7 +63,16 @@ class EndOfChunk:
     spoilt: Spoilt | None = attrs.field(default=None, eq=False, repr=False)
 
 
-Input = Connection | Command | Refusal | Block | EndOfData | EndOfChunk
+@attrs.frozen(kw_only=True)
+class AuthLine:
+    """What the client says within AUTH, without its CRLF. `fault`: the reply that the line has earned, or None; with a fault it is
+    empty."""
+
+    octets: bytes = attrs.field(default=b"", repr=False)  # it may be a password
+    fault: Reply | None = None
+
+
+Input = Connection | Command | Refusal | Block | EndOfData | EndOfChunk | AuthLine
 
 
 class Phase(enum.Enum):
@@ -78,6 +88,7 @@ class Phase(enum.Enum):
     DATA = "content comes, until CRLF.CRLF"
     CHUNK = "octets of a chunk of BDAT come"
     CHUNKS = "between two chunks"
+    AUTH = "the client says who he is"
     SECURING = "octets are dropped until TLS is there"
     ENDED = "everything is dropped"
 
@@ -99,15 +110,27 @@ def _always(phase: Phase) -> dict[type, Phase]:
 TABLE: Final[dict[Phase, dict[type, Phase]]] = {
     Phase.CONNECTED: {Connection: Phase.GREETED},
     Phase.GREETED: {**_always(Phase.GREETED), XClient: Phase.GREETED},
-    Phase.READY: {**_always(Phase.READY), XClient: Phase.GREETED, StartTls: Phase.SECURING, Mail: Phase.MAIL},
+    Phase.READY: {
+        **_always(Phase.READY),
+        XClient: Phase.GREETED,
+        StartTls: Phase.SECURING,
+        Auth: Phase.AUTH,  # 334; where 235 is said at once, `auth` has it
+        Mail: Phase.MAIL,
+    },
+    Phase.AUTH: {AuthLine: Phase.AUTH},  # 334; and READY behind 235
     Phase.MAIL: {**_always(Phase.MAIL), Rcpt: Phase.RCPT},
     Phase.RCPT: {**_always(Phase.RCPT), Rcpt: Phase.RCPT, Data: Phase.DATA, Bdat: Phase.CHUNK},
     Phase.DATA: {EndOfData: Phase.READY},
     Phase.CHUNK: {EndOfData: Phase.READY, EndOfChunk: Phase.CHUNKS},
     Phase.CHUNKS: {**_always(Phase.CHUNKS), Bdat: Phase.CHUNK},
 }
-# A transaction whose content was refused is over (RFC 5321 4.1.1.4; RFC 3030 2: after a failed BDAT, RSET or MAIL).
-FAILED: Final[dict[type, Phase]] = {EndOfData: Phase.READY, EndOfChunk: Phase.READY, Connection: Phase.ENDED}
+# A transaction whose content was refused is over (RFC 5321 4.1.1.4; RFC 3030 2: after a failed BDAT, RSET or MAIL). So is AUTH.
+FAILED: Final[dict[type, Phase]] = {
+    EndOfData: Phase.READY,
+    EndOfChunk: Phase.READY,
+    AuthLine: Phase.READY,
+    Connection: Phase.ENDED,
+}
 
 CONTENT: Final = frozenset((Phase.DATA, Phase.CHUNK))
 DEAF: Final = frozenset((Phase.SECURING, Phase.ENDED))
@@ -115,6 +138,7 @@ TRANSACTION: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.CHUNK, Phase.CHU
 
 # What is said to an input that the table does not have: the first row that fits, else OUT_OF_ORDER.
 _OUT_OF_ORDER: Final[tuple[tuple[tuple[Phase, ...], tuple[type, ...], Reply], ...]] = (
+    (tuple(Phase), (Auth,), codes.NOT_IMPLEMENTED),  # or what `auth` says, where it is offered
     ((Phase.GREETED,), (Mail, Rcpt, Data, Bdat, StartTls), codes.HELO_FIRST),
     (TRANSACTION, (Mail,), codes.NESTED_MAIL),
     (TRANSACTION, (XClient,), codes.XCLIENT_IN_TRANSACTION),

@@ -19,6 +19,7 @@ from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
     LETTERS,
     VERBS,
+    Auth,
     Bdat,
     Command,
     Ehlo,
@@ -91,6 +92,8 @@ class Session(Transferring):
         "verbs",
         "xclient",
     )
+
+    offers_auth = authenticated = False  # but see `auth`
 
     def __init__(
         self,
@@ -244,16 +247,16 @@ class Session(Transferring):
         """To whom XCLIENT is not offered, it is a word like any other."""
         return codes.UNKNOWN_COMMAND if refusal in _OF_XCLIENT and not self.xclient else refusal
 
-    def _check_x_client(self, command: XClient) -> Reply | None:
-        return None if self.xclient else codes.UNKNOWN_COMMAND
-
     def _check_mail(self, mail: Mail) -> Reply | None:
         limits = self.limits
         if self.messages >= limits.messages:
             return codes.TOO_MANY_MESSAGES
-        if not self._esmtp and mail.parameters is not NO_MAIL_PARAMETERS:
+        parameters = mail.parameters
+        if parameters is NO_MAIL_PARAMETERS:
+            return None
+        if not self._esmtp or (parameters.auth and not self.offers_auth):
             return codes.UNKNOWN_PARAMETER
-        return codes.TOO_LARGE if mail.parameters.size > limits.size else None
+        return codes.TOO_LARGE if parameters.size > limits.size else None
 
     def _check_rcpt(self, rcpt: Rcpt) -> Reply | None:
         transfer = self.transfer
@@ -275,7 +278,7 @@ class Session(Transferring):
 
 # What a positive reply changes beside the phase.
 _CHANGES: Final[dict[type, Callable[[Session, Any], None]]] = {
-    Mail: Session._began,
+    Mail: lambda session, mail: session.begin(*mail),
     Rcpt: Session._addressed,
     EndOfData: Session._accepted,
     Ehlo: Session._introduced,
@@ -286,5 +289,6 @@ _CHECKS: Final[dict[type, Callable[[Session, Any], Reply | None]]] = {
     Mail: Session._check_mail,
     Rcpt: Session._check_rcpt,
     StartTls: Session._check_start_tls,
-    XClient: Session._check_x_client,
+    XClient: lambda session, command: None if session.xclient else codes.UNKNOWN_COMMAND,
+    Auth: lambda session, command: codes.NOT_IMPLEMENTED,
 }

@@ -20,11 +20,11 @@ def date_time(second: int) -> str:
     )
 
 
-def with_protocol(*, esmtp: bool, tls: bool, smtputf8: bool) -> str:
+def with_protocol(*, esmtp: bool, tls: bool, smtputf8: bool, authenticated: bool = False) -> str:
     """The word after "with": RFC 3848, and RFC 6531 4.3 for SMTPUTF8."""
     if not esmtp:
         return "SMTPS" if tls else "SMTP"  # SMTPS is not registered; it says what happened, as Postfix does
-    return f"{'UTF8SMTP' if smtputf8 else 'ESMTP'}{'S' if tls else ''}"
+    return f"{'UTF8SMTP' if smtputf8 else 'ESMTP'}{'S' if tls else ''}{'A' if authenticated else ''}"
 
 
 def received(

@@ -29,6 +29,7 @@ from typing import Any
 
 import attrs
 
+from twistedmx.model.auth_event import Authenticated, AuthenticationFailed
 from twistedmx.model.envelope import Refused
 from twistedmx.model.event import (
     CommandRefused,
@@ -186,6 +187,10 @@ def words_of(event: Event) -> str | None:
             return f"session {event.reason.value} {counts}{client}"
         case TlsEstablished():
             return "tls"
+        case Authenticated():
+            return f"authenticated {event.mechanism} user={event.user}"
+        case AuthenticationFailed():
+            return f"authentication-failed {event.mechanism} user={event.user} {event.reason.value}"
         case CommandRefused():
             sender = f" from=<{event.reverse_path}>" if event.reverse_path is not None else ""
             verdict = event.verdict

@@ -9,11 +9,13 @@ import attrs
 from twisted.internet.task import Clock
 
 from twistedmx.model.event import Event, TransactionEnded
+from twistedmx.model.login import CouldNotTell
 from twistedmx.model.mailbox import DISABLED, OVER_QUOTA, Lookup, Outcome
 from twistedmx.model.storage import Failed, NoSpace
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
+from twistedmx.policy.auth import Auth
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.chain import Chain
 from twistedmx.policy.handshakes import Handshakes, HandshakeSettings
@@ -29,6 +31,7 @@ from twistedmx.smtp.reply import reply
 from twistedmx.testing.acceptance import FakeAcceptance
 from twistedmx.testing.dialogue import words_of
 from twistedmx.testing.mailboxes import FakeMailboxes, found
+from twistedmx.testing.passwords import FakePasswords
 from twistedmx.testing.policies import Scripted, fake_means
 
 # The mailboxes of every dialogue.
@@ -45,6 +48,8 @@ MAILBOXES = {
     "gone@example.org": Lookup(outcome=Outcome.REFUSED, reply=reply(550, "5.1.6", "Write to ann@example.org instead")),
     "@catch.example.org": found("demo@example.org"),
 }
+# The users of every dialogue, and their passwords.
+USERS = {b"demo": b"secret", b"ann@example.org": b"open sesame"}
 # What would not be seen in a file of dialogue: backslashes, spaces at the end of a line, whatever is not printable.
 _unseen = re.compile(r"[^\n\x20-\x5b\x5d-\x7e]| (?=\n|\Z)")
 CLIENT, CLIENT_OVER_LOOPBACK = "192.0.2.7", "127.0.0.1"  # of a dialogue; in memory, and over a real socket
@@ -102,7 +107,8 @@ class Stage:
 
     `tls`: a ServerTls, or None where transports pretend the handshake. `clock`: the test's. `mailboxes`, `acceptance`,
     `handshakes`, `attacks`: fakes. `alertness`: what limits go by; nobody has a good record. `blocklist`: empty. `policies`: those
-    that the settings name. `events`: all told so far, `told`: the same in the words of dialogues. `factory`: makes sessions.
+    that the settings name. `passwords`: nobody is asked for any before an A: line says so. `events`: all told so far, `told`: the
+    same in the words of dialogues. `factory`: makes sessions.
     """
 
     def __init__(
@@ -150,6 +156,7 @@ class Stage:
             proxy_from=tuple(networks(settings.balancer.proxy_from)),
             xclient_from=tuple(networks(settings.balancer.xclient_from)),
         )
+        self.passwords = FakePasswords(USERS)
         self.wheel = Wheel(self.clock)
         self.factory = ServerFactory(
             site=self.site,
@@ -189,6 +196,11 @@ class Stage:
             "look-ups fail": lambda: setattr(self.mailboxes, "failure", OSError("the table is on fire")),
             "look-ups answer": self.mailboxes.answer_all,
             "policies answer": self._policies_answer,
+            "passwords are asked for": lambda: self._ask_for_passwords(plain_text=True),
+            "passwords are asked for under TLS": lambda: self._ask_for_passwords(plain_text=False),
+            "passwords are late": lambda: setattr(self.passwords, "late", True),
+            "passwords answer": self.passwords.answer_all,
+            "passwords cannot be told": lambda: setattr(self.passwords, "outcome", CouldNotTell("exit status 111")),
             "disk is full": lambda: setattr(self.acceptance, "refusal", NoSpace(detail="ENOSPC")),
             "disk is broken": lambda: setattr(self.acceptance, "refusal", Failed(detail="EIO")),
             "disk is well": lambda: setattr(self.acceptance, "refusal", None),
@@ -217,6 +229,11 @@ class Stage:
         for address in addresses:
             self.blocklist.block(network_of(address), reason="bad-recipients", evidence="", origin="conduct")
         self.factory.hang_up()
+
+    def _ask_for_passwords(self, *, plain_text: bool) -> None:
+        """Of those who come from now on."""
+        self.site = attrs.evolve(self.site, auth=Auth(passwords=self.passwords, plain_text=plain_text))
+        self.factory.site = self.site
 
     def _policies_answer(self) -> None:
         for policy in self.policies:
