@@ -42,6 +42,11 @@ class Authenticating(Attending):
     def authenticated(self, user: bytes) -> None:
         """The client has shown himself to be `user`; 235 follows."""
 
+    @property
+    def _offered(self) -> auth.Auth | None:
+        """What is, and who is asked."""
+        return self._site.auth
+
     def _challenge(self) -> bytes:
         """Of CRAM-MD5 (RFC 2195 2): not used before, for a session has its name alone, and a command its number. Short: vchkpw has
         room for 155 octets, with user and digest."""
@@ -70,7 +75,7 @@ class Authenticating(Attending):
         return self._error(words, self._behaviour().syntax_error(self._posture_held()))
 
     def _check(self, credentials: Credentials) -> Answer:
-        offered = self._site.auth
+        offered = self._offered
         if offered is None:
             raise RuntimeError("AUTH was not offered")
         self._asking = checking = in_time(

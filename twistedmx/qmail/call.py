@@ -5,10 +5,11 @@ from typing import Final
 
 import attrs
 
+from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser_checked import Caller
 from twistedmx.qmail.chkuser_counting import Counting
 from twistedmx.qmail.tcpserver_lines import Ends
-from twistedmx.qmail.terms import Terms
+from twistedmx.qmail.terms import Environment, Terms
 
 Tell = Callable[[bytes], None]  # takes a line with its end
 
@@ -20,12 +21,15 @@ def silent(line: bytes) -> None:
 @attrs.define(kw_only=True)
 class Call:
     """`pid`: a number that no other connection has meanwhile, as the pid of its qmail-smtpd was. `environment`: its own, and nobody
-    else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment. `denied`: by the rules. `is_beside`: tcpserver
+    else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment; `again`: makes them for what it has become.
+    `check_program`: for AUTH. `denied`: by the rules. `is_beside`: tcpserver
     holds the connection as well. `tell`: lines of the log. `bad`: recipients that brtlimit counts; `taken`: those that were."""
 
     pid: int
     environment: dict[bytes, bytes]
     terms: Terms
+    again: Callable[[Environment], Terms]
+    check_program: CheckProgram | None = None
     denied: bool = False
     is_beside: bool = False
     tell: Tell = silent

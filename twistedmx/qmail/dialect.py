@@ -13,6 +13,7 @@ from typing import Final
 
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import (
+    Auth,
     Command,
     Data,
     Ehlo,
@@ -32,7 +33,7 @@ from twistedmx.smtp.dialect import Dialect
 from twistedmx.smtp.heard import Heard
 from twistedmx.smtp.parameters import NO_MAIL_PARAMETERS, NO_RCPT_PARAMETERS, MailParameters
 from twistedmx.smtp.path import NULL, Path
-from twistedmx.smtp.phase import Connection, EndOfData, Phase
+from twistedmx.smtp.phase import AuthLine, Connection, EndOfData, Phase
 from twistedmx.smtp.reply import Reply
 
 Address = Callable[[bytes], bytes | None]  # of an argument: its address; None: it is too long
@@ -75,6 +76,12 @@ def _start_tls(argument: bytes) -> Command | Refusal:
     return Refusal(codes.NO_ARGUMENT_ALLOWED) if argument else StartTls()
 
 
+def _auth(argument: bytes) -> Command | Refusal:
+    mechanism, _, initial = argument.partition(b" ")
+    initial = initial.strip(b" ")
+    return Auth(mechanism=mechanism.upper(), initial=initial or None)
+
+
 def no_parameters(argument: bytes) -> MailParameters:
     """An unpatched qmail-smtpd reads none."""
     return NO_MAIL_PARAMETERS
@@ -99,11 +106,13 @@ def _phases() -> dict[Phase, dict[type, Phase]]:
             Help: phase,
             Vrfy: phase,
             StartTls: Phase.SECURING,
+            Auth: Phase.AUTH,
             Quit: Phase.ENDED,
         }
     table[Phase.MAIL][Rcpt] = Phase.RCPT
     table[Phase.RCPT] |= {Rcpt: Phase.RCPT, Data: Phase.DATA}
     table[Phase.DATA] = {EndOfData: Phase.READY}
+    table[Phase.AUTH] = {AuthLine: Phase.AUTH}
     return table
 
 
@@ -133,6 +142,7 @@ def qmail_dialect(sender: Address, recipient: Address, parameters: Parameters = 
         b"vrfy": lambda argument: Vrfy(),
         b"quit": lambda argument: Quit(),
         b"starttls": _start_tls,
+        b"auth": _auth,
     }
     return Dialect(
         parse=partial(_parse, verbs),

@@ -14,12 +14,15 @@ the session ends for it, is counted as on any other host (`policy.conduct`).
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import attrs
 from twisted.internet.defer import Deferred
 
+from twistedmx.model.login import Known, Recognition
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage
 from twistedmx.model.verdict import Reason, Verdict, verdict
+from twistedmx.policy.auth import Auth
 from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import ACCEPTED, Decision
@@ -95,6 +98,28 @@ class QmailReceiver(Receiver):
 
     def _with_id(self, words: Reply) -> Reply:
         return words if self._house.in_qmail_dialect else super()._with_id(words)
+
+    # -- AUTH --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _offered(self) -> Auth | None:
+        offered, program = self._site.auth, self._call.check_program
+        if offered is None or program is None:
+            return None
+        return attrs.evolve(offered, passwords=program.of(self._call.environment))
+
+    def authenticated(self, user: bytes) -> None:
+        """He may send to everywhere, and the programs of the host know who he is."""
+        call, login = self._call, self.login
+        method = login.mechanism.lower().encode() if login is not None else b""
+        call.environment.setdefault(b"RELAYCLIENT", b"")
+        call.environment |= dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
+        call.environment[b"SMTPAUTHMETHOD"] = method
+        call.terms = call.again(call.environment)
+
+    def _checked(self, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
+        self._telling.auth(isinstance(recognition, Known), mechanism, user)
+        return super()._checked(recognition, user, mechanism)
 
     # -- MAIL --------------------------------------------------------------------------------------------------------
 

@@ -3,27 +3,28 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from twistedmx.qmail.words import without_code
+from twistedmx.qmail import words
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import Command, Refusal
+from twistedmx.smtp.auth import AuthSession
+from twistedmx.smtp.command import Auth, Command, Refusal
 from twistedmx.smtp.dialect import Dialect
 from twistedmx.smtp.parameters import MailParameters
 from twistedmx.smtp.path import Path
+from twistedmx.smtp.phase import TRANSACTION
 from twistedmx.smtp.reply import Reply
-from twistedmx.smtp.session import Session
 
 # An address may have any octets, announced or not.
 _ANY_OCTETS: Final = MailParameters(smtputf8=True)
 
 
-class QmailSession(Session):
-    """`words`: by ours, what is said instead."""
+class QmailSession(AuthSession):
+    """`by_ours`: words of ours, and what is said instead."""
 
     __slots__ = ("_words", "dialect")
 
-    def __init__(self, dialect: Dialect, words: Mapping[Reply, Reply], **how: Any) -> None:
+    def __init__(self, dialect: Dialect, by_ours: Mapping[Reply, Reply], **how: Any) -> None:
         self.dialect = dialect
-        self._words = words
+        self._words = by_ours
         super().__init__(**how)
 
     def begin(self, reverse_path: Path, parameters: MailParameters) -> None:
@@ -33,14 +34,25 @@ class QmailSession(Session):
         super().reply(reply)
         return self._said(reply)
 
-    def say(self, words: Reply) -> bytes:
-        super().say(words)
-        return self._said(words)
+    def say(self, words_: Reply) -> bytes:
+        super().say(words_)
+        return self._said(words_)
 
     def _said(self, reply: Reply) -> bytes:
-        words = self._words.get(reply)
-        return (without_code(reply) if words is None else words).octets
+        return self._words.get(reply, reply).octets
 
     def _refusal_of(self, command: Command | Refusal) -> Reply | None:
         refusal = super()._refusal_of(command)
         return None if refusal is codes.UNKNOWN_PARAMETER else refusal  # qmail-smtpd knows no difference to HELO
+
+    def _check_auth(self, auth: Auth) -> Reply | None:
+        """In the order of the patched qmail-smtpd.c, which wants no HELO."""
+        if not self._mechanisms:
+            return words.NO_AUTH
+        if self.authenticated:
+            return codes.AUTH_TWICE
+        if self.phase in TRANSACTION:
+            return codes.AUTH_IN_TRANSACTION
+        if not (self._secure or self._plain_text):
+            return codes.TLS_FIRST
+        return None if auth.mechanism in self._mechanisms else codes.UNKNOWN_MECHANISM

@@ -93,6 +93,13 @@ class QmailSettings:
         restart=True,
         validator=_one_of(*LINES),
     )
+    check_program: tuple[str, ...] = setting(
+        (),
+        unit="words",
+        why='Program that AUTH asks, and its arguments: ["/home/vpopmail/bin/vchkpw", "/bin/true"]. Empty: no AUTH.',
+        precedent="arguments of a patched qmail-smtpd",
+        restart=True,
+    )
     socket: str = setting(
         "",
         unit="",

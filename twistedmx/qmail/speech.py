@@ -5,6 +5,7 @@ from typing import Final
 
 import attrs
 
+from twistedmx.policy.auth import Auth
 from twistedmx.policy.site import Site
 from twistedmx.qmail.dialect import qmail_dialect
 from twistedmx.qmail.terms import Terms
@@ -41,7 +42,10 @@ class QmailSite(Site):
     def _make_words(self) -> Mapping[Reply, Reply]:
         return words_of(self.terms.tree, self.terms.greeting)
 
-    def ehlo(self, *, secure: bool, xclient: bool) -> Reply:
+    def _may_auth(self, secure: bool, authenticated: bool) -> bool:
+        return not authenticated and (secure or self.terms.auth_in_plain_text)
+
+    def ehlo(self, *, secure: bool, xclient: bool, authenticated: bool = False) -> Reply:
         extends = self.terms.tree.extends
         return reply(
             250,
@@ -51,13 +55,14 @@ class QmailSite(Site):
             "PIPELINING",
             *(["SMTPUTF8"] if extends else []),
             "8BITMIME",
+            *([self.auth.keyword] if self.auth is not None and self._may_auth(secure, authenticated) else []),
             *([f"SIZE {self.terms.databytes}"] if extends else []),
             *([xclient_.OFFERED] if xclient else []),
         )
 
 
-def site_of(site: Site, terms: Terms, *, in_qmail_dialect: bool) -> Site:
-    """`site` is that of the settings: what the host's files do not say is as it has it."""
+def site_of(site: Site, terms: Terms, auth: Auth | None, *, in_qmail_dialect: bool) -> Site:
+    """`site` is that of the settings: what the host's files do not say is as it has it. `auth`: what is offered."""
     most = terms.maxrcpt or site.limits.recipients
     host = terms.greeting if in_qmail_dialect else (terms.greeting.split() or [site.host])[0]
     how = {field.name: getattr(site, field.name) for field in attrs.fields(Site) if field.init} | {
@@ -74,5 +79,6 @@ def site_of(site: Site, terms: Terms, *, in_qmail_dialect: bool) -> Site:
             early_talk=site.conduct.early_talk and (terms.early_talk or not terms.greetdelay),
         ),
         "starttls": terms.starttls,
+        "auth": auth,
     }
     return QmailSite(**how, terms=terms) if in_qmail_dialect else Site(**how)

@@ -12,7 +12,7 @@ from twistedmx.qmail.chkuser_cases import LINES, OF_SENDERS, REPLIES, Case
 from twistedmx.qmail.chkuser_checked import Checked
 from twistedmx.qmail.log_lines import Dialect, chkuser_line, rblsmtpd_line
 from twistedmx.qmail.qlog_lines import Facts, qlogenvelope, qlogreceived
-from twistedmx.qmail.smtpd_lines import Found, early_line, found_line
+from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line
 from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
 from twistedmx.smtp.reply import Reply
 
@@ -69,6 +69,11 @@ class Telling:
         if not self._silent:
             found = Found.VALID if taken else Found.NOT_VALID
             call.tell(found_line(call.pid, found, recipient, call.remote_ip))
+
+    def auth(self, success: bool, mechanism: str, user: bytes) -> None:
+        """Somebody has shown who he is, or has not."""
+        if not self._silent:
+            self._call.tell(auth_line(self._call.pid, success, mechanism.lower().encode(), user))
 
     def blocked(self, words: Reply) -> None:
         """RBLSMTPD is set, and this was said, as rblsmtpd tells."""

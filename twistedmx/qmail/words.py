@@ -27,10 +27,11 @@ AUTH_REQUIRED: Final = reply(530, "", "Authorization required (#5.7.1) ")
 NOT_THE_AUTHENTICATED: Final = reply(503, "", "from and auth not the same (#5.5.1)")
 EARLY_TALK: Final = reply(554, "", "SMTP protocol violation", closes=True)
 TOO_LARGE: Final = reply(552, "", "sorry, that message size exceeds my databytes limit (#5.3.4)")
-QUEUE_FAILED: Final = reply(451, "", "qqt failure (#4.3.0)")
+NO_AUTH: Final = reply(503, "", "auth not available (#5.3.3)")
 
 _OK: Final = reply(250, "", "ok")
 _SYNTAX_OF_STARTTLS: Final = reply(501, "", "Syntax error (no parameters allowed) (#5.5.4)")
+_MALFORMED: Final = reply(501, "", "malformed auth input (#5.5.4)")
 _TIMEOUT: Final = reply(451, "", "timeout (#4.4.2)", closes=True)
 _GOODBYE: Final = reply(421, "", "too many errors, goodbye (#4.3.0)")
 
@@ -59,6 +60,16 @@ _SAME: Final[dict[Reply, Reply]] = {
     codes.LOOPING: reply(554, "", "too many hops, this message is looping (#5.4.6)"),
     codes.NO_SPACE: reply(451, "", "qq write error or disk full (#4.3.0)"),
     codes.STORAGE_FAILED: reply(451, "", "qq trouble creating files in queue (#4.3.0)"),
+    codes.AUTHENTICATED: reply(235, "", "ok, go ahead (#2.0.0)"),
+    codes.NOT_AUTHENTICATED: reply(535, "", "authentication failed (#5.7.1)"),
+    codes.AUTH_FAILED: reply(454, "", "oops, child won't tell (#4.3.0)"),
+    codes.AUTH_CANCELLED: reply(501, "", "auth exchange canceled (#5.0.0)"),
+    codes.AUTH_MALFORMED: _MALFORMED,
+    codes.AUTH_LINE_TOO_LONG: _MALFORMED,
+    codes.AUTH_TWICE: reply(503, "", "you're already authenticated (#5.5.0)"),
+    codes.AUTH_IN_TRANSACTION: reply(503, "", "no auth during mail transaction (#5.5.0)"),
+    codes.UNKNOWN_MECHANISM: reply(504, "", "auth type invalid (#5.5.1)"),
+    codes.TLS_FIRST: reply(538, "", "auth not available without TLS (#5.3.3)"),
     codes.IDLE: _TIMEOUT,
     codes.TOO_SLOW: _TIMEOUT,
 }
@@ -85,8 +96,3 @@ def accepted(at: float, name: str) -> Reply:
 def greeting(host: str) -> Reply:
     """The first words."""
     return reply(220, "", f"{host} ESMTP")
-
-
-def without_code(words: Reply) -> Reply:
-    """As it is said where no enhanced status code was announced."""
-    return reply(words.code, "", *words.lines, closes=words.closes) if words.enhanced else words
