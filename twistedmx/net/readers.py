@@ -8,14 +8,16 @@ There are two lanes. Who has only failed so far is read in the back one, and of 
 would wait, at each of his commands, for all of a botnet (benchmarks, victim-2000).
 """
 
+import contextlib
 import select
 from collections.abc import Callable
 from functools import partial
-from socket import IPPROTO_TCP, TCP_NODELAY
+from socket import IPPROTO_TCP, TCP_NODELAY, socket
 from typing import Any, Final, cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import IListeningPort, IProtocol, IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Port, Server
 from twisted.logger import Logger
@@ -31,6 +33,7 @@ READ: Final = 65_536  # octets, at once
 # The same of a large message: what a read costs beside its octets was a fourth of all (benchmarks, big). Of commands as many would
 # be held by each of those that wait for their turn; content is read so while turns are not short (net.turns).
 READ_OF_CONTENT: Final = 262_144
+_Address = IPv4Address | IPv6Address
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
 _log = Logger()
@@ -91,6 +94,16 @@ class Connection(Server):
             self.lane.close(self)
 
 
+class Adopted(Connection):
+    """A connection that another process has accepted, and may hold for a moment more: the kernel does not close it with us."""
+
+    _shouldShutdown = True
+
+    def _closeSocket(self, orderly: bool) -> None:
+        self.lane.forget(self.socket.fileno())
+        super()._closeSocket(orderly)  # type: ignore[no-untyped-call]
+
+
 class Readers:
     """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
     shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies."""
@@ -99,6 +112,7 @@ class Readers:
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
     ) -> None:
         self.begin, self.end = begin, end
+        self._reactor = reactor
         self.turn = Turn()
         self._ports: list[Port] = []
         self._accepts = True
@@ -142,6 +156,20 @@ class Readers:
         if hasattr(select, "epoll"):
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
             port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
+
+    def adopt(self, accepted: socket, address: _Address, build: Callable[[_Address], IProtocol | None]) -> bool:
+        """Read from `accepted`, which another process has accepted from `address`; it does not block. What `build` returns hears
+        it. False: that was None, and `accepted` is closed. What `build` raises is raised, and `accepted` is still open."""
+        protocol = build(address)
+        if protocol is None:
+            accepted.close()
+            return False
+        accepted.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)  # as in `serve`
+        six = (address.flowInfo, address.scopeID) if isinstance(address, IPv6Address) else ()
+        kind: Any = partial(Adopted, self) if hasattr(select, "epoll") else Server
+        transport = kind(accepted, protocol, (address.host, address.port, *six), None, address.port, self._reactor)
+        self.together(protocol.makeConnection, transport)
+        return True
 
     def accept(self, on: bool) -> None:
         """Whether connections are accepted; else they wait in the queues of the ports, where nothing is known of them."""
@@ -215,6 +243,12 @@ class Lane:
         if not connection.disconnected:  # else it is about to be closed, and an epoll forgets what is closed
             self._epoll.unregister(descriptor)
         return True
+
+    def forget(self, descriptor: int) -> None:
+        """It is about to be closed, and others have it as well: the epoll would tell of it until they too have closed it."""
+        with contextlib.suppress(OSError):
+            if self._epoll is not None:
+                self._epoll.unregister(descriptor)
 
     def close(self, connection: Connection) -> None:
         """Close it when this turn is over: it may be in the middle of something. Our epoll forgets it then."""
