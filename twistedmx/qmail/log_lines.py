@@ -10,6 +10,7 @@ Other lines: `smtpd_lines`, `qlog_lines`, `tcpserver_lines`.
 
 import re
 import select
+from collections.abc import Iterator
 from enum import Enum
 from functools import cache
 from typing import Final
@@ -23,6 +24,7 @@ WORD: Final = 255
 _UNSAFE: Final = re.compile(rb"[^!-~]")
 _UNSAFE_BUT_BLANKS: Final = re.compile(rb"[^ -~]")
 _MORE: Final = b"..."
+_MOST_LINES: Final = 100  # of one program
 # The last character, or what is left of it, where it is not ASCII.
 _PART: Final = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
 
@@ -53,6 +55,15 @@ def line(*words: bytes) -> bytes:
     if len(whole) >= LONGEST:
         whole = _cut(whole, LONGEST - 1)
     return whole + b"\n"
+
+
+def lines_of(octets: bytes) -> Iterator[bytes]:
+    """What a program of the operator has written on standard error, as lines of the log; 100, and dots for more."""
+    for number, each in enumerate(octets.rstrip(b"\r\n").split(b"\n", _MOST_LINES)):
+        if number == _MOST_LINES:
+            yield line(_MORE)
+        elif each:
+            yield line(safe_text(each, most=LONGEST - 1))
 
 
 def chkuser_line(
