@@ -74,6 +74,7 @@ class Routes:
         while domain.lower() in self._percents and b"%" in user:
             user, _, domain = user.rpartition(b"%")
         address = user + b"@" + domain
+        user, _, domain = address.rpartition(b"@")  # what came behind a "%", or from envnoathost, may have one
         if domain.lower() in self._locals:
             return Local(local=user, domain=domain)
         for entry in _entries(address.lower(), len(user)):

@@ -1,0 +1,54 @@
+"""The tree for tests and documents: it is what it says, and another program can read its databases."""
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+from unittest import SkipTest
+
+from tests.qmail.tree import TreeTest
+from twistedmx.qmail.cdb import Cdb
+from twistedmx.qmail.chkuser_checked import caller_of
+from twistedmx.qmail.chkuser_settings import ChkuserSettings
+from twistedmx.testing.qmail_tree import main
+
+
+class TestTree(TreeTest):
+    """`python -m twistedmx.testing.qmail_tree DIR`."""
+
+    def test_it_is_made_once(self) -> None:
+        """A folder that has anything in it is left alone."""
+        folder = self.mktemp()
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(main([folder]), 0)
+        self.assertIn("is made", said.getvalue())
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(main([folder]), 1)
+        self.assertIn("is not empty", said.getvalue())
+
+    def test_its_databases_are_those_of_cdb(self) -> None:
+        """Every record, as tinycdb finds it."""
+        program = shutil.which("cdb")
+        if program is None:
+            raise SkipTest("the program cdb is not installed (tinycdb)")
+        for path in (self.path("users", "cdb"), self.tree.domain("example.org", "vpasswd.cdb")):
+            cdb = Cdb(path)
+            self.addCleanup(cdb.close)
+            for key, found in cdb.items():
+                if b"\0" in key:
+                    continue  # no argument of a program
+                asked = subprocess.run([program, "-q", path, key], capture_output=True, check=True, timeout=10)
+                self.assertEqual(asked.stdout, found)
+
+    def test_nothing_in_it_is_roots(self) -> None:
+        """qmail delivers nothing as root, and root may have made it."""
+        for folder, _, files in os.walk(self.tree.root):
+            for name in ("", *files):
+                self.assertNotEqual(os.stat(os.path.join(folder, name)).st_uid, 0)
+
+    def test_a_session_is_what_its_environment_says(self) -> None:
+        """The rules of tcpserver set it."""
+        caller = caller_of(ChkuserSettings(), self.controls, {b"RELAYCLIENT": b"@x", b"CHKUSER_RCPTLIMIT": b"7"})
+        self.assertEqual((caller.relayclient, caller.settings.rcpt_limit, caller.settings.start), (b"@x", 7, "NONE"))
+        self.assertIsNone(caller_of(ChkuserSettings(), self.controls, {}).relayclient)
