@@ -15,6 +15,7 @@ import attrs
 from twistedmx.qmail.doubt import CouldNotTell, unreadable
 
 _DEFAULT: Final = b"default"
+_LONGEST: Final = 255  # octets of a name (NAME_MAX), which bounds the files that one recipient makes us look for
 # No file can have this name: too long, or nobody listens to the socket of that name.
 _NO_SUCH_NAME: Final = (errno.ENAMETOOLONG, errno.ENXIO, errno.EINVAL)
 
@@ -70,7 +71,8 @@ def _names(dash: bytes, extension: bytes) -> Iterator[tuple[bytes, bytes | None]
     """Names of files, in order, each with what `default` in it stands for."""
     start, safe = b".qmail" + dash, safe_extension(extension)
     # Who writes to joe-default himself, or to an address that ends so, is told as if the word stood for itself.
-    yield start + safe, extension[-len(_DEFAULT) :] if safe.endswith(_DEFAULT) else None
+    if len(start) + len(safe) <= _LONGEST:
+        yield start + safe, extension[-len(_DEFAULT) :] if safe.endswith(_DEFAULT) else None
     for end in range(len(safe), -1, -1):
-        if not end or safe[end - 1 : end] == b"-":
+        if (not end or safe[end - 1 : end] == b"-") and len(start) + end + len(_DEFAULT) <= _LONGEST:
             yield start + safe[:end] + _DEFAULT, extension[end:]
