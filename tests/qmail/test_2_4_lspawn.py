@@ -13,6 +13,15 @@ from tests.qmail.homes import MESSAGE
 from tests.qmail.lspawns import ANN, ANNS_GROUP, AS_ANN, BOB, ROOT, RUN, START, LspawnCase
 from twistedmx.qmail.endings import Bounced, Deferred, Delivered
 
+
+def is_running(pid: int) -> bool:
+    """Not gone, and not a zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
 only_root = skipUnless(ROOT, "only root can become another user")
 
 
@@ -169,6 +178,18 @@ class FaultTests(LspawnCase):
         ending = await self.ask(b"ann")
         self.assertIsInstance(ending, Deferred)
         self.assertIn("crashed", ending.text)
+
+    async def test_a_program_does_not_outlive_the_delivery_that_runs_it(self) -> None:
+        """Where the delivery had to be killed, or the next try would meet its program still at work."""
+        home = self.user("ann", ANN)
+        self.says(home, "|echo $$ $PPID > begun.new; mv begun.new begun; exec sleep 1000\n")
+        self.begin()
+        under_way = self.ask(b"ann")
+        await self.until((home / "begun").exists)
+        program, delivery = map(int, (home / "begun").read_text().split())
+        os.kill(delivery, signal.SIGKILL)
+        self.assertIn("crashed", (await under_way).text)
+        await self.until(lambda: not is_running(program))
 
     async def test_an_exception_of_ours_is_deferred_and_told(self) -> None:
         """Never a bounce."""
