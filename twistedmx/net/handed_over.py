@@ -50,6 +50,12 @@ class HandedOver:
     waits: bool
     ended: Callable[[int], None]
 
+    def gone(self) -> None:
+        """The connection is: who waits ends, with 1 if nothing else was told, and its log is let go."""
+        self.ended(1)
+        if self.lines is not None:
+            self.lines.close()
+
 
 def bind(path: str, *, group: int | None = None) -> socket.socket:
     """A socket at `path` for `HandOverPort`: for our own user, and for `group`. One that a killed server has left is removed.

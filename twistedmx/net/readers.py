@@ -13,7 +13,7 @@ import select
 from collections.abc import Callable
 from functools import partial
 from socket import IPPROTO_TCP, TCP_NODELAY, socket
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -40,6 +40,13 @@ _log = Logger()
 
 
 def _nothing() -> None: ...
+
+
+class CameWith(Protocol):
+    """What came with a connection that another process has accepted."""
+
+    def gone(self) -> None:
+        """The connection is."""
 
 
 class Turn:
@@ -95,9 +102,16 @@ class Connection(Server):
 
 
 class Adopted(Connection):
-    """A connection that another process has accepted, and may hold for a moment more: the kernel does not close it with us."""
+    """A connection that another process has accepted, and may hold for a moment more: the kernel does not close it with us.
+    `came_with`: what that process told of it, as `Readers.adopt` has it."""
 
     _shouldShutdown = True
+    came_with: CameWith | None = None
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        if self.came_with is not None:
+            self.came_with.gone()
 
     def _closeSocket(self, orderly: bool) -> None:
         self.lane.forget(self.socket.fileno())
@@ -157,9 +171,16 @@ class Readers:
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
             port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
 
-    def adopt(self, accepted: socket, address: _Address, build: Callable[[_Address], IProtocol | None]) -> bool:
+    def adopt(
+        self,
+        accepted: socket,
+        address: _Address,
+        build: Callable[[_Address], IProtocol | None],
+        came_with: CameWith | None = None,
+    ) -> bool:
         """Read from `accepted`, which another process has accepted from `address`; it does not block. What `build` returns hears
-        it. False: that was None, and `accepted` is closed. What `build` raises is raised, and `accepted` is still open."""
+        it. `came_with`: is kept with the transport, and told when that is gone. False: `build` gave None, and `accepted` is closed.
+        What `build` raises is raised, and `accepted` is still open."""
         protocol = build(address)
         if protocol is None:
             accepted.close()
@@ -168,6 +189,7 @@ class Readers:
         six = (address.flowInfo, address.scopeID) if isinstance(address, IPv6Address) else ()
         kind: Any = partial(Adopted, self) if hasattr(select, "epoll") else Server
         transport = kind(accepted, protocol, (address.host, address.port, *six), None, address.port, self._reactor)
+        transport.came_with = came_with
         self.together(protocol.makeConnection, transport)
         return True
 

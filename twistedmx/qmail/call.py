@@ -14,6 +14,10 @@ from twistedmx.qmail.terms import Environment, Terms
 Tell = Callable[[bytes], None]  # takes a line with its end
 
 
+def nobody_waits(status: int) -> None:
+    """For the end of the connection."""
+
+
 def silent(line: bytes) -> None:
     """Nobody reads what qmail-smtpd would have said."""
 
@@ -22,7 +26,7 @@ def silent(line: bytes) -> None:
 class Call:
     """`pid`: a number that no other connection has meanwhile, as the pid of its qmail-smtpd was. `environment`: its own, and nobody
     else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment; `again`: makes them for what it has become.
-    `check_program`: for AUTH. `denied`: by the rules. `is_beside`: tcpserver
+    `check_program`: for AUTH. `over`: is told how qmail-smtpd would have ended. `denied`: by the rules. `is_beside`: tcpserver
     holds the connection as well. `tell`: lines of the log. `bad`: recipients that brtlimit counts; `taken`: those that were."""
 
     pid: int
@@ -31,6 +35,7 @@ class Call:
     again: Callable[[Environment], Terms]
     check_program: CheckProgram | None = None
     denied: bool = False
+    over: Callable[[int], None] = nobody_waits
     is_beside: bool = False
     tell: Tell = silent
     counting: Counting = attrs.Factory(Counting)

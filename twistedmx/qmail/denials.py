@@ -1,16 +1,15 @@
 """What a host's files refuse at RCPT without a look at a mailbox, in the order of a patched qmail-smtpd: each check is a row, and
-says a Refusal or nothing.
+says a Refusal or nothing. Who asks them, and what stands between, is `judging`.
 
 | check           | what it looks at                                              |
 |-----------------|---------------------------------------------------------------|
 | RBLSMTPD        | set by the rules: what rblsmtpd would say to every RCPT       |
-| brtlimit        | bad recipients so far: the end, whoever is asked for          |
 | rejectrelaytest | `@`, `%` or `!` in the local part                             |
 | badhelo         | the name of HELO                                              |
 | badmailfrom     | the sender, of whom MAIL has heard 250                        |
+| brtlimit        | bad recipients so far: the end, whoever is asked for          |
 | badrcptto       | the recipient                                                 |
-| (validrcptto, chkuser) |                                                        |
-| maxrcpt         | so many were taken in this transaction                        |
+| maxrcpt         | so many were taken in this transaction; behind all other checks |
 
 A recipient that maxrcpt refuses is not delivered, and MAIL begins a new count: in the patched qmail-smtpd.c he is in the envelope
 already, and RSET alone clears it.
@@ -137,19 +136,22 @@ def _pattern(asked: Asked, line: bytes) -> bytes | None:
     return line if b"LOGREGEX" in asked.call.environment else None
 
 
-_CHECKS: Final[tuple[Check, ...]] = (
-    _blocked,
-    _too_many_bad,
-    _relays,
-    _denied_helo,
-    _denied_sender,
-    _denied_recipient,
-)
+_OF_SENDER: Final[tuple[Check, ...]] = (_blocked, _relays, _denied_helo, _denied_sender)
+_OF_RECIPIENT: Final[tuple[Check, ...]] = (_too_many_bad, _denied_recipient)
 
 
-def refusal_of(asked: Asked) -> Refusal | None:
-    """The first one that a row says."""
-    for check in _CHECKS:
+def denial_of_sender(asked: Asked) -> Refusal | None:
+    """The first of the rows above that speaks, for whom the recipient's own record does not matter."""
+    return _first(_OF_SENDER, asked)
+
+
+def denial_of_recipient(asked: Asked) -> Refusal | None:
+    """The same of the recipient, and of those before it."""
+    return _first(_OF_RECIPIENT, asked)
+
+
+def _first(checks: tuple[Check, ...], asked: Asked) -> Refusal | None:
+    for check in checks:
         refusal = check(asked)
         if refusal is not None:
             return refusal

@@ -50,8 +50,8 @@ class Lines(Heard):
     __slots__ = ()
 
 
-def _path(address: bytes) -> Path:
-    """The host is what stands behind the last "@"."""
+def path_of(address: bytes) -> Path:
+    """Of an address as qmail-smtpd makes it. The host is what stands behind the last "@"."""
     if not address:
         return NULL
     _, at, domain = address.rpartition(b"@")
@@ -64,12 +64,12 @@ def _helo(kind: type[Ehlo] | type[Helo], argument: bytes) -> Command:
 
 def _mail(address: Address, parameters: Parameters, argument: bytes) -> Command | Refusal:
     sender = address(argument)
-    return Refusal(codes.BAD_SENDER) if sender is None else Mail(_path(sender), parameters(argument))
+    return Refusal(codes.BAD_SENDER) if sender is None else Mail(path_of(sender), parameters(argument))
 
 
 def _rcpt(address: Address, argument: bytes) -> Command | Refusal:
     recipient = address(argument)
-    return Refusal(codes.BAD_RECIPIENT) if recipient is None else Rcpt(_path(recipient), NO_RCPT_PARAMETERS)
+    return Refusal(codes.BAD_RECIPIENT) if recipient is None else Rcpt(path_of(recipient), NO_RCPT_PARAMETERS)
 
 
 def _start_tls(argument: bytes) -> Command | Refusal:

@@ -18,7 +18,7 @@ from typing import IO, Final
 import attrs
 from twisted.internet import defer
 
-from twistedmx.model.storage import Failed, NoSpace, Outcome, Stored
+from twistedmx.model.storage import Declined, Failed, NoSpace, Outcome, Stored
 from twistedmx.ports import Incoming
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.dot_qmail import find_dot_qmail
@@ -61,7 +61,7 @@ def outcome_of(ending: Ending) -> Outcome:
     """What the session is told. `ending`: of all recipients together."""
     if isinstance(ending, Delivered):
         return Stored(paths=())
-    return Failed(detail=ending.text)
+    return Declined(reply=reply_of(ending), detail=ending.text, fault=isinstance(ending, Deferred))
 
 
 class LocalDelivery:

@@ -1,10 +1,9 @@
-"""The receiving side of one session on a qmail host: what qmail-smtpd, its patches and chkuser decide, in their order.
+"""The receiving side of one session on a qmail host: what qmail-smtpd, its patches and chkuser answer.
 
-    connection  the rules of tcpserver; control files that cannot be read
-    HELO        nothing: a name is refused at RCPT
-    MAIL        null senders, AUTH, SIZE; then chkuser's look at the sender
-    RCPT        `denials`; validrcptto; rcpthosts and chkuser; maxrcpt
-    DATA        the message goes to `delivering`: a queue program, or our own delivery
+    connection  the rules of tcpserver; plugins
+    HELO        plugins: a name is refused at RCPT
+    MAIL, RCPT  `judging`, in the order of a patched qmail-smtpd
+    DATA        plugins; then the message goes to `delivering`: a queue program, or our own delivery
     end         too many hops, larger than databytes, what the queue says: the first that fits
 
 The grammar is the session's, words are those of `words` and chkuser; how often somebody guesses, resets or talks nonsense, and when
@@ -17,10 +16,11 @@ from typing import Any, Final
 import attrs
 from twisted.internet.defer import Deferred
 
+from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.login import Known, Recognition
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer
-from twistedmx.model.stage import Stage
+from twistedmx.model.stage import Stage as At
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.auth import Auth
 from twistedmx.policy.conduct import LastWords
@@ -31,19 +31,20 @@ from twistedmx.policy.transaction import Transaction
 from twistedmx.ports import Incoming
 from twistedmx.qmail import words
 from twistedmx.qmail.call import Call
-from twistedmx.qmail.cdb import BadCdb
-from twistedmx.qmail.chkuser_cases import BAD_RECIPIENT, Case
-from twistedmx.qmail.chkuser_checked import Checked
 from twistedmx.qmail.delivering import recipients_of
-from twistedmx.qmail.denials import Asked, Refusal, refusal_of, too_many
-from twistedmx.qmail.hosts import is_allowed
+from twistedmx.qmail.denials import Refusal
+from twistedmx.qmail.dialect import path_of
 from twistedmx.qmail.house import House
+from twistedmx.qmail.judging import Judged, Judging
 from twistedmx.qmail.passage import received_by
+from twistedmx.qmail.plugging import Plugging
+from twistedmx.qmail.speech import QmailSite
+from twistedmx.qmail.spp import Answer as Plugged
+from twistedmx.qmail.spp_file import Stage
 from twistedmx.qmail.telling import Telling
 from twistedmx.qmail.transaction import QmailTransaction
-from twistedmx.qmail.valid_recipients import Listing
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import Mail, Rcpt
+from twistedmx.smtp.command import Data, Ehlo, Helo, Mail, Rcpt
 from twistedmx.smtp.parameters import RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.phase import Block
@@ -52,17 +53,6 @@ from twistedmx.smtp.session import Input, Session
 
 Answer = Reply | Deferred[Reply]
 
-# Why, in our log, reports and counters.
-_REASONS: Final = {
-    Case.NO_MAILBOX: Reason.UNKNOWN_MAILBOX,
-    Case.NO_DOMAIN: Reason.UNKNOWN_MAILBOX,
-    Case.NOT_RELAYED: Reason.NOT_OURS,
-    Case.OVER_QUOTA: Reason.MAILBOX_FULL,
-    Case.NO_RESOURCE: Reason.LOOKUP_FAILED,
-    Case.RCPT_DNS: Reason.CHECK_FAILED,
-    Case.SENDER_DNS: Reason.CHECK_FAILED,
-    Case.INTRUSION: Reason.BAD_RECIPIENTS,
-}
 _TOO_LARGE: Final = verdict(codes.TOO_LARGE, Reason.TOO_LARGE, "larger than databytes")
 
 
@@ -73,27 +63,47 @@ class QmailReceiver(Receiver):
     goes_short = False
     transaction_kind = QmailTransaction
 
-    __slots__ = ("_call", "_delay", "_house", "_telling")
+    __slots__ = ("_call", "_delay", "_house", "_judging", "_plugging", "_telling")
 
     def __init__(self, house: House, call: Call, site: Site, session: Session, peer: Peer) -> None:
         super().__init__(site, session, peer)
         self._house = house
         self._call = call
         self._telling = Telling(house.lines, call, beside=call.is_beside)
+        self._plugging = Plugging(house.plugins_of(call), call)
+        self._judging = Judging(house, call, self._telling, self._plugging)
         self._delay = 0.0  # of the next refusal, as chkuser has it
 
     # -- the connection ----------------------------------------------------------------------------------------------
 
     def greeting(self) -> Answer:
-        if self._call.denied:
-            self._telling.opened()
-            last = LastWords(reply=codes.SILENCE, reason=Reason.BLOCKED, stage=Stage.CONNECT)
-            return self._hang_up(last) or codes.SILENCE
         self._telling.opened()
-        return super().greeting()
+        if self._call.denied:
+            last = LastWords(reply=codes.SILENCE, reason=Reason.BLOCKED, stage=At.CONNECT)
+            return self._hang_up(last) or codes.SILENCE
+        if not self._plugging.has(Stage.CONNECTION):
+            return super().greeting()
+        return self._when(self._plugging.ask(Stage.CONNECTION), self._connection_plugged)
+
+    def _connection_plugged(self, answered: Plugged) -> Answer:
+        if answered.reply is None:
+            return self._around(answered, super().greeting())
+        refused = answered.around(answered.reply)
+        last = LastWords(reply=attrs.evolve(refused, closes=True), reason=Reason.POLICY, stage=At.CONNECT)
+        return self._hang_up(last) or last.reply
+
+    def talks_early(self) -> Reply | None:
+        last = super().talks_early()
+        if last is None:
+            return None
+        self._telling.early()
+        if not self._house.in_qmail_dialect:
+            return last
+        return self._hang_up(LastWords(reply=words.EARLY_TALK, reason=Reason.EARLY_TALK, stage=At.CONNECT))
 
     def ended(self, last: Reply | None, reason: Reason = Reason.LOST) -> None:
         super().ended(last, reason)
+        self._call.over(0 if last is codes.CLOSING else 1)
         self._telling.ended(0 if last is codes.CLOSING else 1)
 
     def _with_id(self, words: Reply) -> Reply:
@@ -119,113 +129,113 @@ class QmailReceiver(Receiver):
 
     def _checked(self, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
         self._telling.auth(isinstance(recognition, Known), mechanism, user)
-        return super()._checked(recognition, user, mechanism)
+        if not isinstance(recognition, Known) or not self._plugging.has(Stage.AUTH):
+            return super()._checked(recognition, user, mechanism)
+        asking = self._plugging.ask(Stage.AUTH, auth_method=mechanism.lower().encode(), auth_user=user)
+        return self._when(asking, self._auth_plugged, recognition, user, mechanism)
 
-    # -- MAIL --------------------------------------------------------------------------------------------------------
+    def _auth_plugged(self, answered: Plugged, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
+        if answered.reply is not None:
+            return self._plugged(answered, codes.NOT_AUTHENTICATED)
+        return self._around(answered, super()._checked(recognition, user, mechanism))
+
+    # -- HELO, MAIL, RCPT and DATA -----------------------------------------------------------------------------------
 
     def answer(self, input_: Input) -> Answer:
         own = _OWN.get(type(input_))
         return super().answer(input_) if own is None else own(self, input_)
 
+    def _at_helo(self, command: Ehlo | Helo) -> Answer:
+        said = super().answer(command)
+        if not self._plugging.has(Stage.HELO) or not isinstance(said, Reply) or said.closes:
+            return said
+        return self._when(self._plugging.ask(Stage.HELO, helo=self._helo), self._plugged, said)
+
     def _at_mail(self, command: Mail) -> Answer:
-        return self._when(self._judge_sender(command), self._sender_judged, command)
+        judging = self._judging.sender(
+            command.reverse_path.address,
+            size=command.parameters.size,
+            helo=self._helo,
+            utf8=command.parameters.smtputf8,
+        )
+        return self._when(judging, self._sender_judged, command)
 
-    async def _judge_sender(self, command: Mail) -> Refusal | None:
-        sender = command.reverse_path.address
-        refusal = self._refusal_of_sender(sender, command.parameters.size)
+    def _sender_judged(self, judged: Judged, command: Mail) -> Answer:
+        path, refusal = command.reverse_path, judged.refusal
         if refusal is not None:
-            return refusal
-        checked = self._house.senders.check(sender, self._call.caller, utf8=command.parameters.smtputf8)
-        if not isinstance(checked, Checked):
-            checked = await checked
-        self._telling.sender(checked, self._helo)
-        return None if checked.is_accepted else self._refusal_by(checked)
-
-    def _refusal_of_sender(self, sender: bytes, size: int) -> Refusal | None:
-        call = self._call
-        terms = call.terms
-        if not sender and not terms.null_senders:
-            return Refusal(words=words.NO_NULL_SENDERS)
-        if terms.auth_required and terms.relayclient is None:
-            return Refusal(words=words.AUTH_REQUIRED, reason=Reason.POLICY)
-        if terms.auth_is_sender and call.fact(b"SMTPAUTHUSER") not in (b"", sender):
-            return Refusal(words=words.NOT_THE_AUTHENTICATED, reason=Reason.POLICY)
-        if 0 < terms.databytes < size:
-            return Refusal(words=words.TOO_LARGE, reason=Reason.TOO_LARGE)
-        return None
-
-    def _sender_judged(self, refusal: Refusal | None, command: Mail) -> Answer:
-        reverse_path = command.reverse_path
-        if refusal is None:
-            self._abandon(Reason.ABANDONED)  # MAIL begins anew
-            return self._began(self.mail(reverse_path, command.parameters), reverse_path)
-        return self._error(self._refused_at(Stage.MAIL, self._verdict(refusal), reverse_path), None)
-
-    # -- RCPT --------------------------------------------------------------------------------------------------------
+            self._delay = judged.delay
+            self._tell_of(refusal)
+            return self._error(self._refused_at(At.MAIL, self._verdict(refusal, judged.plugged), path), None)
+        self._abandon(Reason.ABANDONED)  # MAIL begins anew
+        if judged.address != path.address:
+            path = path_of(judged.address)
+        return self._around(judged.plugged, self._began(self.mail(path, command.parameters), path))
 
     def _at_rcpt(self, command: Rcpt) -> Answer:
         path, parameters = command
-        return self._when(self._judge_recipient(path.address), self._decided, path, parameters)
-
-    async def _judge_recipient(self, recipient: bytes) -> Decision:
         transaction = self._open_transaction()
-        asked = Asked(
-            call=self._call,
-            helo=self._helo,
+        judging = self._judging.recipient(
+            path.address,
             sender=transaction.reverse_path.address,
-            recipient=recipient,
-            taken=len(transaction.accepted),
+            helo=self._helo,
+            others=recipients_of(transaction),
+            number=transaction.refusals.count + len(transaction.accepted) + 1,
+            utf8=transaction.parameters.smtputf8,
         )
-        try:
-            refusal = refusal_of(asked)
-            if refusal is not None:
-                return self._refused(refusal)
-            allowed = is_allowed(recipient, self._call.terms.controls, missing_allows=self._house.open_relay)
-            listing = self._house.listing_of(recipient, self._call)
-        except BadCdb as fault:
-            return self._refused(Refusal(words=words.NO_CONTROLS, reason=Reason.LOOKUP_FAILED, detail=str(fault)))
-        if listing is Listing.REFUSED:
-            self._telling.listed(recipient, taken=False)
-            return self._refused(Refusal(words=words.NOT_VALID_RECIPIENT, reason=Reason.UNKNOWN_MAILBOX, bad=True))
-        if listing is Listing.TAKEN:
-            self._telling.listed(recipient, taken=True)
-            address = recipient
-        else:
-            checked = self._house.recipients.check(
-                recipient, self._call.caller, allowed=allowed, utf8=transaction.parameters.smtputf8
-            )
-            if not isinstance(checked, Checked):
-                checked = await checked
-            self._telling.recipient(checked, transaction.reverse_path.address, recipient, self._helo)
-            if not checked.is_accepted:
-                return self._refused(self._refusal_by(checked))
-            address = checked.address
-        address = self._house.in_envelope(address, recipient, self._call)
-        refusal = too_many(asked)
-        if refusal is None and not self._house.delivering.goes_with(address, recipients_of(transaction), self._call):
-            refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
+        return self._when(judging, self._recipient_judged, path, parameters)
+
+    def _recipient_judged(self, judged: Judged, path: Path, parameters: RcptParameters) -> Answer:
+        refusal = judged.refusal
         if refusal is not None:
-            return self._refused(refusal)
-        return ACCEPTED, (Destination(address=address, maildir=""),)
-
-    def _refused(self, refusal: Refusal) -> Decision:
-        if refusal.bad:
-            self._call.bad += 1
-        if refusal.line:
-            self._call.tell(refusal.line)
-        return self._verdict(refusal), ()
-
-    def _refusal_by(self, checked: Checked) -> Refusal:
-        self._delay = checked.delay
-        return Refusal(
-            words=checked.reply,
-            reason=_REASONS.get(checked.case, Reason.POLICY),
-            bad=checked.case in BAD_RECIPIENT,
-            detail=checked.detail,
+            self._delay = judged.delay
+            self._tell_of(refusal)
+            decision: Decision = self._verdict(refusal, judged.plugged), ()
+        else:
+            decision = ACCEPTED, (Destination(address=judged.address, maildir=""),)
+        said = self._decided(decision, path, parameters)
+        self._telling.decided(
+            words=decision[0].reply,
+            reason=decision[0].reason.value.encode(),
+            helo=self._helo,
+            sender=self._account.reverse_path.address if self._account.reverse_path else b"",
+            recipient=path.address,
+            allowed=judged.allowed,
+            tls=self._account.tls,
         )
+        return self._around(judged.plugged, said) if refusal is None and isinstance(said, Reply) else said
 
-    def _verdict(self, refusal: Refusal) -> Verdict:
-        return verdict(self._house.said(refusal.words), refusal.reason, refusal.detail)
+    def _at_data(self, command: Data) -> Answer:
+        if not self._plugging.has(Stage.DATA):
+            return super().answer(command)
+        asking = self._plugging.ask(Stage.DATA, helo=self._helo, sender=self._open_transaction().reverse_path.address)
+        return self._when(asking, self._data_plugged, command)
+
+    def _data_plugged(self, answered: Plugged, command: Data) -> Answer:
+        if answered.reply is not None:
+            return self._plugged(answered, codes.START_CONTENT)
+        return self._around(answered, super().answer(command))
+
+    def _plugged(self, answered: Plugged, said: Reply) -> Answer:
+        """`said`, unless a plugin refuses."""
+        if answered.reply is None:
+            return self._around(answered, said)
+        return self._error(self._house.said(answered.around(answered.reply)), None)
+
+    def _around(self, answered: Plugged, said: Answer) -> Answer:
+        """With what plugins have printed, in the words that the peer hears."""
+        if not answered.printed or not isinstance(said, Reply):
+            return said
+        return answered.around(self._site.words.get(said, said) if isinstance(self._site, QmailSite) else said)
+
+    def _tell_of(self, refusal: Refusal) -> None:
+        call = self._call
+        if refusal.bad:
+            call.bad += 1
+        if refusal.line:
+            call.tell(refusal.line)
+
+    def _verdict(self, refusal: Refusal, plugged: Plugged) -> Verdict:
+        return verdict(plugged.around(self._house.said(refusal.words)), refusal.reason, refusal.detail)
 
     def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         decided = decision[0]
@@ -241,9 +251,9 @@ class QmailReceiver(Receiver):
         if last is None and words.closes:
             last = LastWords(reply=words, reason=Reason.OPERATOR_ENTRY)
         said = super()._error(words, last)
-        return (
-            self._later(said, seconds, most=self._site.conduct.delayed) if seconds and isinstance(said, Reply) else said
-        )
+        if not seconds or not isinstance(said, Reply):
+            return said
+        return self._later(said, seconds, most=self._site.conduct.delayed)
 
     def _accept(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         words, terms = super()._accept(decision, path, parameters), self._call.terms
@@ -264,7 +274,7 @@ class QmailReceiver(Receiver):
             esmtp=self._esmtp,
             utf8=transaction.parameters.smtputf8,
         )
-        return house.delivering.open(transaction, field, self._call, self._site.sampled)
+        return house.delivering.open(transaction, field + self._plugging.headers, self._call, self._site.sampled)
 
     def take(self, block: Block) -> Any:
         transaction, most = self._open_transaction(), self._call.terms.databytes
@@ -286,7 +296,28 @@ class QmailReceiver(Receiver):
     def _accepted(self, queue_id: str) -> Reply:
         if not self._house.in_qmail_dialect:
             return super()._accepted(queue_id)
-        return words.accepted(self._site.ports.now(), queue_id)
+        return words.accepted(self._site.ports.now(), queue_id if queue_id.isdecimal() else str(self._call.pid))
+
+    def _over(
+        self,
+        transaction: Transaction,
+        decided: Verdict | None,
+        reason: Reason,
+        octets: int,
+        beginning: Beginning = NOTHING,
+    ) -> None:
+        self._plugging.forget()
+        if decided is not None and transaction.accepted:
+            self._telling.received(
+                words=decided.reply,
+                reason=reason.value.encode(),
+                helo=self._helo,
+                sender=transaction.reverse_path.address,
+                recipients=tuple(recipients_of(transaction)),
+                size=transaction.written,
+                tls=self._account.tls,
+            )
+        super()._over(transaction, decided, reason, octets, beginning)
 
     # -- what may take its time --------------------------------------------------------------------------------------
 
@@ -313,6 +344,9 @@ class QmailReceiver(Receiver):
 
 # Kinds of input that are answered otherwise than on other hosts.
 _OWN: Final[dict[type, Callable[[QmailReceiver, Any], Answer]]] = {
+    Ehlo: QmailReceiver._at_helo,
+    Helo: QmailReceiver._at_helo,
     Mail: QmailReceiver._at_mail,
     Rcpt: QmailReceiver._at_rcpt,
+    Data: QmailReceiver._at_data,
 }

@@ -6,6 +6,7 @@ import attrs
 
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.qmail.local_terms import Limits
+from twistedmx.qmail.program_places import ProgramSettings
 from twistedmx.qmail.queue_settings import QueueSettings
 from twistedmx.qmail.trees import TREES
 from twistedmx.setting import setting
@@ -118,6 +119,7 @@ class QmailSettings:
     chkuser: ChkuserSettings = attrs.Factory(ChkuserSettings)
     queue: QueueSettings = attrs.Factory(QueueSettings)
     local: Limits = attrs.Factory(Limits)
+    programs: ProgramSettings = attrs.Factory(ProgramSettings)
 
     @property
     def in_qmail_dialect(self) -> bool:

@@ -43,7 +43,7 @@ class QmailSite(Site):
         return words_of(self.terms.tree, self.terms.greeting)
 
     def _may_auth(self, secure: bool, authenticated: bool) -> bool:
-        return not authenticated and (secure or self.terms.auth_in_plain_text)
+        return not authenticated and (secure or (self.auth is not None and self.auth.plain_text))
 
     def ehlo(self, *, secure: bool, xclient: bool, authenticated: bool = False) -> Reply:
         extends = self.terms.tree.extends

@@ -4,6 +4,7 @@ Each line is made where the thing happens, and is told at once and whole: progra
 refused recipients one by one. That is what they cost; where nobody asked for them (`Call.tell` is silent) none is made.
 """
 
+import re
 from typing import Final
 
 from twistedmx.model.peer import Tls
@@ -17,6 +18,7 @@ from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
 from twistedmx.smtp.reply import Reply
 
 _THRESHOLD_COMES_FIRST: Final = Case.RCPT_THRESHOLD
+_queued = re.compile(r"(?:ok \d+ qp|Ok: queued as) (\d+)").fullmatch
 
 
 class Telling:
@@ -106,12 +108,12 @@ class Telling:
         sender: bytes,
         recipients: tuple[bytes, ...],
         size: int,
-        name: str,
         tls: Tls | None,
     ) -> None:
-        """qlog's line of a message. `name`: what the queue calls it, "" where it did not take it."""
+        """qlog's line of a message."""
         if self._dialect is Dialect.LABELLED and not self._silent:
-            number = int(name) if name.isdecimal() else None
+            queued = _queued(words.lines[-1]) if words.code < 400 and words.lines else None
+            number = int(queued[1]) if queued is not None else None
             self._call.tell(
                 qlogreceived(self._facts(words, reason, helo, sender, recipients, tls, size=size, qp=number))
             )

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from twistedmx.qmail.addresses import esmtp, parse
+from twistedmx.qmail.auth_terms import AuthTerms, auth_terms
 from twistedmx.qmail.chkuser_settings import ChkuserSettings, overruled
 from twistedmx.qmail.control import Controls
 from twistedmx.qmail.trees import Tree
@@ -61,8 +62,7 @@ class Terms:
     """`greeting`: our name in it. `relayclient`: the value of RELAYCLIENT, None where the peer may not relay. `blocked`: that of
     RBLSMTPD, None or b"" where it is not. `databytes`: octets with LF ends, 0 for no limit. `brtlimit`, `maxrcpt`: recipients, 0
     for no limit. `greetdelay`: seconds; `early_talk`: whether who talks before is refused. `tarpitcount`: recipients that are
-    answered at once; `tarpitdelay`: seconds for each other one, 0 for none. `mechanisms`: of AUTH. `auth_required`,
-    `auth_is_sender`: a sender must be authenticated, and be who he says; `auth_in_plain_text`: without TLS. `starttls`: it is
+    answered at once; `tarpitdelay`: seconds for each other one, 0 for none. `auth`: how AUTH is to be had. `starttls`: it is
     offered."""
 
     controls: Controls
@@ -81,10 +81,7 @@ class Terms:
     null_senders: bool
     badmailfrom: bool
     badhelo: bool
-    mechanisms: tuple[bytes, ...]
-    auth_required: bool
-    auth_is_sender: bool
-    auth_in_plain_text: bool
+    auth: AuthTerms | None
     starttls: bool
     chkuser: ChkuserSettings
     is_mine: Callable[[bytes], bool]
@@ -134,7 +131,6 @@ def terms_of(
 
     relayclient = environment.get(b"RELAYCLIENT")
     greetdelay = max(numbered(b"SMTPD_GREETDELAY", 0), numbered(b"GREETDELAY", controls.greetdelay))
-    auth = environment.get(b"SMTPAUTH")
     return Terms(
         controls=controls,
         tree=tree,
@@ -154,24 +150,11 @@ def terms_of(
         null_senders=not numbered(b"REJECTNULLSENDERS", controls.rejectnullsenders),
         badmailfrom=b"DISABLE_BADMAILFROM" not in environment,
         badhelo=b"NOBADHELO" not in environment,
-        mechanisms=_mechanisms(auth or b""),
-        auth_required=auth is not None and auth.startswith(b"!"),
-        auth_is_sender=has(b"FORCEAUTHMAILFROM"),
-        auth_in_plain_text=environment.get(b"FORCETLS") == b"0",
+        auth=auth_terms(environment),
         starttls=controls.servercert is not None and not has(b"DISABLETLS"),
         chkuser=overruled(chkuser, environment),
         is_mine=is_mine,
     )
-
-
-def _mechanisms(word: bytes) -> tuple[bytes, ...]:
-    """Of SMTPAUTH, as the patch for it reads the word."""
-    word = word.removeprefix(b"!").lower()
-    if word in (b"-", b"0"):
-        return ()
-    if word == b"cram":
-        return (b"CRAM-MD5",)
-    return (b"LOGIN", b"PLAIN", b"CRAM-MD5") if word == b"+cram" else (b"LOGIN", b"PLAIN")
 
 
 def _printable(name: bytes) -> str:

@@ -9,15 +9,24 @@ from twistedmx import __version__
 class Options(usage.Options):
     """The command line."""
 
-    synopsis = "[--config FILE] [--data DIR] [--port ENDPOINT]... [--tls-port ENDPOINT]..."
+    synopsis = "[--config FILE] [--qmail DIR] [--data DIR] [--port ENDPOINT]... [--tls-port ENDPOINT]..."
     longdesc = (
         "A receiving mail server. Without --config it serves a demo: 127.0.0.1:2525, mailboxes demo@localhost and "
         "postmaster@localhost, everything in ./twistedmx-data.\n\n"
-        "Example: twistd -n twistedmx --config /etc/twistedmx/twistedmx.toml"
+        "Example: twistd -n twistedmx --config /etc/twistedmx/twistedmx.toml\n\n"
+        "In place of tcpserver and qmail-smtpd: twistd -n twistedmx --qmail /var/qmail"
     )
     optParameters = [
         ["config", "c", None, "Settings file (TOML); see README.md and docs/settings.md."],
         ["data", "d", None, "Folder of all that the server writes; says otherwise than the settings."],
+        ["qmail", "Q", None, "Serve the qmail host in this folder, as /var/qmail; docs/qmail.md."],
+    ]
+    optFlags = [
+        [
+            "allow-open-relay",
+            None,
+            "With --qmail: start without control/rcpthosts, as qmail-smtpd does, for everybody's mail.",
+        ],
     ]
 
     def __init__(self) -> None:

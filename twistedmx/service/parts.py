@@ -45,6 +45,7 @@ from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
 from twistedmx.service.privileges import for_one_process_alone, no_such_user
+from twistedmx.service.qmail import Qmail, faults_of
 from twistedmx.service.recording import Recording
 from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
@@ -85,6 +86,7 @@ class Lasting:
     policies: Policies
     tarpit: Tarpit
     recording: Recording
+    qmail: Qmail | None = None
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
@@ -164,9 +166,10 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
     watching = shared.watching(settings, world, events, proven, blocking.reputation.known)
     tarpit = Tarpit(world.reactor)
     readers = Readers(world.reactor, begin=events.hold, end=events.release)
+    wheel = Wheel(world.reactor)
     return Lasting(
         world=world,
-        wheel=Wheel(world.reactor),
+        wheel=wheel,
         readers=readers,
         events=events,
         blocking=blocking,
@@ -182,6 +185,7 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
         handshakes=Handshakes(settings.handshakes, world.reactor.seconds),
         owners=owners,
+        qmail=Qmail(settings, world, wheel=wheel, readers=readers, events=events) if settings.qmail.home else None,
         acceptance=MaildirAcceptance(
             writing=settings.writing,
             disk=world.disk,
@@ -214,6 +218,7 @@ def parts_of(
     faults = [*settings.log.faults(), *no_such_user(settings.user, lasting.world.account)]
     if settings.workers != 1:
         faults += for_one_process_alone(settings)
+    faults += faults_of(settings, lasting.world)
     events = Held()
     host = host_of(settings)
     try:

@@ -14,13 +14,17 @@ import attrs
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
+from twistedmx.model.login import Recognition
 from twistedmx.model.peer import Peer
 from twistedmx.net.handed_over import HandedOver
+from twistedmx.net.line_sink import Lines
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import BadTls, ServerTls, TlsSettings, read_tls
 from twistedmx.net.visit import Visit
+from twistedmx.policy.auth import Auth
 from twistedmx.policy.site import Site
-from twistedmx.qmail.call import Call, Tell, silent
+from twistedmx.qmail.call import Call, Tell, nobody_waits, silent
+from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.control import BadControls, Controls, Pem
 from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
@@ -32,6 +36,8 @@ from twistedmx.qmail.speech import QmailSite, site_of
 from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
+from twistedmx.smtp.auth import AuthSession
+from twistedmx.smtp.sasl import Credentials
 from twistedmx.smtp.session import Session
 
 _log: Final = Logger(namespace="twistedmx")
@@ -57,6 +63,7 @@ class QmailHost:
         tell: Tell = silent,
         seconds: Callable[[], float],
         first_pid: int,
+        check_program: Callable[[tuple[bytes, ...]], CheckProgram | None],
     ) -> None:
         self.settings = settings
         self.house = house
@@ -67,6 +74,7 @@ class QmailHost:
         self._rules = rules
         self._tell = tell
         self._pids = itertools.count(first_pid)
+        self._check_program = check_program
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
         self._tls: ServerTls | None = None
@@ -88,12 +96,16 @@ class QmailHost:
             _log.warn("{fault}: who comes hears 421 until it is mended", fault=fault)
             return self._unserved()
         environment, denied = self._environment_of(transport, peer, handed)
-        terms, site = self._terms(controls, environment)
+        program = self._check_program(handed.arguments if handed is not None else ())
+        terms, site = self._terms(controls, environment, authenticates=program is not None)
         call = Call(
             pid=next(self._pids),
             environment=environment,
             terms=terms,
+            again=partial(self._terms_for, controls),
+            check_program=program,
             denied=denied,
+            over=handed.ended if handed is not None else nobody_waits,
             is_beside=handed is not None,
             tell=self._tell_of(handed),
         )
@@ -135,25 +147,33 @@ class QmailHost:
                 environment[name] = value
         return environment, False
 
-    def _terms(self, controls: Controls, environment: Mapping[bytes, bytes]) -> tuple[Terms, Site]:
+    def _terms(
+        self, controls: Controls, environment: Mapping[bytes, bytes], *, authenticates: bool
+    ) -> tuple[Terms, Site]:
         if controls is not self._controls or len(self._made) >= _MOST_TERMS:
             self._controls = controls
             self._made.clear()
-        key = key_of(environment)
+        key = authenticates, key_of(environment)
         made = self._made.get(key)
         if made is None:
-            settings = self.settings
-            terms = terms_of(
-                controls,
-                environment,
-                tree=TREES[settings.tree],
-                exact=settings.exact,
-                chkuser=settings.chkuser,
-                is_mine=partial(self._is_mine, controls),
-            )
-            site = site_of(self._site, terms, in_qmail_dialect=settings.in_qmail_dialect)
+            terms = self._terms_for(controls, environment)
+            auth = None
+            if authenticates and terms.auth is not None:
+                auth = Auth(passwords=_NOBODY, mechanisms=terms.auth.mechanisms, plain_text=terms.auth.plain_text)
+            site = site_of(self._site, terms, auth, in_qmail_dialect=self.settings.in_qmail_dialect)
             made = self._made[key] = terms, site
         return made
+
+    def _terms_for(self, controls: Controls, environment: Mapping[bytes, bytes]) -> Terms:
+        settings = self.settings
+        return terms_of(
+            controls,
+            environment,
+            tree=TREES[settings.tree],
+            exact=settings.exact,
+            chkuser=settings.chkuser,
+            is_mine=partial(self._is_mine, controls),
+        )
 
     def _is_mine(self, controls: Controls, address: bytes) -> bool:
         is_ours = self._is_ours(".".join(map(str, address)))
@@ -162,7 +182,7 @@ class QmailHost:
     def _tell_of(self, handed: HandedOver | None) -> Tell:
         if handed is None:
             return self._tell
-        return handed.lines.tell if handed.lines is not None else silent
+        return partial(_tell, handed.lines) if handed.lines is not None else silent
 
     def _timeouts_by(self, controls: Controls) -> Timeouts:
         seconds = controls.timeoutsmtpd
@@ -189,6 +209,20 @@ class QmailHost:
         return attrs.evolve(site, starttls=False)
 
 
+class _Nobody:
+    """Who is asked is known when a connection is there (`QmailReceiver`)."""
+
+    async def check(self, credentials: Credentials) -> Recognition:
+        raise RuntimeError("no check program")
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _tell(lines: Lines, line: bytes) -> None:
+    lines.write(line.removesuffix(b"\n"))
+
+
 def _session(site: Site, peer: Peer, *, secure: bool) -> Session:
     how: dict[str, Any] = {
         "limits": site.session_limits[0],
@@ -198,7 +232,11 @@ def _session(site: Site, peer: Peer, *, secure: bool) -> Session:
         "xclient": peer.among(site.xclient_from),
         "sampled": site.sampled,
     }
-    return QmailSession(site.dialect, site.words, **how) if isinstance(site, QmailSite) else Session(**how)
+    mechanisms = site.auth.mechanisms if site.auth is not None else ()
+    plain_text = site.auth is not None and site.auth.plain_text
+    if isinstance(site, QmailSite):
+        return QmailSession(site.dialect, site.words, mechanisms=mechanisms, plain_text=plain_text, **how)
+    return AuthSession(mechanisms=mechanisms, plain_text=plain_text, **how) if mechanisms else Session(**how)
 
 
 def _plain_session(site: Site, *, secure: bool) -> Session:

@@ -96,7 +96,9 @@ class Server(MultiService):
             self.listening = self.bind(self.parts.listening)
             let_wait(self.listening, self.parts.settings.backlog)
             self.metrics = self._bind_metrics()
-        except Faults as error:
+            if self.lasting.qmail is not None:
+                self.lasting.qmail.prepare(self.becomes)
+        except (Faults, CannotStart) as error:
             for port in self.ports:
                 port.stopListening()
             self.listening.clear()
@@ -146,6 +148,8 @@ class Server(MultiService):
         self.open_control()
         self.parts.events.release(self.lasting.events)
         self.warn()
+        if self.lasting.qmail is not None:
+            self.lasting.qmail.begin(self.factory, self.parts.site, self.parts.settings.timeouts)
         self.lasting.acceptance.start()
         self.lasting.blocking.start()
         for line in self._first_lines():
@@ -197,6 +201,8 @@ class Server(MultiService):
         lasting.events.replace([parts.log, *lasting.subscribers])
         lasting.policies.keep(parts.site.chain, conduct_in_shadow=bool(parts.settings.conduct.shadow))
         lasting.configure(parts.settings)
+        if lasting.qmail is not None:
+            lasting.qmail.configure(parts.site, parts.settings.timeouts)
         self.factory.adopt(
             site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls, governor=parts.settings.governor
         )
@@ -212,10 +218,14 @@ class Server(MultiService):
             yield self.control.stopListening()
         yield defer.DeferredList([defer.maybeDeferred(port.stopListening) for port in self.ports])
         self.listening.clear()
+        if self.lasting.qmail is not None:
+            self.lasting.qmail.stop_accepting()
         yield self.factory.shut_down(self.parts.settings.timeouts.grace)
         yield self.factory.gone()
         self.lasting.readers.stop()
         yield self.lasting.acceptance.stop()
+        if self.lasting.qmail is not None:
+            yield self.lasting.qmail.stop()
         yield self.lasting.blocking.stop()
         self.lasting.owners.stop()
         self.lasting.mailboxes.close()

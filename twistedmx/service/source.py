@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from twistedmx.service.qmail_start import with_home
 from twistedmx.settings import Settings
 from twistedmx.settings.paths import in_folder
 from twistedmx.settings.toml_file import document_of, read_octets, settings_from
@@ -19,12 +20,15 @@ def overruled(settings: Settings, ports: Sequence[str], tls_ports: Sequence[str]
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """`path`: of the file, absolute. `data`, `ports`, `tls_ports`: in place of what it says; None, and none."""
+    """`path`: of the file, absolute. `data`, `ports`, `tls_ports`, `qmail`: in place of what it says; None, and none. `open_relay`:
+    the qmail host may be one."""
 
     path: str
     data: str | None = None
     ports: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     tls_ports: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    qmail: str | None = None
+    open_relay: bool = False
 
     def octets(self) -> bytes:
         """The file as it is now. Raises BadSettings."""
@@ -36,6 +40,7 @@ class Source:
         settings = in_folder(settings, os.path.dirname(self.path))
         if self.data is not None:
             settings = attrs.evolve(settings, data=self.data)
+        settings = with_home(settings, self.qmail, open_relay=self.open_relay)
         return overruled(settings, self.ports, self.tls_ports)
 
     def read(self) -> Settings:

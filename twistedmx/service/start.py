@@ -16,6 +16,7 @@ from twistedmx import demo
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.options import Options
 from twistedmx.service.parts import Lasting, lasting, parts_of
+from twistedmx.service.qmail_start import of_host
 from twistedmx.service.reloading import Read
 from twistedmx.service.room import take_room
 from twistedmx.service.server import FirstWords, Server
@@ -121,7 +122,11 @@ def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None, S
     """How the settings are read, now and at each reload; what else is said when it listens; and the file, if there is one."""
     config, data = options["config"], options["data"]
     ports, tls_ports = tuple(options["ports"]), tuple(options["tls-ports"])
+    qmail, open_relay = options["qmail"], bool(options["allow-open-relay"])
 
+    if config is None and qmail is not None:
+        of_qmail = of_host(qmail, data, open_relay=open_relay)
+        return lambda: overruled(of_qmail, ports, tls_ports), None, None
     if config is None:
         try:
             settings = demo.settings(data or Settings().data, now=world.now())
@@ -133,6 +138,8 @@ def _reading(options: Options, world: World) -> tuple[Read, FirstWords | None, S
         data=os.path.abspath(data) if data is not None else None,
         ports=ports,
         tls_ports=tls_ports,
+        qmail=os.path.abspath(qmail) if qmail is not None else None,
+        open_relay=open_relay,
     )
     return source.read, None, source
 

@@ -31,6 +31,10 @@ def no_agent(settings: Settings, becomes: str) -> None:
     """Raises Faults where root has started what we need, and nobody could start it again."""
     if becomes and users_of(settings) is not None:
         raise Faults(["mailboxes.passwd: root alone can start the agent that writes to users: restart the server"])
+    if settings.qmail.home:
+        raise Faults(
+            ["qmail.home: a qmail host has what cannot be passed on: restart the server, its clients come again"]
+        )
 
 
 class ServerBequest:

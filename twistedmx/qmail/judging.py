@@ -1,0 +1,203 @@
+"""Whether a sender and a recipient are taken: what the files, the plugins and chkuser say, in the order of a patched qmail-smtpd.
+
+    sender      null senders, AUTH, SIZE; plugins; chkuser
+    recipient   denials of connection and sender; plugins; denials of the recipient; validrcptto; rcpthosts; chkuser; RCPTCHECK;
+                plugins (pass); maxrcpt; whether it can be in the envelope with the others
+
+rcpthosts is always asked, for a plugin or a list that knows a recipient must not let in mail for the whole world.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from twistedmx.model.verdict import Reason
+from twistedmx.qmail import words
+from twistedmx.qmail.call import Call
+from twistedmx.qmail.cdb import BadCdb
+from twistedmx.qmail.chkuser_cases import BAD_RECIPIENT, Case
+from twistedmx.qmail.chkuser_checked import Checked
+from twistedmx.qmail.denials import Asked, Refusal, denial_of_recipient, denial_of_sender, too_many
+from twistedmx.qmail.hosts import is_allowed
+from twistedmx.qmail.house import House
+from twistedmx.qmail.plugging import Plugging
+from twistedmx.qmail.rcpt_check import rcpt_check_of
+from twistedmx.qmail.spp import NOTHING, Answer
+from twistedmx.qmail.spp_file import Stage
+from twistedmx.qmail.telling import Telling
+from twistedmx.qmail.valid_recipients import Listing
+from twistedmx.smtp import codes
+
+Known = dict[str, bytes | int | bool | None]  # as in `spp.variables`
+
+# Why, in our log, reports and counters.
+_REASONS: Final = {
+    Case.NO_MAILBOX: Reason.UNKNOWN_MAILBOX,
+    Case.NO_DOMAIN: Reason.UNKNOWN_MAILBOX,
+    Case.NOT_RELAYED: Reason.NOT_OURS,
+    Case.OVER_QUOTA: Reason.MAILBOX_FULL,
+    Case.NO_RESOURCE: Reason.LOOKUP_FAILED,
+    Case.RCPT_DNS: Reason.CHECK_FAILED,
+    Case.SENDER_DNS: Reason.CHECK_FAILED,
+    Case.INTRUSION: Reason.BAD_RECIPIENTS,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Judged:
+    """`refusal`: None where it is taken. `address`: as it goes into the envelope. `delay`: seconds until the reply, as chkuser has
+    it. `plugged`: what plugins have printed goes around the reply. `allowed`: rcpthosts has the domain."""
+
+    address: bytes
+    refusal: Refusal | None = None
+    delay: float = 0.0
+    plugged: Answer = NOTHING
+    allowed: bool = False
+
+
+class Judging:
+    """Of one session."""
+
+    def __init__(self, house: House, call: Call, telling: Telling, plugging: Plugging) -> None:
+        self._house = house
+        self._call = call
+        self._telling = telling
+        self._plugging = plugging
+
+    # -- the sender --------------------------------------------------------------------------------------------------
+
+    async def sender(self, sender: bytes, *, size: int, helo: bytes, utf8: bool) -> Judged:
+        """At MAIL."""
+        refusal = self._refusal_of(sender, size)
+        if refusal is not None:
+            return Judged(address=sender, refusal=refusal)
+        plugged = await self._plugging.ask(Stage.MAIL, helo=helo, sender=sender)
+        if plugged.reply is not None:
+            return Judged(address=sender, refusal=_by_plugin(plugged), plugged=plugged)
+        if plugged.address is not None:
+            sender = plugged.address
+        if plugged.skip_checks:
+            return Judged(address=sender, plugged=plugged)
+        checked = self._house.senders.check(sender, self._call.caller, utf8=utf8)
+        if not isinstance(checked, Checked):
+            checked = await checked
+        self._telling.sender(checked, helo)
+        return self._judged(checked, sender, plugged)
+
+    def _refusal_of(self, sender: bytes, size: int) -> Refusal | None:
+        call = self._call
+        terms = call.terms
+        if not sender and not terms.null_senders:
+            return Refusal(words=words.NO_NULL_SENDERS)
+        auth = terms.auth
+        if auth is not None and auth.required and terms.relayclient is None:
+            return Refusal(words=words.AUTH_REQUIRED, reason=Reason.POLICY)
+        if auth is not None and auth.as_oneself and call.fact(b"SMTPAUTHUSER") not in (b"", sender):
+            return Refusal(words=words.NOT_THE_AUTHENTICATED, reason=Reason.POLICY)
+        if 0 < terms.databytes < size:
+            return Refusal(words=words.TOO_LARGE, reason=Reason.TOO_LARGE)
+        return None
+
+    # -- a recipient -------------------------------------------------------------------------------------------------
+
+    async def recipient(
+        self, recipient: bytes, *, sender: bytes, helo: bytes, others: Sequence[bytes], number: int, utf8: bool
+    ) -> Judged:
+        """At RCPT. `others`: the envelope so far. `number`: of RCPTs of this transaction, with this one."""
+        call = self._call
+        asked = Asked(call=call, helo=helo, sender=sender, recipient=recipient, taken=len(others))
+        plugged = NOTHING
+        allowed = False
+        try:
+            refusal = denial_of_sender(asked)
+            if refusal is None:
+                allowed = is_allowed(recipient, call.terms.controls, missing_allows=self._house.open_relay)
+                may = allowed or call.terms.relayclient is not None
+                known: Known = {
+                    "helo": helo,
+                    "sender": sender,
+                    "rcpt": recipient,
+                    "rcpt_count": len(others),
+                    "rcpt_count_all": number,
+                    "in_rcpthosts": may,
+                }
+                plugged = await self._plugging.ask(Stage.RCPT, **known)
+                refusal = _by_plugin(plugged)
+                if plugged.address is not None:
+                    asked = attrs.evolve(asked, recipient=plugged.address)
+            if refusal is None and not plugged.skip_checks:
+                refusal = denial_of_recipient(asked)
+            if refusal is not None:
+                return Judged(address=recipient, refusal=refusal, plugged=plugged, allowed=allowed)
+            judged = await self._looked_up(asked, plugged, utf8=utf8)
+            if judged.refusal is None:
+                judged = await self._passed(judged, asked, others, known)
+        except BadCdb as fault:
+            refusal = Refusal(words=words.NO_CONTROLS, reason=Reason.LOOKUP_FAILED, detail=str(fault))
+            judged = Judged(address=recipient, refusal=refusal, plugged=plugged)
+        return judged
+
+    async def _looked_up(self, asked: Asked, plugged: Answer, *, utf8: bool) -> Judged:
+        recipient, call = asked.recipient, self._call
+        allowed = is_allowed(recipient, call.terms.controls, missing_allows=self._house.open_relay)
+        listing = Listing.UNLISTED if plugged.skip_checks else self._house.listing_of(recipient, call)
+        if listing is not Listing.UNLISTED:
+            self._telling.listed(recipient, taken=listing is Listing.TAKEN)
+        if listing is Listing.REFUSED:
+            refusal = Refusal(words=words.NOT_VALID_RECIPIENT, reason=Reason.UNKNOWN_MAILBOX, bad=True)
+            return Judged(address=recipient, refusal=refusal, plugged=plugged, allowed=allowed)
+        if listing is Listing.TAKEN or plugged.skip_checks:
+            if allowed or call.terms.relayclient is not None:
+                return Judged(address=recipient, plugged=plugged, allowed=allowed)
+            refusal = Refusal(words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True)
+            return Judged(address=recipient, refusal=refusal, plugged=plugged)
+        checked = self._house.recipients.check(recipient, call.caller, allowed=allowed, utf8=utf8)
+        if not isinstance(checked, Checked):
+            checked = await checked
+        self._telling.recipient(checked, asked.sender, recipient, asked.helo)
+        return attrs.evolve(self._judged(checked, checked.address, plugged), allowed=allowed)
+
+    async def _passed(self, judged: Judged, asked: Asked, others: Sequence[bytes], known: Known) -> Judged:
+        """All that is built in has let it through."""
+        call, recipient = self._call, asked.recipient
+        program = rcpt_check_of(call.environment)
+        if program:
+            answer = await self._house.rcpt_check.ask(
+                program,
+                call.environment,
+                pid=call.pid,
+                sender=asked.sender,
+                recipient=recipient,
+                helo=asked.helo,
+                found=True,
+                in_rcpthosts=judged.allowed,
+            )
+            if answer.reply is not None:
+                return attrs.evolve(judged, refusal=Refusal(words=answer.reply, reason=Reason.POLICY, bad=True))
+        plugged = await self._plugging.ask(Stage.PASS, **known)
+        if plugged.reply is not None:
+            return attrs.evolve(judged, refusal=_by_plugin(plugged), plugged=plugged)
+        address = judged.address if plugged.address is None else plugged.address
+        address = self._house.in_envelope(address, recipient, call)
+        refusal = too_many(asked)
+        if refusal is None and not self._house.delivering.goes_with(address, others, call):
+            refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
+        return attrs.evolve(judged, address=address, refusal=refusal)
+
+    def _judged(self, checked: Checked, address: bytes, plugged: Answer) -> Judged:
+        if checked.is_accepted:
+            return Judged(address=address, plugged=plugged)
+        refusal = Refusal(
+            words=checked.reply,
+            reason=_REASONS.get(checked.case, Reason.POLICY),
+            bad=checked.case in BAD_RECIPIENT,
+            detail=checked.detail,
+        )
+        return Judged(address=address, refusal=refusal, delay=checked.delay, plugged=plugged)
+
+
+def _by_plugin(answer: Answer) -> Refusal | None:
+    if answer.reply is None:
+        return None
+    return Refusal(words=answer.reply, reason=Reason.CHECK_FAILED if answer.failed else Reason.POLICY, bad=True)

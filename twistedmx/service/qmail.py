@@ -1,0 +1,281 @@
+"""The qmail host among the parts of a server: made with what lasts, and from then on what each connection is served by.
+
+prepare     while we may be root: the process of our own delivery, and the socket of twistedmx-smtpd
+begin       connections are its
+configure   after a reload: what the files of the host do not say
+stop        nobody more is handed over; queue programs that are at work finish
+"""
+
+import os
+import pwd
+import socket
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+
+from twistedmx.model.remark import Remark
+from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
+from twistedmx.net.readers import Readers
+from twistedmx.net.server import ServerFactory
+from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.wheel import Wheel
+from twistedmx.policy.site import Site
+from twistedmx.qmail.accounts import Accounts
+from twistedmx.qmail.assign import Assign
+from twistedmx.qmail.call import Call, silent
+from twistedmx.qmail.check_program import CheckProgram
+from twistedmx.qmail.chkuser import Recipients
+from twistedmx.qmail.chkuser_senders import Senders
+from twistedmx.qmail.control import BadControls
+from twistedmx.qmail.control_files import ControlFiles
+from twistedmx.qmail.delivering import ByOurselves, ByQueue, Delivering
+from twistedmx.qmail.house import House
+from twistedmx.qmail.local_delivery import LocalDelivery
+from twistedmx.qmail.local_terms import Terms as LocalTerms
+from twistedmx.qmail.log_lines import Dialect
+from twistedmx.qmail.lspawn_peer import LspawnPeer, start_lspawn
+from twistedmx.qmail.program_places import Places
+from twistedmx.qmail.queue_program import DEFAULT, QueuePrograms
+from twistedmx.qmail.rcpt_check import RcptCheck
+from twistedmx.qmail.settings import QmailSettings
+from twistedmx.qmail.spp import Plugins
+from twistedmx.qmail.spp_file import BadSppFile, read_spp_file
+from twistedmx.qmail.vpopmail import Vpopmail
+from twistedmx.report.stream import Stream
+from twistedmx.service.faults import CannotStart
+from twistedmx.service.qmail_host import QmailHost, rules_of
+from twistedmx.service.world import World
+from twistedmx.settings import Settings
+
+_log: Final = Logger(namespace="twistedmx")
+
+
+class Qmail:
+    """`settings`: with `[qmail] home`."""
+
+    def __init__(self, settings: Settings, world: World, *, wheel: Wheel, readers: Readers, events: Stream) -> None:
+        self._settings = settings
+        self._world = world
+        self._wheel = wheel
+        self._readers = readers
+        self._events = events
+        self._reactor: Any = world.reactor
+        qmail = settings.qmail
+        self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
+        self._places = Places(self._reactor, qmail.programs)
+        self._lspawn: tuple[socket.socket, Any] | None = None
+        self._peer: LspawnPeer | None = None
+        self._listening: socket.socket | None = None
+        self._port: HandOverPort | None = None
+        self._check_programs: dict[tuple[bytes, ...], CheckProgram] = {}
+        self._host: QmailHost | None = None
+
+    @property
+    def _qmail(self) -> QmailSettings:
+        return self._settings.qmail
+
+    # -- prepare, while we may be root -------------------------------------------------------------------------------
+
+    def prepare(self, becomes: str) -> None:
+        """Raises CannotStart. `becomes`: as in `Server`."""
+        qmail = self._qmail
+        if delivers_itself(qmail):
+            try:
+                default = ControlFiles(qmail.home, self._reactor.seconds).current().defaultdelivery
+                terms = LocalTerms(
+                    home=qmail.home,
+                    default_delivery=os.fsdecode(default) if default is not None else "./Mailbox",
+                    host=self._settings.host or socket.gethostname(),
+                    limits=qmail.local,
+                )
+                self._lspawn = start_lspawn(terms)
+            except (OSError, ValueError, BadControls) as error:
+                raise CannotStart(f"qmail.delivery: local mail cannot be delivered: {error}") from None
+        if qmail.socket:
+            try:
+                self._listening = bind(qmail.socket, group=self._group(becomes))
+                if becomes:
+                    entry = pwd.getpwnam(becomes) if not becomes.isdigit() else pwd.getpwuid(int(becomes))
+                    os.chown(qmail.socket, entry.pw_uid, -1)
+            except OSError as error:
+                raise CannotStart(f"qmail.socket: {qmail.socket}: {error.strerror}") from None
+
+    def _group(self, becomes: str) -> int | None:
+        """Whoever may hand over must get to the socket: the group of the first of them. None: only we and root do."""
+        for name in self._qmail.socket_users:
+            account = self._account(name)
+            if account is not None and self._world.uid() == 0:
+                return account.pw_gid
+        return None
+
+    def _account(self, name: str) -> pwd.struct_passwd | None:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            return None
+
+    # -- serve -------------------------------------------------------------------------------------------------------
+
+    def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts) -> None:
+        """Connections of `factory` are those of the host."""
+        qmail = self._qmail
+        self._host = QmailHost(
+            qmail,
+            self._house(),
+            site=site,
+            timeouts=timeouts,
+            environment=self._environment(),
+            is_ours=self._world.is_ours,
+            rules=rules_of(qmail),
+            tell=self.tell if self._settings.log.format == "qmail" else silent,
+            seconds=self._reactor.seconds,
+            first_pid=self._world.pid() + 1,
+            check_program=self.check_program,
+        )
+        factory.visits = self._host.visit
+        if self._listening is not None:
+            self._port = HandOverPort(
+                self._reactor,
+                self._listening,
+                wheel=self._wheel,
+                take=partial(self._take, factory),
+                users=frozenset(
+                    account.pw_uid for name in qmail.socket_users if (account := self._account(name)) is not None
+                ),
+            )
+            self._port.accept(True)
+
+    def configure(self, site: Site, timeouts: Timeouts) -> None:
+        """From now on these hold."""
+        if self._host is not None:
+            self._host.configure(site, timeouts)
+
+    def _take(self, factory: ServerFactory, handed: HandedOver) -> None:
+        def meets(address: IAddress) -> Any:
+            return factory.meet(address, secure=False)
+
+        if not self._readers.adopt(handed.connection, handed.address, meets, handed):
+            handed.gone()
+
+    def _house(self) -> House:
+        qmail = self._qmail
+        assign = Assign(qmail.home)
+        accounts = Accounts()
+        return House(
+            recipients=Recipients(assign=assign, accounts=accounts, vpopmail=Vpopmail(assign)),
+            senders=Senders(),
+            delivering=self._delivering(assign, accounts),
+            rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
+            plugins_of=self._plugins_of,
+            in_qmail_dialect=qmail.in_qmail_dialect,
+            open_relay=qmail.open_relay,
+            lines=Dialect(qmail.lines),
+            offset=local_offset,
+            now=self._world.now,
+        )
+
+    def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
+        queue = ByQueue(self._queue)
+        if self._lspawn is None:
+            return queue
+        sock, process = self._lspawn
+        self._peer = LspawnPeer(
+            peer=sock,
+            reactor=self._reactor,
+            chance=self._world.chance(),
+            limits=self._qmail.local,
+            process=process,
+        )
+        default = ControlFiles(self._qmail.home, self._reactor.seconds).current().defaultdelivery
+        local = LocalDelivery(
+            lspawn=self._peer,
+            spool=self._settings.data,
+            find=lambda local: assign.find(local) or accounts.find(local),
+            default_delivery=default if default is not None else b"./Mailbox",
+        )
+        return ByOurselves(local, queue)
+
+    def _environment(self) -> dict[bytes, bytes]:
+        """Of this program, as a run script has made it. Who names a check program in the settings wants AUTH."""
+        environment = {os.fsencode(name): os.fsencode(value) for name, value in self._world.environment.items()}
+        if self._qmail.check_program:
+            environment.setdefault(b"SMTPAUTH", b"")
+        return environment
+
+    def check_program(self, arguments: tuple[bytes, ...]) -> CheckProgram | None:
+        """The one that AUTH asks. `arguments`: of twistedmx-smtpd; without any, those of the settings."""
+        argv = arguments or tuple(map(os.fsencode, self._qmail.check_program))
+        if not argv:
+            return None
+        if argv not in self._check_programs:
+            if len(self._check_programs) >= _MOST_CHECK_PROGRAMS:
+                self._check_programs.clear()
+            self._check_programs[argv] = CheckProgram(self._reactor, argv, cwd=self._qmail.home)
+        return self._check_programs[argv]
+
+    def _plugins_of(self, call: Call) -> Plugins | None:
+        try:
+            file = read_spp_file(self._qmail.home, call.environment, call.tell)
+        except BadSppFile as fault:
+            _log.warn("{fault}: no plugin is asked", fault=fault)
+            return None
+        return Plugins(self._places, file, home=self._qmail.home, tell=call.tell) if file.plugins else None
+
+    def tell(self, line: bytes) -> None:
+        """A line of the log, with its end."""
+        self._events.tell(Remark(at=self._world.now(), line=line.rstrip(b"\n").decode("utf-8", "replace")))
+
+    # -- stop --------------------------------------------------------------------------------------------------------
+
+    def stop_accepting(self) -> None:
+        """Nobody more is handed over."""
+        if self._port is not None:
+            self._port.stop()
+
+    def stop(self) -> defer.Deferred[None]:
+        """Fires when no program is at work."""
+        if self._peer is not None:
+            self._peer.stop()
+        return self._queue.stop()
+
+
+_MOST_CHECK_PROGRAMS: Final = 16
+
+
+def delivers_itself(settings: QmailSettings) -> bool:
+    """Whether mail for local users is delivered here, and not handed to a queue."""
+    if settings.delivery:
+        return settings.delivery == "own"
+    return not os.path.exists(os.path.join(settings.home, os.fsdecode(DEFAULT)))
+
+
+def faults_of(settings: Settings, world: World) -> list[str]:
+    """What of `[qmail]` cannot be: "key: what is wrong; what to do"."""
+    qmail = settings.qmail
+    if not qmail.home:
+        return []
+    if not os.path.isdir(os.path.join(qmail.home, "control")):
+        return [f"qmail.home: {qmail.home}: has no folder control; write the folder of qmail, as /var/qmail"]
+    faults = []
+    if settings.workers != 1:
+        faults.append("qmail.home: one process alone can serve a qmail host: write workers = 1")
+    try:
+        controls = ControlFiles(qmail.home, world.reactor.seconds).current()
+    except BadControls as fault:
+        return [*faults, f"qmail.home: {fault}"]
+    if controls.rcpthosts is None and not qmail.open_relay:
+        faults.append(
+            f"qmail.home: {qmail.home}/control/rcpthosts is missing: qmail-smtpd would then send everybody's mail to everywhere. "
+            "Write the domains that this host receives mail for into it, one a line; or say --allow-open-relay"
+        )
+    return faults
+
+
+def local_offset(at: float) -> int:
+    """Of local time from UTC, in seconds."""
+    offset = datetime.fromtimestamp(at).astimezone().utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
