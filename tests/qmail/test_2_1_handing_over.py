@@ -111,11 +111,13 @@ class TestWhenItIsStarted(QueueCase):
         """580 bots that send an octet a minute hold no process, unlike in the original, which starts it at DATA."""
         incoming = self.open()
         incoming.write(LONG)
+        written = incoming.write(LONG)
         self.assertEqual(children(), self.before[1])
         incoming.abort()
         incoming.abort()
         self.assertEqual(await incoming.commit(), Failed(detail="given up by the session"))
         self.assertIsNone(incoming.write(b"more"))
+        await written
         await self.assert_nothing_is_left()
 
     async def test_a_message_given_up_while_it_goes_to_its_file_leaves_nothing(self):
