@@ -13,6 +13,7 @@ Run by tests as `python -I -S`, under the name that a test gives it. It knows no
     reader      start one of our own, which reads descriptors 0 and 1 to their end
     hang        wait for ever
     kill:N      send signal N to itself
+    orphan      kill the server
     exit:N      end with status N
 
 Behind the last step it ends with status 0.
@@ -105,6 +106,8 @@ def main():
             hang()
         elif word == "kill":
             os.kill(os.getpid(), int(argument))
+        elif word == "orphan":
+            os.kill(os.getppid(), signal.SIGKILL)
         elif word == "exit":
             os._exit(int(argument))
         else:

@@ -1,6 +1,7 @@
 """A home of qmail with the fake queue program in it, and what is left of programs when they are gone."""
 
 import os
+import select
 import sys
 from ast import literal_eval
 from pathlib import Path
@@ -27,12 +28,16 @@ def children() -> set[int]:
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
-def is_alive(pid: int) -> bool:
-    """Whether it runs; a zombie, whose new parent has yet to look, does not."""
+def ends(pid: int) -> bool:
+    """Whether it ends, or has; one that was killed may take a moment to."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], 10)[0])
+    finally:
+        os.close(pidfd)
 
 
 def descriptors() -> dict[str, str]:

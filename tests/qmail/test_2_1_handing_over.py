@@ -1,6 +1,10 @@
 """A message and its envelope on their way to a queue program, real ones: what it finds, what it costs, and that nothing is left."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
@@ -10,7 +14,7 @@ from tests.qmail.queue_home import CONTENT, ENVELOPE, RECEIVED, QueueCase, child
 from twistedmx.model.storage import Failed, HandedOver
 from twistedmx.qmail.queue_places import Places
 from twistedmx.qmail.queue_process import texts_of
-from twistedmx.qmail.queue_program import envelope_of
+from twistedmx.qmail.queue_program import DEFAULT, envelope_of
 from twistedmx.qmail.queue_settings import QueueSettings
 from twistedmx.qmail.queue_spool import Spool
 
@@ -107,11 +111,13 @@ class TestWhenItIsStarted(QueueCase):
         """580 bots that send an octet a minute hold no process, unlike in the original, which starts it at DATA."""
         incoming = self.open()
         incoming.write(LONG)
+        written = incoming.write(LONG)
         self.assertEqual(children(), self.before[1])
         incoming.abort()
         incoming.abort()
         self.assertEqual(await incoming.commit(), Failed(detail="given up by the session"))
         self.assertIsNone(incoming.write(b"more"))
+        await written
         await self.assert_nothing_is_left()
 
     async def test_a_message_given_up_while_it_goes_to_its_file_leaves_nothing(self):
@@ -171,6 +177,57 @@ class TestWhenItIsStarted(QueueCase):
         self.assertNoResult(hanging)
         self.assertEqual(str((await hanging).reply), "451 qq timeout (#4.3.0)")
         await programs.places.close()
+
+
+_SERVER = """\
+import sys
+from ast import literal_eval
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twistedmx.qmail.queue_program import QueuePrograms
+from twistedmx.qmail.queue_settings import QueueSettings
+home, words, octets = sys.argv[1], literal_eval(sys.argv[2]), int(sys.argv[3])
+async def hand():
+    incoming = QueuePrograms(reactor, QueueSettings(folder=home), home).open(**words)
+    incoming.write(b"x" * octets)
+    print(await incoming.commit())
+reactor.callWhenRunning(lambda: Deferred.fromCoroutine(hand()))
+reactor.run()
+"""
+
+
+class TestWhenTheServerDies(QueueCase):
+    """A real one, killed by its program, whose last words tell us that it has ended, too."""
+
+    def killed(self, steps, octets):
+        """Message and envelope as the program has found them. The server has said nothing."""
+        words = {
+            "program": DEFAULT,
+            "reverse_path": b"ann@example.net",
+            "recipients": [b"bob@example.org"],
+            "received": RECEIVED,
+            "environment": {b"FAKE": steps.encode(), b"FAKE_FOLDER": self.folder.encode()},
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVER, self.home, repr(words), str(octets)],
+            capture_output=True,
+            timeout=30,
+            env=dict(os.environ),
+        )
+        self.assertEqual((done.returncode, done.stdout), (-signal.SIGKILL, b""), done.stderr)
+        ((message,), (envelope,)) = (Path(self.folder).glob(f"*.{name}") for name in ("message", "envelope"))
+        return message.read_bytes(), envelope.read_bytes()
+
+    def test_in_the_message_there_is_no_envelope(self):
+        """qmail-queue leaves nothing then, and the peer sends it again."""
+        message, envelope = self.killed("read:10 orphan message envelope store", 1_000_000)
+        self.assertLess(len(message), 200_000)
+        self.assertEqual(envelope, b"")
+
+    def test_behind_the_envelope_the_program_goes_on_without_us(self):
+        """The peer heard nothing, and sends it again: it comes twice, and never not at all."""
+        message, envelope = self.killed("message envelope orphan store", 100)
+        self.assertEqual((message, envelope), (RECEIVED + b"x" * 100, ENVELOPE))
 
 
 class TestWhatIsHeld(SynchronousTestCase):
@@ -236,6 +293,18 @@ class TestWhatIsHeld(SynchronousTestCase):
         self.assertFalse(file.closed)
         self.work()
         self.assertTrue(file.closed)
+
+    def test_without_a_thread_nothing_is_held(self):
+        """RLIMIT_AS, as softlimit(8) sets it, has no room for its stack: 451, and the session goes on."""
+
+        def no_thread(*call):
+            raise RuntimeError("can't start new thread")
+
+        self.spool = Spool(run_in_thread=no_thread, folder=self.folder, in_memory=100)
+        self.assertIsNone(self.spool.write(b"x" * 100))
+        self.successResultOf(Deferred.fromCoroutine(self.spool.whole()))
+        self.assertIn("thread", str(self.spool.failure))
+        self.spool.close()
 
     def test_a_disk_that_is_full_ends_what_is_held(self):
         """And the next block is thrown away; the session hears of it at the end."""

@@ -8,7 +8,7 @@ from random import Random
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.qmail.queue_home import QueueCase, is_alive
+from tests.qmail.queue_home import QueueCase, ends
 from tests.qmail.test_2_1_handing_over import LONG
 from twistedmx.model.storage import Declined, HandedOver
 from twistedmx.qmail import queue_exits
@@ -159,7 +159,7 @@ class TestPrograms(QueueCase):
         self.assertEqual({each.detail for each in outcomes}, {"bin/qmail-queue: killed after 1 seconds"})
         await programs.stop()
         pids = [int(path.read_text()) for path in Path(self.folder).glob("*.child")]
-        self.assertEqual((len(pids), [pid for pid in pids if is_alive(pid)]), (3, []))
+        self.assertEqual((len(pids), [pid for pid in pids if not ends(pid)]), (3, []))
         await self.assert_nothing_is_left(programs)
 
     async def test_a_child_that_reads_nothing_holds_the_message_no_longer_than_the_limit(self):

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 # A peer that sends octet by octet must not make us hold an object, forty times as large, for each.
@@ -22,7 +22,7 @@ _PIECE: Final = 65_536
 
 class Spool:
     """`run_in_thread`: as `twisted.internet.threads.deferToThread`. `folder`: where the file is. `in_memory`: octets; twice as many
-    are held while the disk is behind. `octets`: of the whole message, so far. `failure`: of the disk, an OSError."""
+    are held while the disk is behind. `octets`: of the whole message, so far. `failure`: of the disk, or of a thread."""
 
     def __init__(self, *, run_in_thread: Callable[..., Deferred[Any]], folder: str, in_memory: int) -> None:
         self._run_in_thread = run_in_thread
@@ -105,7 +105,8 @@ class Spool:
         """One of its own: who does not wait any more does not end the call."""
         told: Deferred[Any] = Deferred()
         self._at_work += 1
-        self._run_in_thread(*call).addBoth(self._back).chainDeferred(told)
+        # Not every machine lets us have another thread.
+        maybeDeferred(self._run_in_thread, *call).addBoth(self._back).chainDeferred(told)
         return told
 
     def _back(self, result: Any) -> Any:
