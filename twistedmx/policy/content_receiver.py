@@ -150,7 +150,7 @@ class ContentReceiver(Authenticating):
             case Failed(detail=detail):
                 decided = verdict(codes.STORAGE_FAILED, Reason.DISK_FAILED, detail)
             case HandedOver(name=name):
-                decided = verdict(codes.accepted(name), Reason.ACCEPTED, f"handed over as {name}")
+                decided = verdict(self._accepted(name), Reason.ACCEPTED, f"handed over as {name}")
             case Declined(reply=reply, detail=detail, fault=fault):
                 decided = verdict(reply, Reason.QUEUE_FAILED if fault else Reason.QUEUE_REFUSED, detail)
         return self._finish(transaction, decided, octets)

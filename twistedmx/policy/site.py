@@ -27,7 +27,8 @@ class Site:
     `reserve`: octets that a message must leave free on the disk. `handshakes`: their limits, or None. `tolerant`: networks
     from which bare CR and LF are taken in content. `sampled`: octets of refused content that are told. `proxy_from`: balancers
     whose connections begin with a PROXY header. `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or
-    None where none is. `auth`: who may say who he is, and how; or None. `session_limits`: by posture.
+    None where none is. `auth`: who may say who he is, and how; or None.
+    `announced`: the size that EHLO says, where it is not that of the limits: 0 for none (RFC 1870 4). `session_limits`: by posture.
     """
 
     host: str
@@ -47,6 +48,7 @@ class Site:
     proxy_from: tuple[Network, ...] = ()
     xclient_from: tuple[Network, ...] = ()
     auth: Auth | None = None
+    announced: int | None = None
     session_limits: tuple[Limits, ...] = attrs.field(init=False)
     greeting: Reply = attrs.field(init=False)
     _ehlo: dict[tuple[bool, bool], Reply] = attrs.field(init=False)
@@ -72,7 +74,7 @@ class Site:
         return [
             *(["STARTTLS"] if self.starttls and not secure else []),
             "PIPELINING",
-            f"SIZE {self.limits.size}",
+            f"SIZE {self.limits.size if self.announced is None else self.announced}",
             "8BITMIME",
             "SMTPUTF8",
             "CHUNKING",

@@ -188,8 +188,9 @@ class Judging:
     def _judged(self, checked: Checked, address: bytes, plugged: Answer) -> Judged:
         if checked.is_accepted:
             return Judged(address=address, plugged=plugged)
+        of_qmail = checked.case is Case.NOT_RELAYED and not self._call.terms.tree.extends
         refusal = Refusal(
-            words=checked.reply,
+            words=words.NOT_IN_RCPTHOSTS if of_qmail else checked.reply,
             reason=_REASONS.get(checked.case, Reason.POLICY),
             bad=checked.case in BAD_RECIPIENT,
             detail=checked.detail,

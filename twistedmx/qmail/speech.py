@@ -80,5 +80,6 @@ def site_of(site: Site, terms: Terms, auth: Auth | None, *, in_qmail_dialect: bo
         ),
         "starttls": terms.starttls,
         "auth": auth,
+        "announced": terms.databytes,
     }
     return QmailSite(**how, terms=terms) if in_qmail_dialect else Site(**how)

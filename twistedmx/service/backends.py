@@ -115,7 +115,8 @@ def backends_of(
         elsewhere = {}
     rules = Rules(case=case, elsewhere=_AnyDomain(elsewhere) if missing else elsewhere, postmaster=postmaster)
     table = _table(settings, means, rules, faults) if written.table else None
-    if table is None and not others and len(faults) == before and not unread("mailboxes"):
+    nobody = table is None and not others and not settings.qmail.home  # whose users are the host's
+    if nobody and len(faults) == before and not unread("mailboxes"):
         faults.append('mailboxes.table: name the file of your addresses, as table = "mailboxes" (docs/mailboxes.md)')
     if len(faults) == before and not missing:
         try:
