@@ -40,7 +40,7 @@ deliver() {
     mv "$1/tmp/$name" "$1/new/$name,S=$size" || exit 111
 }
 
-while IFS=: read -r name _ _ flags _ folder quota _; do
+while IFS=: read -r name _ _ flags _ folder quota _ <&3; do
     test "$name" = "$user" || continue
     if test $((flags & 16)) != 0; then
         echo "vdelivermail: account is locked email bounced <$user@$HOST>"
@@ -48,7 +48,7 @@ while IFS=: read -r name _ _ flags _ folder quota _; do
     fi
     deliver "$folder/Maildir" "$quota"
     exit 0
-done < vpasswd
+done 3< vpasswd
 
 case $2 in
     bounce-no-mailbox) echo 'Sorry, no mailbox here by that name. (#5.1.1)'; exit 100 ;;
