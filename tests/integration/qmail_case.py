@@ -18,7 +18,7 @@ from tests.integration.stored import messages
 from tests.qmail.queue_home import FAKE
 from twistedmx.testing.qmail_tree import make_qmail_tree, remake
 
-_TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
+TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 USER = 65_534  # who root becomes
 CONTENT = "Subject: hello\n\nHello\n"
 
@@ -123,15 +123,19 @@ class QmailCase(SynchronousTestCase):
             home = Path(self.tree.home(name))
             home.mkdir(exist_ok=True, parents=True)
             self.owned(home)
-            lines += f"={name}:{name}:{self.uid}:{self.gid}:{home}:::\n+{name}-:{name}:{self.uid}:{self.gid}:{home}:-::\n"
+            lines += (
+                f"={name}:{name}:{self.uid}:{self.gid}:{home}:::\n+{name}-:{name}:{self.uid}:{self.gid}:{home}:-::\n"
+            )
         assign.write_text(lines + ".\n", encoding="ascii")
         remake(self.tree)
 
     # -- the server --------------------------------------------------------------------------------------------------
 
-    def launch(self, *words: str, qmail: bool = True, before: Sequence[str] | None = None, **more: str) -> TwistdProcess:
+    def launch(
+        self, *words: str, qmail: bool = True, before: Sequence[str] | None = None, **more: str
+    ) -> TwistdProcess:
         """It may not come to listen. `words`: behind --qmail. `more`: of its environment."""
-        command = [*(as_user() if before is None else before), _TWISTD, "-n", "--pidfile=", "twistedmx"]
+        command = [*(as_user() if before is None else before), TWISTD, "-n", "--pidfile=", "twistedmx"]
         if qmail:
             command += ["--qmail", self.tree.root]
         server = TwistdProcess(

@@ -8,7 +8,9 @@ from pathlib import Path
 from tests.integration.program import ORDERLY
 from tests.integration.qmail_case import QmailCase, needed
 
-RECEIVED = rb"Received: from unknown \(HELO client\.example\) \(127\.0\.0\.1\)\n  by 127\.0\.0\.1 with SMTP; [^\n]+ -0000\n"
+RECEIVED = (
+    rb"Received: from unknown \(HELO client\.example\) \(127\.0\.0\.1\)\n  by 127\.0\.0\.1 with SMTP; [^\n]+ -0000\n"
+)
 
 
 class TestByTheQueue(QmailCase):
@@ -19,7 +21,9 @@ class TestByTheQueue(QmailCase):
         found = self.queue()
         self.users("carol")
         server = self.start()
-        said = self.client().transaction("ann@example.org", "carol@host.example")
+        client = self.client()
+        said = client.transaction("ann@example.org", "carol@host.example")
+        client.quit()
         number = re.fullmatch(r"250 .*\b(\d+)", said)
         assert number is not None, said
         envelope = Path(found, f"{number[1]}.envelope").read_bytes()
@@ -81,7 +85,9 @@ class TestOurOwnDelivery(QmailCase):
         self.assertEqual(client.transaction("BOB@alias.example")[:3], "250")
         self.assertIn(b"Delivered-To: alias.example-BOB@alias.example\n", self.mail_of("bob")[0])
         # Nobody: with chkuser switched off it is vdelivermail that says so, behind the content.
-        self.assertRegex(client.transaction("nobody@example.org"), r"^554 5\.1\.1 .*Sorry, no mailbox here by that name")
+        self.assertRegex(
+            client.transaction("nobody@example.org"), r"^554 5\.1\.1 .*Sorry, no mailbox here by that name"
+        )
         self.assertRegex(client.transaction("full@example.org"), r"^554 .*user is over quota")
         self.assertRegex(client.transaction("locked@example.org"), r"^554 .*account is locked")
         self.assertEqual(client.transaction("whoever@example.com")[:3], "250")  # thrown away there
@@ -93,7 +99,9 @@ class TestOurOwnDelivery(QmailCase):
         """Maildir, mbox, program, its exit codes, and addresses with an extension."""
         self.dot_qmail("./Maildir/\n", "carol")
         self.dot_qmail("./mbox\n", "carol", ".qmail-box")
-        self.dot_qmail('|cat > got; printf "%s\\n" "$SENDER $RECIPIENT $EXT $DEFAULT $HOST" >> got\n', "carol", ".qmail-run")
+        self.dot_qmail(
+            '|cat > got; printf "%s\\n" "$SENDER $RECIPIENT $EXT $DEFAULT $HOST" >> got\n', "carol", ".qmail-run"
+        )
         self.dot_qmail("|echo not now; exit 111\n", "carol", ".qmail-later")
         self.dot_qmail("|echo never; exit 100\n", "carol", ".qmail-never")
         self.dot_qmail("./Maildir/\n", "carol", ".qmail-lists-default")
@@ -102,7 +110,11 @@ class TestOurOwnDelivery(QmailCase):
         for user in ("carol", "carol-box", "carol-run", "carol-lists-a.b"):
             said = client.transaction(f"{user}@host.example")
             self.assertEqual(said[:3], "250", (user, said))
-        for user, said in {"later": "^451 4.3.0 The message cannot be delivered now", "never": "^554 .*never", "nothing": r"^55[04] .*no mailbox here"}.items():
+        for user, said in {
+            "later": "^451 4.3.0 The message cannot be delivered now",
+            "never": "^554 .*never",
+            "nothing": r"^55[04] .*no mailbox here",
+        }.items():
             self.assertRegex(client.transaction(f"carol-{user}@host.example"), said)
         delivered = sorted(path.read_bytes() for path in Path(self.tree.home("carol", "Maildir", "new")).iterdir())
         self.assertEqual(len(delivered), 2)
@@ -130,7 +142,9 @@ class TestOurOwnDelivery(QmailCase):
 
     def test_a_list_of_ezmlm(self) -> None:
         """ezmlm-send has what is for the list, ezmlm-manage what is for its addresses with an extension."""
-        program = self.program('#!/bin/sh\ncat > /dev/null; echo "${0##*/} $1 $DEFAULT" >> "$1/ran"\n', "bin", "ezmlm-send")
+        program = self.program(
+            '#!/bin/sh\ncat > /dev/null; echo "${0##*/} $1 $DEFAULT" >> "$1/ran"\n', "bin", "ezmlm-send"
+        )
         self.program(program.read_text(encoding="ascii"), "bin", "ezmlm-manage")
         for name in ("news", "news-default"):
             file = Path(self.tree.domain("example.org", f".qmail-{name}"))
