@@ -8,7 +8,8 @@ import shutil
 import smtplib
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -173,6 +174,20 @@ class QmailCase(SynchronousTestCase):
             text=True,
             timeout=60,
         )
+
+    def until(self, there: Callable[[], bool]) -> None:
+        """It is. What is asked takes its time."""
+        end = time.monotonic() + 60
+        while not there():
+            self.assertLess(time.monotonic(), end)
+
+    def said_of(self, address: str) -> str:
+        """What a connection of its own hears of a message; the greeting, where that is none."""
+        try:
+            with Client(self.port) as client:
+                return client.transaction(address)
+        except smtplib.SMTPConnectError as error:
+            return f"{error.smtp_code} {error.smtp_error!r}"
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
