@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.program import LOOPBACK, TwistdProcess, remove, short_folder, shown
 from tests.integration.stored import messages
 from tests.qmail.queue_home import FAKE
+from twistedmx.cli.control import ask
 from twistedmx.testing.qmail_tree import make_qmail_tree, remake
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
@@ -188,6 +190,10 @@ class QmailCase(SynchronousTestCase):
                 return client.transaction(address)
         except smtplib.SMTPConnectError as error:
             return f"{error.smtp_code} {error.smtp_error!r}"
+
+    def status(self) -> Any:
+        """What the server says of itself."""
+        return ask(str(self.data / "control.sock"), "status", {})
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
