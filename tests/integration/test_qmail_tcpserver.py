@@ -1,4 +1,4 @@
-"""The run script of a qmail host, with tcpserver, tcprules and multilog as they are, and `twistedmx-smtpd` where qmail-smtpd stood."""
+"""The run script of a qmail host, with tcpserver, tcprules and multilog as they are, and twistedmx-smtpd in it for qmail-smtpd."""
 
 import os
 import re
@@ -111,7 +111,7 @@ class UnderTcpserver(QmailCase):
         return read
 
 
-class TestTheRunScript(UnderTcpserver):
+class TheRunScript(UnderTcpserver):
     """What the host has said to qmail-smtpd, and what it has read from it."""
 
     def test_environment_and_log(self) -> None:
@@ -148,7 +148,7 @@ class TestTheRunScript(UnderTcpserver):
             rf"CHKUSER accepted rcpt: from <me@client\.example:ident:> {remote}3> rcpt <ann@example\.org> : .*",
         ):
             self.assertTrue(any(re.fullmatch(pattern, line) for line in lines), (pattern, lines))
-        self.assertEqual([line for line in lines if line.startswith("tcpserver: pid")][0][-14:], "from 127.0.0.1")
+        self.assertEqual(next(line for line in lines if line.startswith("tcpserver: pid"))[-14:], "from 127.0.0.1")
         refused = (self.folder / "refused" / "current").read_text(encoding="ascii").splitlines()
         self.assertEqual([line[26:] for line in refused], [line for line in lines if line.startswith("CHKUSER")])
 
@@ -166,6 +166,10 @@ class TestTheRunScript(UnderTcpserver):
             self.assertRegex(second.recv(100), rb"^220 host\.example ")
             log.wait_for(r"tcpserver: end \d+ status 0$")
         log.wait_for(r"tcpserver: end \d+ status 256$")
+
+
+class TestTheRunScript(TheRunScript):
+    """With the program that needs a Python."""
 
     def test_auth_by_the_check_program_and_a_plugin(self) -> None:
         """The arguments of qmail-smtpd, and control/smtpplugins."""
@@ -199,6 +203,17 @@ class TestTheRunScript(UnderTcpserver):
         self.assertFalse(self.socket.exists())
         self.assertEqual(self.heard(), UNREACHED)
 
+
+class TestTheRunScriptInC(TheRunScript):
+    """The same, of the program that is compiled."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        program = compiled(str(self.folder))
+        if program is None:
+            raise SkipTest("there is no C compiler: apt-get install gcc libc6-dev")
+        self.smtpd = program
+
     def test_nothing_stays_of_those_who_were_there(self) -> None:
         """Descriptors and memory are what they were."""
         server = self.serve()
@@ -215,17 +230,6 @@ class TestTheRunScript(UnderTcpserver):
         self.until(lambda: self.status()["sessions"]["open"] == 0)
         self.assertLessEqual(descriptors(server.pid), before[0] + 1)
         self.assertLess(resident(server.pid), before[1] + (2 << 20))
-
-
-class TestTheRunScriptInC(TestTheRunScript):
-    """The same, of the program that is compiled."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        program = compiled(str(self.folder))
-        if program is None:
-            raise SkipTest("there is no C compiler: apt-get install gcc libc6-dev")
-        self.smtpd = program
 
 
 class TestUnderInetd(UnderTcpserver):
