@@ -76,9 +76,8 @@ def not_readable(path: str, reader: Reader, harm: str) -> Iterator[Finding]:
     closed = reader.stopped_at(path)
     if closed:
         where = "" if closed == os.path.realpath(path) else f" for {closed} is closed to it,"
-        yield fault(
-            path, f"cannot be read by {reader},{where} {harm}", f"chmod o+rX {closed}, or give it a group of its own"
-        )
+        found = f"cannot be read by {reader},{where} {harm}"
+        yield fault(path, found, f"let it in by a group of {reader}: chgrp it, and chmod g+rX {closed}")
 
 
 def not_a_program(path: str, reader: Reader, harm: str) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from twistedmx.qmail.finding import Finding, Reader, fault, warning
 from twistedmx.qmail.inventory import inventory, row_of
 from twistedmx.qmail.report_controls import Kind, in_controls, kind_of, read_controls
 from twistedmx.qmail.report_programs import Variable, as_environment, of_programs
-from twistedmx.qmail.report_rules import RulesFound, look_at_rules
+from twistedmx.qmail.report_rules import RulesFound, look_at_rules, usual_rules
 from twistedmx.qmail.report_users import in_users
 from twistedmx.qmail.run_script import Export, RunScript
 from twistedmx.qmail.settings import QmailSettings
@@ -69,7 +69,7 @@ def report(host: Host) -> Report:
     settings = host.settings
     open_relay = host.open_relay or settings.open_relay
     controls = read_controls(host.home)
-    rules = look_at_rules(host.home, settings.rules, host.reader, open_relay=open_relay)
+    rules = look_at_rules(host.home, settings.rules or _rules_of_script(host), host.reader, open_relay=open_relay)
     variables = _variables(host, rules)
     # What all connections begin with: qmail-spp's file is one for all where no rule says otherwise.
     environment = as_environment(variables)
@@ -94,7 +94,7 @@ def report(host: Host) -> Report:
     findings += in_users(host.home, host.reader)
     findings += of_programs(host.home, controls, settings, variables, host.reader)
     findings += _ceiling(host, controls)
-    findings += _of_lines(host, rules)
+    findings += _of_lines(host)
     has_list = os.path.exists(os.path.join(host.home, "control", "badmailfrom"))
     return Report(
         home=host.home,
@@ -198,7 +198,13 @@ def _ceiling(host: Host, controls: Controls | BadControls) -> Iterator[Finding]:
         )
 
 
-def _of_lines(host: Host, rules: RulesFound) -> Iterator[Finding]:
+def _rules_of_script(host: Host) -> str:
+    """What tcpserver has them from; "" where that is not known."""
+    flag = host.script.flag("x") if host.script is not None else None
+    return os.path.join(host.home, flag.asked) if flag is not None and "$" not in flag.asked else ""
+
+
+def _of_lines(host: Host) -> Iterator[Finding]:
     """Of a run script: what it has, and the settings do not, or otherwise."""
     script = host.script
     if script is None:
@@ -210,13 +216,12 @@ def _of_lines(host: Host, rules: RulesFound) -> Iterator[Finding]:
             f": {words} twistedmx check-config" * words.startswith("envdir ")
         )
         yield warning(_line(script, line), f"{_printable(words)} sets variables that are not read here", remedy)
-    asked = script.flag("x")
-    if asked is not None and asked.asked != rules.path:
-        uses = f"and this server uses {rules.path}" if rules.path else "and this server has no rules"
+    asked, used = _rules_of_script(host), host.settings.rules or usual_rules(host.home)
+    flag = script.flag("x")
+    if flag is not None and asked and asked != used:
+        uses = f"and this server would use {used}" if used else "and this server would have none"
         yield warning(
-            _line(script, asked.line),
-            f"tcpserver has the rules {asked.asked}, {uses}",
-            f'write [qmail] rules = "{asked.asked}"',
+            _line(script, flag.line), f"tcpserver has the rules {asked}, {uses}", f'write [qmail] rules = "{asked}"'
         )
 
 

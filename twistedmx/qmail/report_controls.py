@@ -16,6 +16,13 @@ from twistedmx.qmail.spp_file import BadSppFile, read_spp_file
 # What no address has, and every other expression does; "*", "+", "?", "{" and "|" may be in an address.
 _expression = re.compile(rb"[\\\[\]()^$]|\.\*|^!|^\*@").search
 _address = re.compile(rb"[A-Za-z0-9_=-]*(?:[.+][A-Za-z0-9_=-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+").fullmatch
+# Certificates, without which there is no STARTTLS; and files of which is looked at only whether they are there.
+_NOT_READ: Final = frozenset(
+    (
+        *("servercert.pem", "clientca.pem", "clientcrl.pem"),
+        *("dnsbllist", "dnsblfailclosed", "spfbehavior", "spfrules", "spfguess", "spfexp"),
+    )
+)
 _MADE: Final = {
     "morercpthosts": ("morercpthosts.cdb", "run qmail-newmrh"),
     "tcp.smtp": ("tcp.smtp.cdb", "run tcprules, as `qmailctl cdb` does"),
@@ -58,7 +65,7 @@ def in_controls(
 ) -> Iterator[Finding]:
     """`open_relay`: it is meant that everybody may send to everywhere."""
     folder = os.path.join(home, "control")
-    yield from _unreadable(folder, reader)
+    yield from _unreadable(folder, controls, reader)
     if isinstance(controls, BadControls):
         file, found, remedy = _split(controls)
         yield fault(file, f"{found}; until then every peer hears 421", remedy)
@@ -81,12 +88,15 @@ def out_of_date(source: str, made: str, remedy: str) -> Iterator[Finding]:
         yield warning(made, f"is missing: what {source} has is read by nobody", remedy)
 
 
-def _unreadable(folder: str, reader: Reader) -> Iterator[Finding]:
+def _unreadable(folder: str, controls: Controls | BadControls, reader: Reader) -> Iterator[Finding]:
     closed = list(not_readable(folder, reader, "and every peer hears 421"))
     yield from closed
     if not closed:
-        for name in sorted(NAMES):
+        for name in sorted(NAMES - _NOT_READ):
             yield from not_readable(os.path.join(folder, name), reader, "and every peer hears 421")
+        served = [] if isinstance(controls, BadControls) else [pem.path for _, pem in controls.servercerts]
+        for path in (os.path.join(folder, "servercert.pem"), *served):
+            yield from not_readable(path, reader, "and there is no STARTTLS")
 
 
 def _split(bad: BadControls) -> tuple[str, str, str]:

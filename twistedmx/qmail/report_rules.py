@@ -24,10 +24,15 @@ class RulesFound:
     findings: tuple[Finding, ...] = ()
 
 
+def usual_rules(home: str) -> str:
+    """The first of the usual files that is there; "" for none."""
+    usual = (os.path.join(home, path) for path in USUAL)
+    return next((path for path in usual if os.path.lexists(path)), "")
+
+
 def look_at_rules(home: str, named: str, reader: Reader, *, open_relay: bool) -> RulesFound:
     """`named`: by the settings; "" for the usual ones, which may be missing."""
-    usual = (os.path.join(home, path) for path in USUAL)
-    path = named or next((path for path in usual if os.path.lexists(path)), "")
+    path = named or usual_rules(home)
     if not path:
         return RulesFound(path="")
     unreadable = tuple(not_readable(path, reader, "and nobody is let in"))

@@ -7,14 +7,16 @@ from typing import Final
 
 from twistedmx.qmail.assign_tables import BadAssign, parse_assign
 from twistedmx.qmail.cdb import BadCdb, Cdb
+from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.finding import Finding, Reader, fault, not_readable
 from twistedmx.qmail.report_controls import out_of_date
+from twistedmx.qmail.vpopmail import Domain, Unclaimed, read_default
 
 _NEWU: Final = "run qmail-newu"
 _MOST: Final = 100_000  # entries that are looked at
 _MOST_OCTETS: Final = 64 * 1024 * 1024
 _NAMED: Final = 3  # domains that a sentence names
-_FILES: Final = ("vpasswd.cdb", "vpasswd", ".qmail-default")
+_USERS: Final = ("vpasswd.cdb", "vpasswd")
 
 
 def in_users(home: str, reader: Reader) -> Iterator[Finding]:
@@ -74,7 +76,7 @@ def _domains(homes: Mapping[str, list[str]], reader: Reader) -> Iterator[Finding
         first = next(filter(None, (reader.stopped_at(path) for path in (home, *_paths(home)))), "")
         if first:
             closed.setdefault(first, []).extend(names)
-        elif not any(os.path.exists(path) for path in _paths(home)):
+        elif not _has_users(home):
             found = f"has neither vpasswd.cdb nor vpasswd: mail for {_some(names)} is answered 451"
             yield fault(home, found, "run vmkpasswd; users that vpopmail keeps in a database are not known here")
     for path, names in closed.items():
@@ -86,7 +88,17 @@ def _domains(homes: Mapping[str, list[str]], reader: Reader) -> Iterator[Finding
 
 
 def _paths(home: str) -> Iterator[str]:
-    return (os.path.join(home, name) for name in _FILES)
+    return (os.path.join(home, name) for name in (*_USERS, ".qmail-default"))
+
+
+def _has_users(home: str) -> bool:
+    """Has it a list of them, or needs none, for its mail goes elsewhere than to vpopmail?"""
+    if any(os.path.exists(os.path.join(home, name)) for name in _USERS):
+        return True
+    try:
+        return read_default(Domain(name=b"", uid=0, gid=0, home=os.fsencode(home))).unclaimed is Unclaimed.ELSEWHERE
+    except CouldNotTell:
+        return True  # told as closed
 
 
 def _some(names: Iterable[str]) -> str:

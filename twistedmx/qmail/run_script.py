@@ -20,6 +20,7 @@ _OPENS: Final = frozenset(("if", "case", "for", "while", "until"))
 _CLOSES: Final = frozenset(("fi", "esac", "done"))
 _BESIDE: Final = frozenset(("then", "else", "elif", "do", "{", "}", "!", "time"))
 _EXPORTS: Final = frozenset(("export", "declare", "typeset"))
+_OF_A_NAME: Final = frozenset(("envdir", "setuidgid", "envuidgid"))  # what stands behind them is a folder or a user
 _MOST: Final = 1_000  # exports, and flags
 _assigns = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=").match
 _prints = re.compile(r"(id -[ug]n?|cat|head -(?:n ?)?1) +([^\s;|&<>$`'\"]+)").fullmatch
@@ -177,17 +178,22 @@ class _Reading:
 
     def _chain(self, line: int, assigned: Sequence[tuple[str, Word]], words: Sequence[Word]) -> None:
         names = [os.path.basename(word.shown) for word in words]
-        places = [place for place, name in enumerate(names) if name in CHAIN]
+        # The folder of `envdir ./env` is no program.
+        places = [
+            place
+            for place, name in enumerate(names)
+            if name in CHAIN and not (place and names[place - 1] in _OF_A_NAME)
+        ]
         if not places or not any(name in TCPSERVER or name == "qmail-smtpd" for name in names):
             return
         for name, value in assigned:
             self._set(line, name, value, exports=True)
-        for word in words[: places[0]]:
-            found = _assignment(word)  # of env(1)
-            if found is not None:
-                self._set(line, *found, exports=True)
         for place, end in zip(places, (*places[1:], len(words)), strict=True):
             name, behind = names[place], [word.shown for word in words[place + 1 : end]]
+            for word in words[place + 1 : end] if name == "env" else ():
+                found = _assignment(word)
+                if found is not None:
+                    self._set(line, *found, exports=True)
             if name in TCPSERVER:
                 self._steps.append(Step(line=line, name=name))
                 self._steps += _flags(line, name, behind)
