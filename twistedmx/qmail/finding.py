@@ -62,7 +62,7 @@ class Reader:
             status = os.stat(whole)
         except FileNotFoundError:
             return ""
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in it
             return path
         needs = bits | (stat.S_IXOTH if stat.S_ISDIR(status.st_mode) else 0)
         return "" if self.may(status, needs) else whole
