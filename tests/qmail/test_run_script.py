@@ -60,6 +60,10 @@ class TestExports(SynchronousTestCase):
         self.assertEqual(exported(b"export A= B=''\n"), {"A": "", "B": ""})
         self.assertEqual(exported(b"#export A=1\necho '\nexport B=2'\n"), {})
 
+    def test_no_value_has_a_nul(self):
+        """It would be no name of a file, and no variable can have one."""
+        self.assertEqual(exported(b"export A=/\0a\n"), {"A": "/a"})
+
     def test_what_only_a_run_would_tell_is_not_guessed(self):
         (export,) = read(b"export A=x`date`$NOBODY\n").exports
         self.assertEqual((export.value, export.shown), (None, "x$(date)$NOBODY"))

@@ -109,7 +109,7 @@ class _Reading:
         self._all = False  # set -a
 
     def read(self, octets: bytes) -> RunScript:
-        for command in commands(os.fsdecode(octets)):
+        for command in commands(os.fsdecode(octets.replace(b"\0", b""))):  # no variable can have a NUL
             self._may_be = command.may_be
             self._command(command.line, self._behind_keywords(command))
             if max(len(self._exports), len(self._steps), len(self._unread)) >= _MOST:
