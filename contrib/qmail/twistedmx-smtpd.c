@@ -1,4 +1,4 @@
-/* twistedmx-smtpd in C: what the program of this name beside it does, in a tenth of its time. What it is, its variables and where
+/* twistedmx-smtpd in C: what the program of this name beside it does, in an eighth of its time. What it is, its variables and where
  * it belongs in a run script is said there; the packet in twistedmx/net/hand_over_packet.py.
  *
  *     cc -O2 -static -o /usr/local/bin/twistedmx-smtpd twistedmx-smtpd.c      (without -static where there is no libc.a)

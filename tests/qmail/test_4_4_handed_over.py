@@ -499,7 +499,7 @@ class TestTheInterpreter(OfAProgram):
         self.assertEqual(client.makefile("rb").read(), b"421 unable to reach the mail server (#4.3.0)\r\n")
 
     def test_it_imports_nothing_that_takes_time(self):
-        """`import socket` alone takes as long as all of it."""
+        """`import socket` alone takes longer than all of it."""
         with open(PROGRAM) as file:
             lines = file.read().splitlines()
         imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
