@@ -62,7 +62,7 @@ class Session(Protocol):
             if line == b"QUIT":
                 self.status = 0
                 self.out.write(b"221 bye\r\n")
-                self.transport.loseConnection()
+                self.transport.close()
                 return
             self.out.write(b"250 " + line + b"\r\n")
 
