@@ -38,6 +38,7 @@ def serve(path: str) -> None:
     """Until it is killed."""
     from twisted.internet import reactor
 
+    from twistedmx.net.adopted import adopt
     from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
     from twistedmx.net.readers import Readers
     from twistedmx.net.wheel import Wheel
@@ -51,7 +52,7 @@ def serve(path: str) -> None:
     def take(handed: HandedOver) -> None:
         if handed.lines is not None:
             handed.lines.close()
-        readers.adopt(handed.connection, handed.address, lambda address: stage.factory.meet(address, secure=False))
+        adopt(readers, handed.connection, handed.address, lambda address: stage.factory.meet(address, secure=False))
 
     HandOverPort(reactor, bind(path), wheel=Wheel(reactor), take=take).accept(True)  # type: ignore[arg-type]
     print("serves", flush=True)
