@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IAddress
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
@@ -170,7 +171,13 @@ class Qmail:
         assign = Assign(qmail.home)
         accounts = Accounts()
         return House(
-            recipients=Recipients(assign=assign, accounts=accounts, vpopmail=Vpopmail(assign), mx=self._mx),
+            recipients=Recipients(
+                assign=assign,
+                accounts=accounts,
+                vpopmail=Vpopmail(assign),
+                mx=self._mx,
+                run_in_thread=self._run_in_thread,
+            ),
             senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
             rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
@@ -181,6 +188,9 @@ class Qmail:
             offset=local_offset,
             now=self._world.now,
         )
+
+    def _run_in_thread(self, *call: Any) -> defer.Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), *call)
 
     def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
         queue = ByQueue(self._queue)
