@@ -42,6 +42,7 @@ from twistedmx.qmail.local_delivery import LocalDelivery
 from twistedmx.qmail.local_terms import Terms as LocalTerms
 from twistedmx.qmail.log_lines import Dialect
 from twistedmx.qmail.lspawn_peer import LspawnPeer, start_lspawn
+from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.program_places import Places
 from twistedmx.qmail.queue_program import DEFAULT, QueuePrograms
 from twistedmx.qmail.rcpt_check import RcptCheck
@@ -123,11 +124,24 @@ class Qmail:
         except KeyError:
             return None
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where connections are handed over, as words."""
+        return (self._qmail.socket,) if self._listening is not None else ()
+
     # -- serve -------------------------------------------------------------------------------------------------------
 
     def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts) -> None:
         """Connections of `factory` are those of the host."""
         qmail = self._qmail
+        tell, occupancy = silent, None
+        if self._settings.log.format == "qmail":
+            tell = self.tell
+            occupancy = Occupancy(lambda: self._settings.governor.ceiling or factory.door.admission.limit, tell)
+            occupancy.tell()
+        most = ControlFiles(qmail.home, self._reactor.seconds).current().concurrencyincoming
+        if most and most == self._settings.governor.ceiling:
+            _log.info("at most {most} sessions of strangers at a time: control/concurrencyincoming", most=most)
         self._host = QmailHost(
             qmail,
             self._house(),
@@ -136,7 +150,8 @@ class Qmail:
             environment=self._environment(),
             is_ours=self._world.is_ours,
             rules=rules_of(qmail),
-            tell=self.tell if self._settings.log.format == "qmail" else silent,
+            tell=tell,
+            occupancy=occupancy,
             seconds=self._reactor.seconds,
             first_pid=self._world.pid() + 1,
             check_program=self.check_program,
