@@ -356,7 +356,9 @@ def _ruling(ruling: Any) -> bytes:
     if ruling == "deny":
         return b"D\0"
     pairs = ((name.encode(), value) for name, value in ruling.items())
-    return b"".join(b"-%b\0" % name if value is False else b"+%b=%b\0" % (name, value.encode()) for name, value in pairs)
+    return b"".join(
+        b"-%b\0" % name if value is False else b"+%b=%b\0" % (name, value.encode()) for name, value in pairs
+    )
 
 
 def _content_lines(octets: bytes) -> list[str]:
