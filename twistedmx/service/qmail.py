@@ -15,11 +15,15 @@ from typing import Any, Final
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IAddress
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
+from twistedmx.net.adopted import adopt
 from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
+from twistedmx.net.mx import DnsMx
 from twistedmx.net.readers import Readers
+from twistedmx.net.resolver import Resolver
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
@@ -68,6 +72,7 @@ class Qmail:
         qmail = settings.qmail
         self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
         self._places = Places(self._reactor, qmail.programs)
+        self._mx = DnsMx(Resolver(reactor=self._reactor), settings=qmail.mx, clock=self._reactor)
         self._lspawn: tuple[socket.socket, Any] | None = None
         self._peer: LspawnPeer | None = None
         self._listening: socket.socket | None = None
@@ -173,7 +178,7 @@ class Qmail:
         def meets(address: IAddress) -> Any:
             return factory.meet(address, secure=False)
 
-        if not self._readers.adopt(handed.connection, handed.address, meets, handed):
+        if not adopt(self._readers, handed.connection, handed.address, meets, handed):
             handed.gone()
 
     def _house(self) -> House:
@@ -181,8 +186,14 @@ class Qmail:
         assign = Assign(qmail.home)
         accounts = Accounts()
         return House(
-            recipients=Recipients(assign=assign, accounts=accounts, vpopmail=Vpopmail(assign)),
-            senders=Senders(),
+            recipients=Recipients(
+                assign=assign,
+                accounts=accounts,
+                vpopmail=Vpopmail(assign),
+                mx=self._mx,
+                run_in_thread=self._run_in_thread,
+            ),
+            senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
             rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
             plugins_of=self._plugins_of,
@@ -192,6 +203,9 @@ class Qmail:
             offset=local_offset,
             now=self._world.now,
         )
+
+    def _run_in_thread(self, *call: Any) -> defer.Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), *call)
 
     def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
         queue = ByQueue(self._queue)
@@ -253,6 +267,7 @@ class Qmail:
 
     def stop(self) -> defer.Deferred[None]:
         """Fires when no program is at work."""
+        self._mx.close()
         if self._peer is not None:
             self._peer.stop()
         return self._queue.stop()
