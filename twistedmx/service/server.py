@@ -178,12 +178,14 @@ class Server(MultiService):
     def _first_lines(self) -> list[str]:
         if not self._announces:
             return []
-        lines = [f"twistedmx {__version__} listens on {', '.join(self._places())}"]
+        lines = [f"twistedmx {__version__} listens on {', '.join(self.places)}"]
         if self._first_words is not None and self.ports:
             lines += self._first_words(self.parts.settings, self.ports[0])
         return lines
 
-    def _places(self) -> list[str]:
+    @property
+    def places(self) -> list[str]:
+        """Where mail comes in, as words: ADDRESS:PORT, or the path of a socket."""
         qmail = self.lasting.qmail
         return [*map(place_of, self.ports), *(qmail.places if qmail is not None else ())]
 

@@ -11,7 +11,6 @@ from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.reputation import Reputation
 from twistedmx.report.prometheus import Gauges
 from twistedmx.service.blocking import Blocking
-from twistedmx.service.places import place_of
 
 if TYPE_CHECKING:
     from twistedmx.service.server import Server
@@ -57,7 +56,7 @@ def state(server: "Server") -> dict[str, Any]:
         "since": server.since,
         "uptime": now - server.since,
         "reloaded": server.reloading.at,
-        "listening": [place_of(port) for port in server.ports],
+        "listening": server.places,
         "sessions": {
             "open": len(server.factory.connections) - len(server.factory.door.anteroom),
             "tls": server.factory.under_tls,
