@@ -175,7 +175,7 @@ class QmailHost:
             environment,
             tree=TREES[settings.tree],
             exact=settings.exact,
-            chkuser=settings.chkuser,
+            chkuser=settings.chkuser_with_mx,
             is_mine=partial(self._is_mine, controls),
         )
 
