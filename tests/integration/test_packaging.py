@@ -26,6 +26,7 @@ from tests.integration.stored import contents
 SOURCE = Path(__file__).resolve().parent.parent.parent
 PLUGINS = {"twisted/plugins/twistedmx_plugin.py", "twisted/plugins/twistedmx_policies.py"}
 CACHE = "twisted/plugins/dropin.cache"
+SMTPD = "contrib/qmail/twistedmx-smtpd"
 # Root may write everywhere, unless it is told not to.
 NOT_ABOVE_PERMISSIONS = [
     "setpriv",
@@ -68,7 +69,8 @@ def copy_checkout(folder: Path) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", "dropin.cache")
     for name in ("twistedmx", "twisted"):
         shutil.copytree(SOURCE / name, folder / name, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    (folder / SMTPD).parent.mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE", SMTPD):
         shutil.copy(SOURCE / name, folder / name)
     return folder
 
@@ -162,15 +164,23 @@ class WheelTests(SynchronousTestCase):
             names = set(wheel.namelist())
             (metadata,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
         info = {name for name in names if ".dist-info/" in name}
+        (script,) = (name for name in names if ".data/" in name)
+        self.assertTrue(script.endswith(".data/scripts/twistedmx-smtpd"), script)
         modules = {
             str(path.relative_to(self.checkout))
             for path in (self.checkout / "twistedmx").rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-        self.assertEqual(names - info, PLUGINS | modules)
+        self.assertEqual(names - info - {script}, PLUGINS | modules)
         self.assertIn("twistedmx/py.typed", names)
         self.assertTrue(any(name.endswith("/LICENSE") for name in info), info)
         self.assertIn("Requires-Python: >=3.11", metadata)
+
+    def test_the_program_for_tcpserver_is_installed_as_it_is(self) -> None:
+        """An installer that wrote its Python into the first line would have it start ten times as slowly."""
+        installed = Path(self.environment().python).with_name("twistedmx-smtpd")
+        self.assertEqual(installed.read_bytes(), (SOURCE / SMTPD).read_bytes())
+        self.assertTrue(os.access(installed, os.X_OK))
 
     def test_the_wheel_serves_outside_the_checkout(self) -> None:
         """This is what an operator has."""

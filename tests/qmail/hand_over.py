@@ -1,6 +1,7 @@
 """Whoever hands a connection over, and the server that takes it, for tests."""
 
 import array
+import gc
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
+from twistedmx.net.adopted import adopt
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.handed_over import HandOverPort, bind
 from twistedmx.net.readers import Readers
@@ -29,7 +31,8 @@ def compose(environment: Mapping[bytes, bytes], arguments: Sequence[bytes] = (),
 
 
 def open_descriptors() -> int:
-    """Of this process."""
+    """Of this process, those aside that other tests have left to the collector of garbage."""
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -62,7 +65,7 @@ class Session(Protocol):
             if line == b"QUIT":
                 self.status = 0
                 self.out.write(b"221 bye\r\n")
-                self.transport.loseConnection()
+                self.transport.close()
                 return
             self.out.write(b"250 " + line + b"\r\n")
 
@@ -94,7 +97,7 @@ class Server:
         self.handed.append(handed)
         if self.refusal is not None:
             raise self.refusal
-        self.readers.adopt(handed.connection, handed.address, lambda address: Session(self, handed))
+        adopt(self.readers, handed.connection, handed.address, lambda address: Session(self, handed))
         self.woken()
 
     def woken(self):

@@ -1,5 +1,6 @@
 """Small real programs for tests, and the proof that nothing of them is left."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +63,7 @@ class ProgramsCase(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
         yield task.deferLater(reactor, 0)  # a reactor that runs has some descriptors more
+        gc.collect()  # what other tests have left open
         self._descriptors = len(os.listdir("/proc/self/fd"))
         self._children = _children()
         self.addCleanup(self._nothing_is_left)

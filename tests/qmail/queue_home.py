@@ -1,5 +1,6 @@
 """A home of qmail with the fake queue program in it, and what is left of programs when they are gone."""
 
+import gc
 import os
 import select
 import sys
@@ -43,6 +44,7 @@ def ends(pid: int) -> bool:
 def descriptors() -> dict[str, str]:
     """That are open, and of what."""
     found = {}
+    gc.collect()  # what other tests have left open
     for name in os.listdir("/proc/self/fd"):
         if os.path.islink(f"/proc/self/fd/{name}"):
             found[name] = os.readlink(f"/proc/self/fd/{name}")

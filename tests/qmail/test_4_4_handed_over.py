@@ -223,8 +223,8 @@ class TestNothingStays(Base):
 
     async def test_sessions_leave_nothing(self):
         """Thousands a day, for months."""
-        before = open_descriptors()
-        for _ in range(500):
+        counts = []
+        for number in range(501):
             client, accepted = connection()
             reader, writer = os.pipe()
             channel = send(self.server.path, compose({}, waits=True), [accepted.fileno(), writer])
@@ -237,7 +237,9 @@ class TestNothingStays(Base):
                 one.close()
             os.close(reader)
             os.close(writer)
-        self.assertEqual((open_descriptors(), len(self.server.port.sinks)), (before, 0))
+            if number % 100 == 0:  # after the first, the reactor and the readers have theirs
+                counts.append(open_descriptors())
+        self.assertEqual((set(counts), len(self.server.port.sinks)), ({counts[0]}, 0))
 
     def test_who_says_nothing_is_closed(self):
         """What it has to say, it says at once. Only so many may be silent; the others wait where they are, and have their turn."""
@@ -498,7 +500,7 @@ class TestTheInterpreter(OfAProgram):
         self.assertEqual(client.makefile("rb").read(), b"421 unable to reach the mail server (#4.3.0)\r\n")
 
     def test_it_imports_nothing_that_takes_time(self):
-        """`import socket` alone takes as long as all of it."""
+        """`import socket` alone takes longer than all of it."""
         with open(PROGRAM) as file:
             lines = file.read().splitlines()
         imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}

@@ -135,7 +135,7 @@ class TestFaults(SynchronousTestCase):
             ["mx.toml: recipients.look_up_time: must be 0.1 or more, is 0.0"],
         )
         self.assertEqual(
-            faults({"log": {"format": "xml"}}), ["mx.toml: log.format: must be one of text, json, is 'xml'"]
+            faults({"log": {"format": "xml"}}), ["mx.toml: log.format: must be one of text, json, qmail, is 'xml'"]
         )
 
     def test_no_number_is_no_number(self):

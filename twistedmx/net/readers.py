@@ -12,12 +12,11 @@ import contextlib
 import select
 from collections.abc import Callable
 from functools import partial
-from socket import IPPROTO_TCP, TCP_NODELAY, socket
-from typing import Any, Final, Protocol, cast
+from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import Any, Final, cast
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IListeningPort, IProtocol, IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Port, Server
 from twisted.logger import Logger
@@ -33,20 +32,12 @@ READ: Final = 65_536  # octets, at once
 # The same of a large message: what a read costs beside its octets was a fourth of all (benchmarks, big). Of commands as many would
 # be held by each of those that wait for their turn; content is read so while turns are not short (net.turns).
 READ_OF_CONTENT: Final = 262_144
-_Address = IPv4Address | IPv6Address
 _DONE: Final = Failure(ConnectionDone())
 _LOST: Final = Failure(ConnectionLost())
 _log = Logger()
 
 
 def _nothing() -> None: ...
-
-
-class CameWith(Protocol):
-    """What came with a connection that another process has accepted."""
-
-    def gone(self) -> None:
-        """The connection is."""
 
 
 class Turn:
@@ -101,23 +92,6 @@ class Connection(Server):
             self.lane.close(self)
 
 
-class Adopted(Connection):
-    """A connection that another process has accepted, and may hold for a moment more: the kernel does not close it with us.
-    `came_with`: what that process told of it, as `Readers.adopt` has it."""
-
-    _shouldShutdown = True
-    came_with: CameWith | None = None
-
-    def connectionLost(self, reason: Failure) -> None:
-        super().connectionLost(reason)
-        if self.came_with is not None:
-            self.came_with.gone()
-
-    def _closeSocket(self, orderly: bool) -> None:
-        self.lane.forget(self.socket.fileno())
-        super()._closeSocket(orderly)  # type: ignore[no-untyped-call]
-
-
 class Readers:
     """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
     shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies."""
@@ -126,7 +100,7 @@ class Readers:
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
     ) -> None:
         self.begin, self.end = begin, end
-        self._reactor = reactor
+        self.reactor = reactor
         self.turn = Turn()
         self._ports: list[Port] = []
         self._accepts = True
@@ -170,28 +144,6 @@ class Readers:
         if hasattr(select, "epoll"):
             port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
             port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
-
-    def adopt(
-        self,
-        accepted: socket,
-        address: _Address,
-        build: Callable[[_Address], IProtocol | None],
-        came_with: CameWith | None = None,
-    ) -> bool:
-        """Read from `accepted`, which another process has accepted from `address`; it does not block. What `build` returns hears
-        it. `came_with`: is kept with the transport, and told when that is gone. False: `build` gave None, and `accepted` is closed.
-        What `build` raises is raised, and `accepted` is still open."""
-        protocol = build(address)
-        if protocol is None:
-            accepted.close()
-            return False
-        accepted.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)  # as in `serve`
-        six = (address.flowInfo, address.scopeID) if isinstance(address, IPv6Address) else ()
-        kind: Any = partial(Adopted, self) if hasattr(select, "epoll") else Server
-        transport = kind(accepted, protocol, (address.host, address.port, *six), None, address.port, self._reactor)
-        transport.came_with = came_with
-        self.together(protocol.makeConnection, transport)
-        return True
 
     def accept(self, on: bool) -> None:
         """Whether connections are accepted; else they wait in the queues of the ports, where nothing is known of them."""

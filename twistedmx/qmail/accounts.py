@@ -5,7 +5,7 @@ extension. Not root, and not who does not own his home. Nobody: then `alias` get
 
 A home that we may not look at cannot be told; qmail-getpw.c takes its user for nobody, and `alias` gets, or refuses, his mail.
 
-BUGS: the system's users are asked while the loop waits. That is right for a passwd file and not for a directory far away.
+To be asked in a thread: a directory of users may be far away.
 """
 
 import os

@@ -8,6 +8,7 @@ import attrs
 from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser_checked import Caller
 from twistedmx.qmail.chkuser_counting import Counting
+from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.tcpserver_lines import Ends
 from twistedmx.qmail.terms import Environment, Terms
 
@@ -27,7 +28,8 @@ class Call:
     """`pid`: a number that no other connection has meanwhile, as the pid of its qmail-smtpd was. `environment`: its own, and nobody
     else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment; `again`: makes them for what it has become.
     `check_program`: for AUTH. `over`: is told how qmail-smtpd would have ended. `denied`: by the rules. `is_beside`: tcpserver
-    holds the connection as well. `tell`: lines of the log. `bad`: recipients that brtlimit counts; `taken`: those that were."""
+    holds the connection as well, and counts it; else `occupancy` does. `tell`: lines of the log. `bad`: recipients that brtlimit
+    counts; `taken`: those that were."""
 
     pid: int
     environment: dict[bytes, bytes]
@@ -37,6 +39,7 @@ class Call:
     denied: bool = False
     over: Callable[[int], None] = nobody_waits
     is_beside: bool = False
+    occupancy: Occupancy | None = None
     tell: Tell = silent
     counting: Counting = attrs.Factory(Counting)
     bad: int = 0

@@ -8,7 +8,8 @@ and not taken unchecked (check_local); what may not be read is 451, and not "no 
 A recipient in rcpthosts that is another host's, a secondary MX, is taken: nothing here can check it.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 
@@ -27,21 +28,36 @@ from twistedmx.qmail.routes import Local, RoutesOf
 from twistedmx.qmail.vpopmail import Vpopmail
 
 
+async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Where there is nobody to wait for."""
+    return call(*arguments)
+
+
 class Recipients:
     """Of one qmail. Holds nothing of a session."""
 
-    def __init__(self, *, assign: Assign, accounts: Accounts, vpopmail: Vpopmail, mx: Mx | None = None) -> None:
-        """`mx`: without one no domain is looked up."""
+    def __init__(
+        self,
+        *,
+        assign: Assign,
+        accounts: Accounts,
+        vpopmail: Vpopmail,
+        mx: Mx | None = None,
+        run_in_thread: Callable[..., Awaitable[Any]] = at_once,
+    ) -> None:
+        """`mx`: without one no domain is looked up. `run_in_thread`: calls what it is given, for the accounts of the system."""
         self._assign = assign
         self._accounts = accounts
         self._vpopmail = vpopmail
         self._mx = mx
+        self._run_in_thread = run_in_thread
         self._routes = RoutesOf()
 
     def check(
         self, recipient: bytes, caller: Caller, *, allowed: bool, utf8: bool = False
     ) -> Checked | Awaitable[Checked]:
-        """At once, where the DNS is not asked. Never raises, now or later. Each call counts: once for each RCPT.
+        """At once, where neither the DNS nor the accounts of the system are asked. Never raises, now or later. Each call counts:
+        once for each RCPT.
 
         `recipient`: without quotes, as the parser of qmail-smtpd makes it. `allowed`: whether rcpthosts has its domain. `utf8`:
         whether the client said SMTPUTF8 in MAIL.
@@ -66,7 +82,10 @@ class Recipients:
         if settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):
             return self._finish(_refused(Case.RCPT_FORMAT, recipient), caller)
         if allowed:
-            return self._finish(self._look_up(recipient, local, domain, caller), caller)
+            found = self._look_up(recipient, local, domain, caller)
+            if isinstance(found, Local):
+                return self._of_system(found, recipient, caller)
+            return self._finish(found, caller)
         if self._mx is not None and settings.rcpt_mx:
             return self._asked(self._mx, recipient, domain, caller)
         return self._finish(_relayed(recipient, caller), caller)
@@ -76,7 +95,7 @@ class Recipients:
         checked = _relayed(recipient, caller) if case is None else _refused(case, recipient, detail)
         return self._finish(checked, caller)
 
-    def _look_up(self, recipient: bytes, local: bytes, domain: bytes, caller: Caller) -> Checked:
+    def _look_up(self, recipient: bytes, local: bytes, domain: bytes, caller: Caller) -> Checked | Local:
         try:
             found = self._vpopmail.domain(domain)
             if found is not None:
@@ -87,18 +106,21 @@ class Recipients:
             return _refused(Case.NO_RESOURCE, recipient, str(doubt))
         return Checked(case=Case.ACCEPTED, address=recipient)
 
-    def _find_local(self, recipient: bytes, caller: Caller) -> Checked:
-        """Raises CouldNotTell."""
+    def _find_local(self, recipient: bytes, caller: Caller) -> Checked | Local:
+        """A Local: the accounts of the system have to be asked for it. Raises CouldNotTell."""
         where = self._routes(caller.controls).find(recipient)
         if not isinstance(where, Local):
             return Checked(case=Case.ACCEPTED, address=recipient)
-        account: Account = self._assign.find(where.local) or self._accounts.find(where.local)
-        if not account.dash:
-            return Checked(case=Case.ACCEPTED, address=recipient, account=account)
-        found = find_dot_qmail(account.home, account.dash, account.extension)
-        if found is None:
-            return _refused(Case.NO_MAILBOX, recipient)
-        return Checked(case=Case.ACCEPTED, address=recipient, account=account, dot_qmail=found)
+        account = self._assign.find(where.local)
+        return where if account is None else _of_account(account, recipient)
+
+    async def _of_system(self, where: Local, recipient: bytes, caller: Caller) -> Checked:
+        """In a thread: a directory of users may be far away, and every guess asks it."""
+        try:
+            checked = _of_account(await self._run_in_thread(self._accounts.find, where.local), recipient)
+        except CouldNotTell as doubt:
+            checked = _refused(Case.NO_RESOURCE, recipient, str(doubt))
+        return self._finish(checked, caller)
 
     def _finish(self, checked: Checked, caller: Caller) -> Checked:
         """With what the session has counted by now."""
@@ -110,6 +132,16 @@ class Recipients:
             delay=counting.delay(case, settings),
             hangs_up=counting.hangs_up(case, settings),
         )
+
+
+def _of_account(account: Account, recipient: bytes) -> Checked:
+    """As its `.qmail` files have it. Raises CouldNotTell."""
+    if not account.dash:
+        return Checked(case=Case.ACCEPTED, address=recipient, account=account)
+    found = find_dot_qmail(account.home, account.dash, account.extension)
+    if found is None:
+        return _refused(Case.NO_MAILBOX, recipient)
+    return Checked(case=Case.ACCEPTED, address=recipient, account=account, dot_qmail=found)
 
 
 def _refused(case: Case, recipient: bytes, detail: str = "") -> Checked:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import attrs
 
+from twistedmx.policy.mx import MxSettings
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.qmail.local_terms import Limits
 from twistedmx.qmail.program_places import ProgramSettings
@@ -117,6 +118,7 @@ class QmailSettings:
         restart=True,
     )
     chkuser: ChkuserSettings = attrs.Factory(ChkuserSettings)
+    mx: MxSettings = attrs.Factory(MxSettings)
     queue: QueueSettings = attrs.Factory(QueueSettings)
     local: Limits = attrs.Factory(Limits)
     programs: ProgramSettings = attrs.Factory(ProgramSettings)

@@ -50,17 +50,16 @@ _HONOURED: Final = {
         "badmailfromnorelay badrcptto badrcpttonorelay badmailto badmailtonorelay badhelo": "regular expressions, denied",
         "validrcptto morevalidrcptto.cdb validrcptto.cdb": "recipients that are there, or are not",
         "brtlimit": "bad recipients of a session before it is closed",
+        "maxrecipients": "as maxrcpt, where that is missing",
         "tarpitcount tarpitdelay": "recipients that are answered at once, and seconds before each further one",
         "greetdelay": "seconds before the greeting",
         "rejectnullsenders": "the null sender is told 421",
         "rejectrelaytest": "@, % and ! in a local part are refused",
         "moreipme notipme": "addresses that are ours, or are not",
         "servercert.pem servercerts": "certificates for STARTTLS and SMTPS, by the name that the client asks for",
-        "tlsserverciphers": "ciphers of TLS",
         "smtpplugins": "programs of qmail-spp, with ENABLE_SPP",
         "locals virtualdomains percenthack envnoathost": "who gets a local message",
         "defaultdelivery": "for an empty .qmail file",
-        "concurrencyincoming": "connections at a time",
         "tcp.smtp.cdb": "the rules, where `-x` or the settings name it",
     },
     Where.USERS: {
@@ -68,7 +67,7 @@ _HONOURED: Final = {
         "assign": "read by qmail-newu, which makes users/cdb of it",
     },
     Where.ENVIRONMENT: {
-        "TCPREMOTEIP TCPREMOTEHOST TCPREMOTEINFO TCPREMOTEPORT TCPLOCALIP TCPLOCALHOST TCPLOCALPORT PROTO": "the connection",
+        "TCPREMOTEIP TCPREMOTEPORT TCPLOCALIP TCPLOCALPORT PROTO": "the connection",
         "TCP6REMOTEIP TCP6REMOTEHOST TCP6REMOTEINFO TCP6REMOTEPORT TCP6LOCALIP TCP6LOCALHOST TCP6LOCALPORT": "the connection",
         "DATABYTES": "instead of control/databytes",
         "QMAILQUEUE": "the program that takes messages",
@@ -76,6 +75,7 @@ _HONOURED: Final = {
         "DISABLE_BADMAILFROM": "badmailfrom is not looked at",
         "DISABLE_MAXRCPT": "maxrcpt is not looked at",
         "LOGREGEX": "the line that denies is logged",
+        "MAXRECIPIENTS": "instead of control/maxrcpt",
         "BRTLIMIT": "instead of control/brtlimit",
         "VALIDRCPTTO MOREVALIDRCPTTO_CDB": "instead of the file in control/",
         "RCPTCHECK RCPTCHECKRELAYCLIENT": "a program that is asked about each recipient",
@@ -84,10 +84,8 @@ _HONOURED: Final = {
         "DROP_PRE_GREET": "who speaks before the greeting is dropped",
         "TARPITCOUNT": "instead of control/tarpitcount",
         "RBLSMTPD": "the words with which rblsmtpd refuses; empty: it never does",
-        "SMTPS": "TLS before the greeting",
         "FORCETLS": "no AUTH before TLS; 0: with or without",
         "DISABLETLS": "no STARTTLS",
-        "TLSCIPHERS": "instead of control/tlsserverciphers",
         "SMTPAUTH": "which mechanisms of AUTH",
         "FORCEAUTHMAILFROM": "the sender is who logged in",
         "SPPCONFFILE": "instead of control/smtpplugins",
@@ -108,9 +106,12 @@ _DIFFERENT: Final = {
         "rcpthosts": "missing, it makes no open relay unless the settings say so; present, it is obeyed as it is",
         "badmailfrom": "exact as in qmail, or expressions as in the patches: the settings say which, for no file does",
         "badhelonorelay": "matched against the name of HELO; the patch matches the last address by mistake",
+        "concurrencyincoming": "for tcpserver -c of a run script; here [governor] ceiling is the limit, and the load moves it",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.ENVIRONMENT: {
+        "TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST": "as tcpserver has them; where this server listens itself, it looks up no names",
+        "NOBADHELO": "badhelo is not looked at, as qregex documents it; in the patch no code reads it",
         "RELAYCLIENT": "allows to relay; its value is put behind recipients, with chkuser only those of domains not in rcpthosts",
         "ENABLE_SPP": "0 switches programs off, and a missing smtpplugins is no fault; in the patch both make a 421",
         "CHKUSER_START": "ALWAYS and DOMAIN; any other word is off, where chkuser before 2.0.9 took it for DOMAIN",
@@ -118,20 +119,21 @@ _DIFFERENT: Final = {
     },
 }
 _LATER: Final = "the check it belongs to is not made by the drop-in yet: set up the server's own, or keep {}"
+_CIPHERS: Final = "not read yet: the ciphers of TLS are those of Mozilla's intermediate set"
 _NOT_YET: Final = {
     Where.CONTROL: {
         "spfbehavior spfrules spfguess spfexp": _LATER.format("SPF in the filter behind QMAILQUEUE"),
         "dnsbllist dnsblfailclosed": _LATER.format("rblsmtpd in the run script"),
         "tlsclients clientca.pem clientcrl.pem": "certificates of clients grant nothing yet: use AUTH, or RELAYCLIENT by address",
+        "tlsserverciphers": _CIPHERS,
         "relaymailfrom": "a sender's name grants nothing: anybody can say it; use AUTH, or RELAYCLIENT by address",
-        "maxrecipients": "use maxrcpt",
     },
     Where.ENVIRONMENT: {
         "SPFBEHAVIOR": _LATER.format("SPF in the filter behind QMAILQUEUE"),
         "SPFRESULT RBLRESULT": "not set yet: the checks that would are not made",
         "DNSBLLIST DNSBLSKIP DNSBLFAILCLOSED": _LATER.format("rblsmtpd in the run script"),
-        "MAXRECIPIENTS": "use control/maxrcpt",
-        "MAXPERIP": "use the server's own limit of connections of one host",
+        "TLSCIPHERS": _CIPHERS,
+        "MAXPERIP": "[governor] shares and least say how many connections one host may have",
     },
 }
 _SPAMCONTROL: Final = "of SPAMCONTROL: {}"
@@ -147,9 +149,9 @@ _NOT_SUPPORTED: Final = {
         "dh*.pem rsa*.pem": "not needed: TLS chooses parameters itself; they may stay",
     },
     Where.ENVIRONMENT: {
+        "SMTPS": "TLS before the greeting is `listen_tls` of the settings",
         "ALLOW_BARELF": "lines without CR smuggle mail; for a host that must be heard, name it in `bare_newline_from`",
         "NOSPF": "of qmailtoaster: there is no SPF to be skipped here",
-        "NOBADHELO": "of qregex's documents alone, no code reads it: use badhelonorelay and RELAYCLIENT",
         "VALIDRCPTTO_LOG": "the log says it always",
         "SURBL SURBLQUEUE": "use a filter in QMAILQUEUE",
         "HELOCHECK": _SPAMCONTROL.format("use badhelo"),

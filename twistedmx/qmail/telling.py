@@ -28,6 +28,7 @@ class Telling:
         self._dialect = dialect
         self._call = call
         self._beside = beside
+        self._is_counted = False
 
     @property
     def _silent(self) -> bool:
@@ -40,6 +41,9 @@ class Telling:
         call = self._call
         if self._beside or self._silent:
             return
+        if call.occupancy is not None:
+            self._is_counted = True
+            call.occupancy.came()
         call.tell(pid_line(call.pid, call.remote_ip))
         call.tell(rules_line(call.pid, call.denied, call.ends))
 
@@ -48,6 +52,9 @@ class Telling:
         call = self._call
         if not (self._beside or self._silent):
             call.tell(end_line(call.pid, 100 if call.denied else status))
+        if call.occupancy is not None and self._is_counted:
+            self._is_counted = False
+            call.occupancy.went()
 
     # -- as qmail-smtpd and chkuser ----------------------------------------------------------------------------------
 

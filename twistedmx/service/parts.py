@@ -234,7 +234,7 @@ def parts_of(
     world = lasting.world
     backends = backends_of(settings, world, events, faults, unread)
     listening = _listening(settings, world, faults, serves=serves)
-    if not (settings.listen or settings.listen_tls):
+    if not (settings.listen or settings.listen_tls or (settings.qmail.home and settings.qmail.socket)):
         faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
     ports = Ports(
         clock=world.reactor,

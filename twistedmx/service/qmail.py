@@ -15,11 +15,15 @@ from typing import Any, Final
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IAddress
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
+from twistedmx.net.adopted import adopt
 from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
+from twistedmx.net.mx import DnsMx
 from twistedmx.net.readers import Readers
+from twistedmx.net.resolver import Resolver
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.wheel import Wheel
@@ -38,6 +42,7 @@ from twistedmx.qmail.local_delivery import LocalDelivery
 from twistedmx.qmail.local_terms import Terms as LocalTerms
 from twistedmx.qmail.log_lines import Dialect
 from twistedmx.qmail.lspawn_peer import LspawnPeer, start_lspawn
+from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.program_places import Places
 from twistedmx.qmail.queue_program import DEFAULT, QueuePrograms
 from twistedmx.qmail.rcpt_check import RcptCheck
@@ -67,6 +72,7 @@ class Qmail:
         qmail = settings.qmail
         self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
         self._places = Places(self._reactor, qmail.programs)
+        self._mx = DnsMx(Resolver(reactor=self._reactor), settings=qmail.mx, clock=self._reactor)
         self._lspawn: tuple[socket.socket, Any] | None = None
         self._peer: LspawnPeer | None = None
         self._listening: socket.socket | None = None
@@ -118,11 +124,24 @@ class Qmail:
         except KeyError:
             return None
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where connections are handed over, as words."""
+        return (self._qmail.socket,) if self._listening is not None else ()
+
     # -- serve -------------------------------------------------------------------------------------------------------
 
     def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts) -> None:
         """Connections of `factory` are those of the host."""
         qmail = self._qmail
+        tell, occupancy = silent, None
+        if self._settings.log.format == "qmail":
+            tell = self.tell
+            occupancy = Occupancy(lambda: self._settings.governor.ceiling or factory.door.admission.limit, tell)
+            occupancy.tell()
+        most = ControlFiles(qmail.home, self._reactor.seconds).current().concurrencyincoming
+        if most and most == self._settings.governor.ceiling:
+            _log.info("at most {most} sessions of strangers at a time: control/concurrencyincoming", most=most)
         self._host = QmailHost(
             qmail,
             self._house(),
@@ -131,7 +150,8 @@ class Qmail:
             environment=self._environment(),
             is_ours=self._world.is_ours,
             rules=rules_of(qmail),
-            tell=self.tell if self._settings.log.format == "qmail" else silent,
+            tell=tell,
+            occupancy=occupancy,
             seconds=self._reactor.seconds,
             first_pid=self._world.pid() + 1,
             check_program=self.check_program,
@@ -158,7 +178,7 @@ class Qmail:
         def meets(address: IAddress) -> Any:
             return factory.meet(address, secure=False)
 
-        if not self._readers.adopt(handed.connection, handed.address, meets, handed):
+        if not adopt(self._readers, handed.connection, handed.address, meets, handed):
             handed.gone()
 
     def _house(self) -> House:
@@ -166,8 +186,14 @@ class Qmail:
         assign = Assign(qmail.home)
         accounts = Accounts()
         return House(
-            recipients=Recipients(assign=assign, accounts=accounts, vpopmail=Vpopmail(assign)),
-            senders=Senders(),
+            recipients=Recipients(
+                assign=assign,
+                accounts=accounts,
+                vpopmail=Vpopmail(assign),
+                mx=self._mx,
+                run_in_thread=self._run_in_thread,
+            ),
+            senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
             rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
             plugins_of=self._plugins_of,
@@ -177,6 +203,9 @@ class Qmail:
             offset=local_offset,
             now=self._world.now,
         )
+
+    def _run_in_thread(self, *call: Any) -> defer.Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), *call)
 
     def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
         queue = ByQueue(self._queue)
@@ -238,6 +267,7 @@ class Qmail:
 
     def stop(self) -> defer.Deferred[None]:
         """Fires when no program is at work."""
+        self._mx.close()
         if self._peer is not None:
             self._peer.stop()
         return self._queue.stop()

@@ -28,6 +28,7 @@ from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.control import BadControls, Controls, Pem
 from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
+from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.receiver import QmailReceiver
 from twistedmx.qmail.rules import Allowed, Rules
 from twistedmx.qmail.session import QmailSession
@@ -47,8 +48,8 @@ _DEFAULT_TIMEOUT: Final = 1200  # seconds: control/timeoutsmtpd says nothing
 
 class QmailHost:
     """`site`, `timeouts`: those of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
-    there are none. `tell`: takes the lines of connections that bring no log of their own. `environment`: of this program, as a run
-    script has made it: each connection begins with it."""
+    there are none. `tell`: takes the lines of connections that bring no log of their own; `occupancy`: counts them.
+    `environment`: of this program, as a run script has made it: each connection begins with it."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class QmailHost:
         tell: Tell = silent,
         seconds: Callable[[], float],
         first_pid: int,
+        occupancy: Occupancy | None = None,
         check_program: Callable[[tuple[bytes, ...]], CheckProgram | None],
     ) -> None:
         self.settings = settings
@@ -74,6 +76,7 @@ class QmailHost:
         self._rules = rules
         self._tell = tell
         self._pids = itertools.count(first_pid)
+        self._occupancy = occupancy
         self._check_program = check_program
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
@@ -107,6 +110,7 @@ class QmailHost:
             denied=denied,
             over=handed.ended if handed is not None else nobody_waits,
             is_beside=handed is not None,
+            occupancy=self._occupancy if handed is None else None,
             tell=self._tell_of(handed),
         )
         tls = self._certificates(controls) if terms.starttls else None

@@ -68,6 +68,7 @@ class Server(MultiService):
         self.control: IListeningPort | None = None
         self.metrics: IListeningPort | None = None
         self.listening: dict[Place, IListeningPort] = {}
+        self._is_bound = False
         self.systemd = Systemd(lasting.world.environment, lasting.world.pid())
         self.factory = ServerFactory(
             site=parts.site,
@@ -93,6 +94,7 @@ class Server(MultiService):
         """Bind, while we still may. Raises CannotStart."""
         super().privilegedStartService()
         try:
+            self._is_bound = True
             self.listening = self.bind(self.parts.listening)
             let_wait(self.listening, self.parts.settings.backlog)
             self.metrics = self._bind_metrics()
@@ -143,7 +145,7 @@ class Server(MultiService):
     def startService(self) -> None:
         """Begin to write and to serve: after daemonising, and without privileges."""
         super().startService()
-        if not self.listening:  # started by something that does not know privileges
+        if not self._is_bound:  # started by something that does not know privileges
             self.privilegedStartService()
         self.open_control()
         self.parts.events.release(self.lasting.events)
@@ -176,10 +178,14 @@ class Server(MultiService):
     def _first_lines(self) -> list[str]:
         if not self._announces:
             return []
-        lines = [f"twistedmx {__version__} listens on {', '.join(map(place_of, self.ports))}"]
-        if self._first_words is not None:
+        lines = [f"twistedmx {__version__} listens on {', '.join(self._places())}"]
+        if self._first_words is not None and self.ports:
             lines += self._first_words(self.parts.settings, self.ports[0])
         return lines
+
+    def _places(self) -> list[str]:
+        qmail = self.lasting.qmail
+        return [*map(place_of, self.ports), *(qmail.places if qmail is not None else ())]
 
     # -- reload ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ play_socket    the same over a real TCP connection, with a real handshake at T:,
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -186,9 +186,9 @@ class _Handshake:
         return "TLS_FAKE"
 
 
-def play_shell(dialogue: Dialogue, *, whole: bool) -> Played:
-    """Through the Twisted shell, on a transport in memory."""
-    stage = Stage(dialogue.settings)
+def play_shell(dialogue: Dialogue, *, whole: bool, staged: Callable[..., Stage] = Stage) -> Played:
+    """Through the Twisted shell, on a transport in memory. `staged`: makes the server."""
+    stage = staged(dialogue.settings)
     steps = _begun(dialogue, stage)
     transport = _Transport(peerAddress=IPv4Address("TCP", CLIENT, 1024))
     transport.protocol = stage.factory.buildProtocol(transport.getPeer())
@@ -293,14 +293,20 @@ async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
 
 
 async def play_socket(
-    dialogue: Dialogue, reactor: Any, tls: ServerTls, *, secure: bool = False, patience: float = 20.0
+    dialogue: Dialogue,
+    reactor: Any,
+    tls: ServerTls,
+    *,
+    secure: bool = False,
+    patience: float = 20.0,
+    staged: Callable[..., Stage] = Stage,
 ) -> Played:
     """Over a real connection on 127.0.0.1.
 
     `tls`: the server's. `secure`: TLS from the beginning, not for a dialogue that `needs_plain`. `patience`: seconds for a
-    reply that never comes.
+    reply that never comes. `staged`: as in `play_shell`.
     """
-    stage = Stage(dialogue.settings, tls, starttls=not secure)
+    stage = staged(dialogue.settings, tls, starttls=not secure)
     steps = _begun(dialogue, stage)
     gone = False
     factory = ImplicitTls(stage.factory) if secure else stage.factory

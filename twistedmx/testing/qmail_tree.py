@@ -9,7 +9,8 @@
     virtual.example in virtualdomains: carol's, who has .qmail-virtual-sales
     backup.example  in rcpthosts alone: another host's, for which we are a second MX
 
-The password of every mailbox is "secret". Nothing in it needs root; made by root, all of it belongs to `uid` and `gid`.
+It has a small vdelivermail, and no queue: the server delivers by itself, unless a program is put into bin/qmail-queue. The password
+of every mailbox is "secret". Nothing in it needs root; made by root, all of it belongs to `uid` and `gid`.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import attrs
 from twistedmx.qmail.assign_tables import parse_assign
 from twistedmx.qmail.cdb import cdb_hash
 from twistedmx.qmail.vpasswd import Flag, parse_vpasswd
+from twistedmx.testing.vdelivermail import VDELIVERMAIL
 
 _SECRET: Final = "$6$twistedmx$5nG2Y6nCvXX7OWF8UY1qczxj0Xrn/AfrqGxQ.msByof973g93JJULLdgvN5p.K.CaX.FTOu69tIM/A27gCLxZ/"
 _NEVER_ROOT: Final = 1000  # what root makes belongs to this one, if nothing else is said
@@ -40,7 +42,6 @@ _CONTROLS: Final = {
     "databytes": "20000000\n",
     "badmailfrom": "@spam.example\n",
 }
-_BOUNCES: Final = "| /home/vpopmail/bin/vdelivermail '' bounce-no-mailbox\n"
 _RULES: Final = '127.:allow,RELAYCLIENT=""\n192.0.2.:allow,CHKUSER_START="NONE"\n:allow,CHKUSER_RCPTLIMIT="50"\n'
 
 
@@ -83,6 +84,7 @@ def make_qmail_tree(root: str, *, uid: int | None = None, gid: int | None = None
         raise FileExistsError(17, "is not empty", tree.root)
     for path, text in _files(tree).items():
         _write(os.path.join(tree.root, path), text)
+    os.chmod(os.path.join(tree.root, "vpopmail", "bin", "vdelivermail"), 0o755)
     for folder in _maildirs(tree):
         for part in ("tmp", "new", "cur"):
             os.makedirs(os.path.join(folder, part))
@@ -103,6 +105,8 @@ def _files(tree: QmailTree) -> Mapping[str, str]:
     """Each file with text, by its path."""
     files = {f"control/{name}": text for name, text in _CONTROLS.items()}
     files["users/assign"] = _assign(tree)
+    files["vpopmail/bin/vdelivermail"] = VDELIVERMAIL
+    deliver = f"| {tree.root}/vpopmail/bin/vdelivermail ''"
     files["etc/tcp.smtp"] = _RULES
     files |= {
         "alias/.qmail-postmaster": "carol\n",
@@ -112,9 +116,9 @@ def _files(tree: QmailTree) -> Mapping[str, str]:
         "home/carol/.qmail-virtual-sales": "./Maildir/\n",
     }
     for domain, text in {
-        "example.org": _BOUNCES,
-        "example.net": "| /home/vpopmail/bin/vdelivermail '' ann@example.org\n",
-        "example.com": "| /home/vpopmail/bin/vdelivermail '' delete\n",
+        "example.org": f"{deliver} bounce-no-mailbox\n",
+        "example.net": f"{deliver} ann@example.org\n",
+        "example.com": f"{deliver} delete\n",
     }.items():
         files[f"vpopmail/domains/{domain}/.qmail-default"] = text
         files[f"vpopmail/domains/{domain}/vpasswd"] = _vpasswd(tree, domain)
