@@ -106,7 +106,7 @@ _DIFFERENT: Final = {
         "rcpthosts": "missing, it makes no open relay unless the settings say so; present, it is obeyed as it is",
         "badmailfrom": "exact as in qmail, or expressions as in the patches: the settings say which, for no file does",
         "badhelonorelay": "matched against the name of HELO; the patch matches the last address by mistake",
-        "concurrencyincoming": "read at the start: most strangers at a time, unless [governor] ceiling says; the load holds it lower",
+        "concurrencyincoming": "read at the start: most strangers at a time, unless [governor] ceiling is set; the load lowers it",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.ENVIRONMENT: {
