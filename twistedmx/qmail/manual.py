@@ -1,4 +1,4 @@
-"""The manual page of every name that qmail-smtpd and its patches read, made from `standings`: docs/qmail-names.md is its output.
+"""The manual page of every name that qmail-smtpd and its patches read, made from `standings`: docs/qmail-names.md.
 
 python -m twistedmx.qmail.manual > docs/qmail-names.md
 """
