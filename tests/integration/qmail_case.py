@@ -8,14 +8,17 @@ import shutil
 import smtplib
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.integration.program import LOOPBACK, TwistdProcess, remove, short_folder, shown
 from tests.integration.stored import messages
 from tests.qmail.queue_home import FAKE
+from twistedmx.cli.control import ask
 from twistedmx.testing.qmail_tree import make_qmail_tree, remake
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
@@ -173,6 +176,24 @@ class QmailCase(SynchronousTestCase):
             text=True,
             timeout=60,
         )
+
+    def until(self, there: Callable[[], bool]) -> None:
+        """It is. What is asked takes its time."""
+        end = time.monotonic() + 60
+        while not there():
+            self.assertLess(time.monotonic(), end)
+
+    def said_of(self, address: str) -> str:
+        """What a connection of its own hears of a message; the greeting, where that is none."""
+        try:
+            with Client(self.port) as client:
+                return client.transaction(address)
+        except smtplib.SMTPConnectError as error:
+            return f"{error.smtp_code} {error.smtp_error!r}"
+
+    def status(self) -> Any:
+        """What the server says of itself."""
+        return ask(str(self.data / "control.sock"), "status", {})
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ import os
 import pwd
 import re
 import signal
-import smtplib
 import socket
 import subprocess
 from pathlib import Path
@@ -224,20 +223,17 @@ class TestWhileItRuns(QmailCase):
         self.assertEqual(client.rcpt("ann@example.org")[0], 250)
         self.assertEqual(client.data("Subject: one\n\n")[0], 250)
         client.quit()
-        with Client(self.port) as other:
-            self.assertEqual(other.transaction("ann@new.example")[:3], "553")
+        self.assertEqual(self.said_of("ann@new.example")[:3], "553")
+        # The next connection, unless it comes within two milliseconds of the last.
         with open(self.path("control", "rcpthosts"), "a", encoding="ascii") as file:
             file.write("new.example\n")
-        with Client(self.port) as other:
-            self.assertEqual(other.transaction("ann@new.example")[:3], "250")
+        self.until(lambda: self.said_of("ann@new.example")[:3] == "250")
         self.path("control", "rcpthosts").chmod(0)
-        error = self.assertRaises(smtplib.SMTPConnectError, Client, self.port)
-        self.assertEqual((error.smtp_code, error.smtp_error), (421, b"unable to read controls (#4.3.0)"))
+        self.until(lambda: self.said_of("ann@new.example") == "421 b'unable to read controls (#4.3.0)'")
         server.output.wait_for("control/rcpthosts: Permission denied.*421 until it is mended")
         self.path("control", "rcpthosts").chmod(0o644)
-        with Client(self.port) as other:
-            self.assertEqual(other.transaction("ann@new.example")[:3], "250")
-        self.assertEqual(len(list(found.glob("*.message"))), 3)
+        self.until(lambda: self.said_of("ann@new.example")[:3] == "250")
+        self.assertGreaterEqual(len(list(found.glob("*.message"))), 3)
 
     def test_commands_of_the_operator(self) -> None:
         """status, why and ban know of a qmail host what they know of any other."""

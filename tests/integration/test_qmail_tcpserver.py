@@ -1,0 +1,271 @@
+"""The run script of a qmail host, with tcpserver, tcprules and multilog as they are, and twistedmx-smtpd in it for qmail-smtpd."""
+
+import os
+import re
+import smtplib
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
+
+from tests.integration.output import Output
+from tests.integration.program import ORDERLY, TwistdProcess
+from tests.integration.qmail_case import USER, Client, QmailCase, as_user, needed
+from tests.qmail.hand_over import PROGRAM, compiled
+
+RULES = b"""\
+127.0.0.2:allow,RELAYCLIENT=""
+127.0.0.3:allow,TCPREMOTEINFO="ident"
+127.0.0.4:deny
+:allow
+"""
+CHECK = """\
+#!/bin/sh
+# checkpassword's interface: ann, and her password.
+test "$(tr '\\0' '\\n' <&3)" = "$(printf 'ann@example.org\\nsecret\\n')" && exec "$@"
+exit 1
+"""
+UNREACHED = b"421 unable to reach the mail server (#4.3.0)\r\n"
+
+
+class From(Client):
+    """A client at another address of the loopback network."""
+
+    def __init__(self, port: int, address: str) -> None:
+        smtplib.SMTP.__init__(
+            self, "127.0.0.1", port, local_hostname="client.example", timeout=60, source_address=(address, 0)
+        )
+
+
+class UnderTcpserver(QmailCase):
+    """`smtpd`: what stands at the end of the run script. `log`: what multilog reads."""
+
+    smtpd = PROGRAM
+
+    def setUp(self) -> None:
+        needed("tcpserver", "tcprules", "multilog")
+        super().setUp()
+        self.found = self.queue()
+        self.socket = self.folder / "smtpd.sock"
+
+    def serve(self, more: str = "") -> TwistdProcess:
+        """Our server, which listens nowhere but for twistedmx-smtpd."""
+        text = f'listen = []\n[qmail]\nsocket = "{self.socket}"\n{more}\n'
+        server = self.launch(*self.configured(text))
+        server.ports_of(rf"listens on ({re.escape(str(self.socket))})$")
+        return server
+
+    def run_script(self, *options: str, exports: str = "", words: str = "") -> Output:
+        """It runs, with these options of tcpserver; `words`: behind the program. `self.port`; the log of multilog."""
+        rules = self.folder / "tcp.smtp.cdb"
+        subprocess.run(["tcprules", rules, f"{rules}.tmp"], input=RULES, check=True, timeout=30)
+        user = f"-u {USER} -g {USER}" if os.geteuid() == 0 else ""
+        script = self.folder / "run"
+        script.write_text(
+            f"#!/bin/sh\nexport TWISTEDMX_SOCKET={self.socket}\n{exports}\n"
+            f"exec tcpserver -v -1 -RHl0 -x {rules} {user} {' '.join(options)} 127.0.0.1 0 {self.smtpd} {words} 2>&1\n",
+            encoding="ascii",
+        )
+        script.chmod(0o755)
+        running = subprocess.Popen([script], env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE)
+        multilog = subprocess.Popen(
+            [
+                *(*as_user(), "multilog", "t", "e", "s16777215", "n20", str(self.folder / "main")),
+                *("-*", "+*CHKUSER*", "s16777215", "n20", str(self.folder / "refused")),
+            ],
+            stdin=running.stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.stdout.close()  # type: ignore[union-attr]
+        self.addCleanup(multilog.communicate, timeout=60)
+        self.addCleanup(running.wait, 60)
+        self.addCleanup(running.terminate)
+        log = Output(multilog.stderr)  # type: ignore[arg-type]
+        self.port = int(log.wait_for(r"^@[0-9a-f]{24} (\d+)$")[1])
+        return log
+
+    @contextmanager
+    def from_(self, address: str) -> Iterator[From]:
+        client = From(self.port, address)
+        try:
+            yield client
+            client.quit()
+        finally:
+            client.close()
+
+    def heard(self) -> bytes:
+        """What tcpserver's client hears first."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client, client.makefile("rb") as stream:
+            return stream.readline()
+
+    def stored(self) -> tuple[bytes, bytes]:
+        """Envelope and message of the one that the queue has, which it forgets."""
+        (envelope,), (message,) = (list(self.found.glob(f"*.{name}")) for name in ("envelope", "message"))
+        read = envelope.read_bytes(), message.read_bytes()
+        envelope.unlink()
+        message.unlink()
+        return read
+
+
+class TheRunScript(UnderTcpserver):
+    """What the host has said to qmail-smtpd, and what it has read from it."""
+
+    def test_environment_and_log(self) -> None:
+        """Rules say who may relay; the log has the lines of all, in the order in which things happened."""
+        self.serve()
+        log = self.run_script("-c", "20", exports="export CHKUSER_START=ALWAYS")
+        with self.from_("127.0.0.1") as client:
+            self.assertEqual(client.transaction("whoever@elsewhere.example")[:3], "553")
+            self.assertEqual(client.transaction("nobody@example.org")[:3], "550")
+        with self.from_("127.0.0.2") as client:
+            self.assertEqual(client.transaction("whoever@elsewhere.example")[:3], "250")
+        envelope, message = self.stored()
+        self.assertEqual(envelope, b"Fme@client.example\0Twhoever@elsewhere.example\0\0")
+        self.assertRegex(
+            message, rb"^Received: from unknown \(HELO client\.example\) \(127\.0\.0\.2\)\n  by 0 with SMTP; "
+        )
+        with self.from_("127.0.0.3") as client:
+            self.assertEqual(client.transaction("ann@example.org")[:3], "250")
+        _, message = self.stored()
+        self.assertTrue(
+            message.startswith(b"Received: from unknown (HELO client.example) (ident@127.0.0.3)\n"), message
+        )
+        with socket.create_connection(("127.0.0.1", self.port), 60, ("127.0.0.4", 0)) as client:
+            self.assertEqual(client.recv(100), b"")
+        log.wait_for(r"tcpserver: deny \d+ ")
+        lines = [line[26:] for line in log.lines]
+        remote = r"remote <client\.example:unknown:127\.0\.0\."
+        for pattern in (
+            r"tcpserver: status: 0/20",
+            r"tcpserver: ok \d+ 0:127\.0\.0\.1:\d+ :127\.0\.0\.1::\d+",
+            rf"CHKUSER rejected relaying: from <me@client\.example::> {remote}1> rcpt <whoever@elsewhere\.example> : .*",
+            rf"CHKUSER rejected rcpt: from <me@client\.example::> {remote}1> rcpt <nobody@example\.org> : not existing recipient",
+            rf"CHKUSER relaying rcpt: from <me@client\.example::> {remote}2> rcpt <whoever@elsewhere\.example> : .*",
+            rf"CHKUSER accepted rcpt: from <me@client\.example:ident:> {remote}3> rcpt <ann@example\.org> : .*",
+        ):
+            self.assertTrue(any(re.fullmatch(pattern, line) for line in lines), (pattern, lines))
+        self.assertEqual(next(line for line in lines if line.startswith("tcpserver: pid"))[-14:], "from 127.0.0.1")
+        refused = (self.folder / "refused" / "current").read_text(encoding="ascii").splitlines()
+        self.assertEqual([line[26:] for line in refused], [line for line in lines if line.startswith("CHKUSER")])
+
+    def test_the_limit_is_about_sessions_where_the_program_waits(self) -> None:
+        """-c 1: the second client waits for the first; and how each ended is in tcpserver's log."""
+        self.serve()
+        log = self.run_script("-c", "1", exports="export TWISTEDMX_WAIT=1")
+        first = self.client()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as second:
+            log.wait_for(r"tcpserver: status: 1/1$")
+            second.setblocking(False)
+            self.assertRaises(BlockingIOError, second.recv, 100)
+            first.quit()
+            second.settimeout(60)
+            self.assertRegex(second.recv(100), rb"^220 host\.example ")
+            log.wait_for(r"tcpserver: end \d+ status 0$")
+        log.wait_for(r"tcpserver: end \d+ status 256$")
+
+
+class TestTheRunScript(TheRunScript):
+    """With the program that needs a Python."""
+
+    def test_auth_by_the_check_program_and_a_plugin(self) -> None:
+        """The arguments of qmail-smtpd, and control/smtpplugins."""
+        check = self.program(CHECK, "bin", "check")
+        self.program(
+            '#!/bin/sh\ntest "$SMTPRCPTTO" != bob@example.org || echo "E550 not him (#5.7.1)"\n', "plugins", "not-him"
+        )
+        self.control("smtpplugins", "[rcpt]\nplugins/not-him\n")
+        self.serve()
+        self.run_script(exports="export SMTPAUTH= FORCETLS=0 ENABLE_SPP=1", words=f"{check} /bin/true")
+        with self.from_("127.0.0.1") as client:
+            client.ehlo()
+            self.assertEqual(client.transaction("whoever@elsewhere.example")[:3], "553")
+            client.login("ann@example.org", "secret")
+            self.assertEqual(client.transaction("whoever@elsewhere.example")[:3], "250")
+            self.assertRegex(client.transaction("bob@example.org"), "^550 .*not him")
+        envelope, _ = self.stored()
+        self.assertEqual(envelope, b"Fme@client.example\0Twhoever@elsewhere.example\0\0")
+
+    def test_a_server_that_is_killed_and_comes_again(self) -> None:
+        """tcpserver runs on: who comes meanwhile hears 421, and who comes then is served."""
+        server = self.serve()
+        log = self.run_script()
+        self.assertRegex(self.heard(), rb"^220 ")
+        server.kill()
+        self.assertEqual(self.heard(), UNREACHED)
+        log.wait_for(r"twistedmx-smtpd: no server at \S+ \(Connection refused\): start twistedmx")
+        server = self.serve()
+        self.assertRegex(self.heard(), rb"^220 ")
+        self.assertEqual(server.stop()[0], ORDERLY)
+        self.assertFalse(self.socket.exists())
+        self.assertEqual(self.heard(), UNREACHED)
+
+
+class TestTheRunScriptInC(TheRunScript):
+    """The same, of the program that is compiled."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        program = compiled(str(self.folder))
+        if program is None:
+            raise SkipTest("there is no C compiler: apt-get install gcc libc6-dev")
+        self.smtpd = program
+
+    def test_nothing_stays_of_those_who_were_there(self) -> None:
+        """Descriptors and memory are what they were."""
+        server = self.serve()
+        self.run_script("-c", "40", "-b", "200")
+
+        def many() -> None:
+            for _ in range(100):
+                self.assertRegex(self.heard(), rb"^220 ")
+
+        many()
+        self.until(lambda: self.status()["sessions"]["open"] == 0)
+        before = descriptors(server.pid), resident(server.pid)
+        many()
+        self.until(lambda: self.status()["sessions"]["open"] == 0)
+        self.assertLessEqual(descriptors(server.pid), before[0] + 1)
+        self.assertLess(resident(server.pid), before[1] + (2 << 20))
+
+
+class TestUnderInetd(UnderTcpserver):
+    """inetd and xinetd give the connection as descriptors 0, 1 and 2, and no facts."""
+
+    def test_the_log_is_not_the_client(self) -> None:
+        """No log line is read as a reply; and who it is, nobody has said."""
+        self.serve()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            client = socket.create_connection(listening.getsockname(), timeout=60)
+            accepted, _ = listening.accept()
+        with client, accepted:
+            done = subprocess.run(
+                [*as_user(), self.smtpd],
+                stdin=accepted,
+                stdout=accepted,
+                stderr=accepted,
+                env={"TWISTEDMX_SOCKET": str(self.socket)},
+                timeout=60,
+            )
+            accepted.close()
+            self.assertEqual(done.returncode, 0)
+            stream = client.makefile("rwb", buffering=0)
+            heard = [stream.readline()]
+            for line in (b"HELO x", b"MAIL FROM:<me@client.example>", b"RCPT TO:<ann@example.org>", b"QUIT"):
+                stream.write(line + b"\r\n")
+                heard.append(stream.readline())
+            self.assertEqual([line[:4] for line in heard], [b"220 ", b"250 ", b"250 ", b"250 ", b"221 "], heard)
+            self.assertEqual(stream.read(), b"")
+
+
+def descriptors(pid: int) -> int:
+    """Of a process."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def resident(pid: int) -> int:
+    """Octets of memory that it has."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
