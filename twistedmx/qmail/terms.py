@@ -101,7 +101,7 @@ class Terms:
 
     def parameters(self, argument: bytes) -> MailParameters:
         """What MAIL says behind its address, where the tree reads that."""
-        if not self.tree.extends or b"=" not in argument:
+        if not self.tree.extends or argument.endswith(b">"):
             return NO_MAIL_PARAMETERS
         given = esmtp(argument)
         eight_bit = (given.get(b"BODY") or b"").upper() == b"8BITMIME"
