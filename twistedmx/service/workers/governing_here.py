@@ -52,6 +52,7 @@ class GoverningHere(Governing):
     def _keep_to_limit(self) -> None:
         if self.door is not None and self._limit is not None:
             self.door.admission.limit, self.door.admission.whole = self._limit.part, self._limit.whole
+            self.door.keep(self._limit.kept)
 
     def _say_demand(self, door: Door) -> None:
         admission = door.admission

@@ -29,12 +29,12 @@ from twistedmx.service.source import Source
 from twistedmx.service.start import build
 from twistedmx.service.state import gauges
 from twistedmx.service.succession.of_server import ServerBequest
-from twistedmx.service.workers import worker_side
 from twistedmx.service.workers.adopted import Adopting
 from twistedmx.service.workers.channel import Channel, connect
 from twistedmx.service.workers.launching import CHANNEL
-from twistedmx.service.workers.sides import Nothing, WorkerSide
+from twistedmx.service.workers.sides import AnyWorkerSide, Nothing
 from twistedmx.service.workers.totals import families_told
+from twistedmx.service.workers.worker_side import WorkerSide
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings
 
@@ -67,12 +67,14 @@ class Worker:
         world: World,
         done: Callable[[], None],
         *,
-        share: Callable[[int], WorkerSide] = lambda number: Nothing(),
-        make: Callable[[Settings, World, WorkerSide], Lasting] = lambda settings, world, side: lasting(settings, world),
+        share: Callable[[int], AnyWorkerSide] = lambda number: Nothing(),
+        make: Callable[[Settings, World, AnyWorkerSide], Lasting] = lambda settings, world, side: lasting(
+            settings, world
+        ),
     ) -> None:
         self._world = world
         self._done, self._share, self._make = done, share, make
-        self._side: WorkerSide = Nothing()
+        self._side: AnyWorkerSide = Nothing()
         self._server: Server | None = None
         self._source = Source(path="")
         self._number = 0
@@ -269,7 +271,7 @@ def main() -> None:
     worker = Worker(
         world,
         done=lambda: reactor.stop() if reactor.running else None,
-        share=lambda number: worker_side.WorkerSide(),
+        share=lambda number: WorkerSide(),
         make=make,
     )
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.stop))

@@ -46,7 +46,7 @@ from twistedmx.service.workers.launching import FIRST_SOCKET, Launch
 from twistedmx.service.workers.places import Opened, open_places
 from twistedmx.service.workers.post import Post
 from twistedmx.service.workers.setting import OfAll
-from twistedmx.service.workers.sides import Nothing, SupervisorSide
+from twistedmx.service.workers.sides import AnySupervisorSide, Nothing
 from twistedmx.service.workers.totals import families_told, registry_of_all
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
@@ -54,7 +54,7 @@ from twistedmx.settings import Settings
 _log = Logger(namespace="twistedmx")
 
 # What the workers of a server have together.
-Share = Callable[[Settings, World, Events], SupervisorSide]
+Share = Callable[[Settings, World, Events], AnySupervisorSide]
 
 
 class Supervisor(MultiService):
