@@ -94,6 +94,7 @@ class QmailContent(Receiver):
             self._telling.received(
                 words=decided.reply,
                 reason=reason,
+                detail=decided.detail,
                 helo=self._helo,
                 sender=transaction.reverse_path.address,
                 recipients=tuple(recipients_of(transaction)),

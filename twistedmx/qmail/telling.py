@@ -15,7 +15,7 @@ from twistedmx.qmail.chkuser_checked import Checked
 from twistedmx.qmail.log_lines import Dialect, chkuser_line, rblsmtpd_line
 from twistedmx.qmail.qlog_lines import Facts, qlogenvelope, qlogreceived
 from twistedmx.qmail.rcpt_check import Finding
-from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line
+from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line, told_line
 from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
 from twistedmx.smtp.reply import Reply
 
@@ -128,13 +128,16 @@ class Telling:
         *,
         words: Reply,
         reason: Reason,
+        detail: str,
         helo: bytes,
         sender: bytes,
         recipients: tuple[bytes, ...],
         size: int,
         tls: Tls | None,
     ) -> None:
-        """qlog's line of a message."""
+        """qlog's line of a message. `detail`: why it was not taken, where that is not in the words."""
+        if detail and words.code >= 400 and not self._silent:
+            self._tell_why(b"message not taken", detail, sender, recipients[0] if recipients else b"", helo)
         if self._dialect is Dialect.LABELLED and not self._silent:
             if reason is Reason.BARE_NEWLINE:
                 self._call.tell(qlogenvelope(self._facts(words, (b"bad_newlines", b""), helo, sender, recipients, tls)))
@@ -143,6 +146,13 @@ class Telling:
             number = int(queued[1]) if queued is not None else None
             why = _why(words, reason)
             self._call.tell(qlogreceived(self._facts(words, why, helo, sender, recipients, tls, size=size, qp=number)))
+
+    def _tell_why(self, message: bytes, detail: str, sender: bytes, recipient: bytes, helo: bytes) -> None:
+        """What the operator has to know and the peer has not, in the form of qmail-smtpd's own complaints."""
+        reason = detail.encode("utf-8", "backslashreplace")
+        self._call.tell(
+            told_line(message, reason=reason, sender=sender, remote_ip=self._call.remote_ip, rcpt=recipient, helo=helo)
+        )
 
     def _facts(
         self,
@@ -190,6 +200,9 @@ class Telling:
             wanted = settings.log_senders if case in OF_SENDERS else settings.log_recipients
             if not wanted:
                 return
+        if checked.detail:
+            message = b"sender not looked up" if case in OF_SENDERS else b"recipient not looked up"
+            self._tell_why(message, checked.detail, sender, recipient, helo)
         lines = [case]
         if checked.threshold is not None:
             lines.insert(0 if checked.threshold is _THRESHOLD_COMES_FIRST else 1, checked.threshold)

@@ -30,18 +30,22 @@ from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
 from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.receiver import QmailReceiver
-from twistedmx.qmail.rules import Allowed, Rules
+from twistedmx.qmail.rules import Allowed, CouldNotTell, Rules
 from twistedmx.qmail.session import QmailSession
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.speech import QmailSite, site_of
 from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
+from twistedmx.qmail.words import words_of
 from twistedmx.smtp.auth import AuthSession
+from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
 from twistedmx.smtp.session import Session
 
 _log: Final = Logger(namespace="twistedmx")
+# What a look-up for the operator must not run, or take for a client's right.
+_OF_ONE: Final = (b"RCPTCHECK", b"RELAYCLIENT", b"RBLSMTPD", b"ENABLE_SPP")
 _MOST_TERMS: Final = 256  # by rules: a host has some dozens
 _DEFAULT_TIMEOUT: Final = 1200  # seconds: control/timeoutsmtpd says nothing
 
@@ -78,6 +82,7 @@ class QmailHost:
         self._pids = itertools.count(first_pid)
         self._occupancy = occupancy
         self._check_program = check_program
+        self._warned = ""
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
         self._tls: ServerTls | None = None
@@ -96,7 +101,7 @@ class QmailHost:
         try:
             controls = self.files.current()
         except BadControls as fault:
-            _log.warn("{fault}: who comes hears 421 until it is mended", fault=fault)
+            self._warn(f"{fault}: who comes hears 421 until it is mended")
             return self._unserved()
         environment, denied = self._environment_of(transport, peer, handed)
         program = self._check_program(handed.arguments if handed is not None else ())
@@ -123,6 +128,21 @@ class QmailHost:
             timeouts=self._timeouts_by(controls),
         )
 
+    def stranger(self) -> Call:
+        """A connection of nobody, of whom the rules say nothing. Raises BadControls."""
+        controls = self.files.current()
+        environment = {name: value for name, value in self._environment.items() if name not in _OF_ONE}
+        return Call(
+            pid=0,
+            environment=environment,
+            terms=self._terms_for(controls, environment),
+            again=partial(self._terms_for, controls),
+        )
+
+    def words(self, reply: Reply) -> Reply:
+        """As this host says them."""
+        return words_of(TREES[self.settings.tree], "").get(reply, reply) if self.settings.in_qmail_dialect else reply
+
     def _unserved(self) -> Visit:
         site = self._site
         return Visit(
@@ -141,8 +161,8 @@ class QmailHost:
             return environment, False
         ruling = self._rules.find(peer.address.encode(), peer.name.lower().encode() or None)
         if not isinstance(ruling, Allowed):
-            if hasattr(ruling, "why"):
-                _log.warn("{why}: nobody is let in until it is mended", why=ruling.why)
+            if isinstance(ruling, CouldNotTell):
+                self._warn(f"{ruling.why}: nobody is let in until it is mended")
             return environment, True
         for name, value in ruling.environment:
             if value is None:
@@ -150,6 +170,12 @@ class QmailHost:
             else:
                 environment[name] = value
         return environment, False
+
+    def _warn(self, words: str) -> None:
+        """Once, however many come."""
+        if words != self._warned:
+            self._warned = words
+            _log.warn("{words}", words=words)
 
     def _terms(
         self, controls: Controls, environment: Mapping[bytes, bytes], *, authenticates: bool
