@@ -45,7 +45,7 @@ from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
 from twistedmx.service.privileges import for_one_process_alone, no_such_user
-from twistedmx.service.qmail import Qmail, faults_of
+from twistedmx.service.qmail import Qmail, faults_of, has_certificate
 from twistedmx.service.recording import Recording
 from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
@@ -293,7 +293,7 @@ def _tls(settings: Settings, faults: list[str], *, unread: bool) -> ServerTls | 
             return read_tls(settings.tls)
         except BadTls as error:
             faults.extend(error.faults)
-    elif settings.listen_tls and not unread:
+    elif settings.listen_tls and not unread and not has_certificate(settings):
         faults.append("listen_tls: needs a certificate; set [tls] certificate")
     return None
 

@@ -26,6 +26,7 @@ from twistedmx.net.readers import Readers
 from twistedmx.net.resolver import Resolver
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
 from twistedmx.qmail.accounts import Accounts
@@ -133,8 +134,8 @@ class Qmail:
 
     # -- serve -------------------------------------------------------------------------------------------------------
 
-    def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts) -> None:
-        """Connections of `factory` are those of the host."""
+    def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
+        """Connections of `factory` are those of the host. `tls`: of the settings, where the host has none of its own."""
         qmail = self._qmail
         tell, occupancy = silent, None
         if self._settings.log.format == "qmail":
@@ -144,7 +145,7 @@ class Qmail:
         most = ControlFiles(qmail.home, self._reactor.seconds).current().concurrencyincoming
         if most and most == self._settings.governor.ceiling:
             _log.info("at most {most} sessions of strangers at a time: control/concurrencyincoming", most=most)
-        self._host = self._made_host(site, timeouts, tell, occupancy)
+        self._host = self._made_host(site, timeouts, tls, tell, occupancy)
         factory.visits = self._host.visit
         if self._listening is not None:
             self._port = HandOverPort(
@@ -159,7 +160,12 @@ class Qmail:
             self._port.accept(True)
 
     def _made_host(
-        self, site: Site, timeouts: Timeouts, tell: Tell = silent, occupancy: Occupancy | None = None
+        self,
+        site: Site,
+        timeouts: Timeouts,
+        tls: ServerTls | None = None,
+        tell: Tell = silent,
+        occupancy: Occupancy | None = None,
     ) -> QmailHost:
         qmail = self._qmail
         return QmailHost(
@@ -167,6 +173,7 @@ class Qmail:
             self._house(),
             site=site,
             timeouts=timeouts,
+            tls=tls,
             environment=self._environment(),
             is_ours=self._world.is_ours,
             rules=rules_of(qmail),
@@ -207,10 +214,10 @@ class Qmail:
             return ""
         return (controls.me or controls.smtpgreeting).decode("ascii", "replace")
 
-    def configure(self, site: Site, timeouts: Timeouts) -> None:
+    def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """From now on these hold."""
         if self._host is not None:
-            self._host.configure(site, timeouts)
+            self._host.configure(site, timeouts, tls)
 
     def _take(self, factory: ServerFactory, handed: HandedOver) -> None:
         def meets(address: IAddress) -> Any:
@@ -342,6 +349,12 @@ def faults_of(settings: Settings, world: World) -> list[str]:
             "Write the domains that this host receives mail for into it, one a line; or say --allow-open-relay"
         )
     return faults
+
+
+def has_certificate(settings: Settings) -> bool:
+    """Whether the host has one, of its own."""
+    home = settings.qmail.home
+    return bool(home) and os.path.exists(os.path.join(home, "control", "servercert.pem"))
 
 
 def local_offset(at: float) -> int:

@@ -51,7 +51,7 @@ _DEFAULT_TIMEOUT: Final = 1200  # seconds: control/timeoutsmtpd says nothing
 
 
 class QmailHost:
-    """`site`, `timeouts`: those of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
+    """`site`, `timeouts`, `tls`: of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
     there are none. `tell`: takes the lines of connections that bring no log of their own; `occupancy`: counts them.
     `environment`: of this program, as a run script has made it: each connection begins with it."""
 
@@ -62,6 +62,7 @@ class QmailHost:
         *,
         site: Site,
         timeouts: Timeouts,
+        tls: ServerTls | None = None,
         environment: Mapping[bytes, bytes],
         is_ours: Callable[[str], bool],
         rules: Rules | None,
@@ -74,7 +75,7 @@ class QmailHost:
         self.settings = settings
         self.house = house
         self.files = ControlFiles(settings.home, seconds)
-        self._site, self._timeouts = site, timeouts
+        self._site, self._timeouts, self._default_tls = site, timeouts, tls
         self._environment = dict(environment)
         self._is_ours = is_ours
         self._rules = rules
@@ -88,9 +89,9 @@ class QmailHost:
         self._tls: ServerTls | None = None
         self._tls_of: tuple[Pem | None, Any] = (None, ())
 
-    def configure(self, site: Site, timeouts: Timeouts) -> None:
+    def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """For connections that begin from now on."""
-        self._site, self._timeouts = site, timeouts
+        self._site, self._timeouts, self._default_tls = site, timeouts, tls
         self._made.clear()
 
     # -- a connection ------------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class QmailHost:
             occupancy=self._occupancy if handed is None else None,
             tell=self._tell_of(handed),
         )
-        tls = self._certificates(controls) if terms.starttls else None
+        tls = self._certificates(controls)
         if tls is None and site.starttls:
             site = self._without_tls(site)
         return Visit(
@@ -223,7 +224,10 @@ class QmailHost:
     # -- TLS ---------------------------------------------------------------------------------------------------------
 
     def _certificates(self, controls: Controls) -> ServerTls | None:
-        """Those of control/, read when they changed; None, and a warning, where they cannot be used: there is no STARTTLS then."""
+        """Those of control/, read when they changed; else those of the settings. None: neither is there, or that of control/ cannot
+        be used, with a warning."""
+        if controls.servercert is None:
+            return self._default_tls
         of = controls.servercert, controls.servercerts
         if of != self._tls_of:
             self._tls_of, self._tls = of, None
