@@ -96,7 +96,7 @@ class QmailReceiver(QmailContent):
         self._telling.ended(0 if last is codes.CLOSING else 1)
 
     def _with_id(self, words: Reply) -> Reply:
-        return words if self._house.in_qmail_dialect else super()._with_id(words)
+        return words if self._house.in_qmail_dialect else super()._with_id(self._house.said(words))
 
     # -- AUTH --------------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class QmailReceiver(QmailContent):
         """He may send to everywhere, and the programs of the host know who he is."""
         call, login = self._call, self.login
         method = login.mechanism.lower().encode() if login is not None else b""
-        call.environment.setdefault(b"RELAYCLIENT", b"")
+        call.environment[b"RELAYCLIENT"] = b""
         call.environment |= dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
         call.environment[b"SMTPAUTHMETHOD"] = method
         call.terms = call.again(call.environment)
@@ -244,7 +244,7 @@ class QmailReceiver(QmailContent):
         )
 
     def _verdict(self, refusal: Refusal, plugged: Plugged) -> Verdict:
-        return verdict(plugged.around(self._house.said(refusal.words)), refusal.reason, refusal.detail)
+        return verdict(self._house.said(plugged.around(refusal.words)), refusal.reason, refusal.detail)
 
     def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         decided = decision[0]
