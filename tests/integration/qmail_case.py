@@ -23,6 +23,7 @@ from twistedmx.testing.qmail_tree import make_qmail_tree, remake
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 USER = 65_534  # who root becomes
+NO_MX = {"CHKUSER_SENDER_MX_NOCHECK": "1", "CHKUSER_RCPT_MX_NOCHECK": "1"}  # tests ask no name server
 CONTENT = "Subject: hello\n\nHello\n"
 
 
@@ -144,7 +145,7 @@ class QmailCase(SynchronousTestCase):
         server = TwistdProcess(
             [*command, "--data", str(self.data), *words],
             folder=str(self.folder),
-            environment=shown(self.folder / "place", **more),
+            environment=shown(self.folder / "place", **{**NO_MX, **more}),
         )
         self.addCleanup(server.stop)
         return server

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest
 
 from tests.integration.output import Output
 from tests.integration.program import COMPLAINT, LOOPBACK, ORDERLY, shown
-from tests.integration.qmail_case import TWISTD, Client, QmailCase, as_user, needed
+from tests.integration.qmail_case import NO_MX, TWISTD, Client, QmailCase, as_user, needed
 from tests.integration.test_life import system_user
 from tests.integration.worker_case import runs
 
@@ -100,7 +100,7 @@ class TestTheLog(QmailCase):
         server = subprocess.Popen(
             [*command, "--data", str(self.data), "--port", LOOPBACK],
             cwd=self.folder,
-            env=shown(self.folder / "place"),
+            env=shown(self.folder / "place", **NO_MX),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )

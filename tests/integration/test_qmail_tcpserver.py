@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest
 
 from tests.integration.output import Output
 from tests.integration.program import ORDERLY, TwistdProcess
-from tests.integration.qmail_case import USER, Client, QmailCase, as_user, needed
+from tests.integration.qmail_case import NO_MX, USER, Client, QmailCase, as_user, needed
 from tests.qmail.hand_over import PROGRAM, compiled
 
 RULES = b"""\
@@ -70,7 +70,7 @@ class UnderTcpserver(QmailCase):
             encoding="ascii",
         )
         script.chmod(0o755)
-        running = subprocess.Popen([script], env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE)
+        running = subprocess.Popen([script], env={"PATH": os.environ["PATH"], **NO_MX}, stdout=subprocess.PIPE)
         multilog = subprocess.Popen(
             [
                 *(*as_user(), "multilog", "t", "e", "s16777215", "n20", str(self.folder / "main")),
@@ -111,7 +111,7 @@ class UnderTcpserver(QmailCase):
         return read
 
 
-class TheRunScript(UnderTcpserver):
+class TheRunScript:
     """What the host has said to qmail-smtpd, and what it has read from it."""
 
     def test_environment_and_log(self) -> None:
@@ -168,7 +168,7 @@ class TheRunScript(UnderTcpserver):
         log.wait_for(r"tcpserver: end \d+ status 256$")
 
 
-class TestTheRunScript(TheRunScript):
+class TestTheRunScript(TheRunScript, UnderTcpserver):
     """With the program that needs a Python."""
 
     def test_auth_by_the_check_program_and_a_plugin(self) -> None:
@@ -204,7 +204,7 @@ class TestTheRunScript(TheRunScript):
         self.assertEqual(self.heard(), UNREACHED)
 
 
-class TestTheRunScriptInC(TheRunScript):
+class TestTheRunScriptInC(TheRunScript, UnderTcpserver):
     """The same, of the program that is compiled."""
 
     def setUp(self) -> None:
@@ -247,7 +247,7 @@ class TestUnderInetd(UnderTcpserver):
                 stdin=accepted,
                 stdout=accepted,
                 stderr=accepted,
-                env={"TWISTEDMX_SOCKET": str(self.socket)},
+                env={"TWISTEDMX_SOCKET": str(self.socket), **NO_MX},
                 timeout=60,
             )
             accepted.close()
