@@ -102,7 +102,7 @@ class Dealer:
 
     def deal(self, whole: int) -> dict[int, int]:
         """By its number, the part of each that has another one now."""
-        needs = [Need(held=share.held, wanted=share.wanted) for share in self._shares.values()]
+        needs = [Need(held=share.held, wanted=min(share.wanted, whole)) for share in self._shares.values()]
         return self._approach(whole, deal(whole, needs))
 
     def level(self, whole: int, of: int) -> dict[int, int]:

@@ -56,7 +56,7 @@ def of_worker(settings: Settings, number: int) -> Settings:
 
 
 class Worker:
-    """`channel`: to the supervisor, to be connected. `done`: called at the end. `share`: what the worker of a number has together
+    """`channel`: to the supervisor, to be connected. `done`: called at the end. `share`: what one of so many workers has together
     with the others; `make`: what lasts in a server that shares it.
     """
 
@@ -67,7 +67,7 @@ class Worker:
         world: World,
         done: Callable[[], None],
         *,
-        share: Callable[[int], AnyWorkerSide] = lambda number: Nothing(),
+        share: Callable[[int], AnyWorkerSide] = lambda workers: Nothing(),
         make: Callable[[Settings, World, AnyWorkerSide], Lasting] = lambda settings, world, side: lasting(
             settings, world
         ),
@@ -106,13 +106,13 @@ class Worker:
     # -- begin -------------------------------------------------------------------------------------------------------
 
     def _begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a server, of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user", "agent": a
-        descriptor, or None}. Refused with every fault."""
+        """Make a server, of {"number", "workers": how many, "source", "octets", "listening": [[text, secure, descriptor], ...],
+        "user", "agent": a descriptor, or None}. Refused with every fault."""
         self._number, self._source = told["number"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
         for descriptor in given.values():
             os.set_inheritable(descriptor, False)
-        side = self._side = self._share(self._number)
+        side = self._side = self._share(told["workers"])
         side.channel = self.channel
         self._hear.update(side.hear)
         world = attrs.evolve(self._world, endpoints=Adopting(given))
@@ -271,7 +271,7 @@ def main() -> None:
     worker = Worker(
         world,
         done=lambda: reactor.stop() if reactor.running else None,
-        share=lambda number: WorkerSide(),
+        share=WorkerSide,
         make=make,
     )
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.stop))

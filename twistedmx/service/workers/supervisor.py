@@ -53,8 +53,8 @@ from twistedmx.settings import Settings
 
 _log = Logger(namespace="twistedmx")
 
-# What the workers of a server have together.
-Share = Callable[[Settings, World, Events], AnySupervisorSide]
+# What the workers of a server have together, of so many.
+Share = Callable[[Settings, World, Events, int], AnySupervisorSide]
 
 
 class Supervisor(MultiService):
@@ -73,14 +73,14 @@ class Supervisor(MultiService):
         workers: int,
         launch: Launch,
         becomes: str = "",
-        share: Share = lambda settings, world, events: Nothing(),
+        share: Share = lambda settings, world, events, workers: Nothing(),
         left: dict[Place, PortGroup] | None = None,
     ) -> None:
         super().__init__()
         self.events = Stream([])
         self.counters = Counters()
         self.losses = Losses(world.reactor.seconds)
-        self.side = share(settings, world, self.events)
+        self.side = share(settings, world, self.events, workers)
         self._log: Destination | None = None
         self.since = world.now()
         self._left = left if left is not None else {}
@@ -236,6 +236,7 @@ class Supervisor(MultiService):
         source = self._source
         return {
             "number": number,
+            "workers": self._workers,
             "source": {
                 "path": source.path,
                 "data": source.data,
