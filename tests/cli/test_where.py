@@ -6,6 +6,7 @@ from tests.cli.calling import Calling
 from twistedmx.cli import where
 from twistedmx.cli.control import NoServer, Unreachable
 from twistedmx.net.control import ControlSettings
+from twistedmx.service import qmail_start
 from twistedmx.settings import Settings
 
 
@@ -25,6 +26,7 @@ class TestSocket(Calling):
     def test_the_two_defaults_are_those_of_the_settings(self):
         """They are written twice, so that Twisted need not be loaded to know them."""
         self.assertEqual((where.DATA, where.SOCKET), (Settings().data, ControlSettings().socket))
+        self.assertEqual(where.HOST_DATA, qmail_start.DATA)
 
     def test_it_is_in_the_data_folder_beside_the_settings_file(self):
         """Relative paths start where the server starts them."""

@@ -6,7 +6,7 @@ import stat
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
@@ -196,7 +196,7 @@ class TestBadCertificate(SynchronousTestCase):
 
 class TestAnyFile(SynchronousTestCase):
     @given(some.data())
-    @settings(max_examples=60)
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])  # keys are made
     def test_it_is_a_credential_or_a_fault_of_one_line(self, data):
         """The invariant: whatever a file holds, nothing but BadCertificate comes of it, in words for one line of a terminal."""
         issued = Issued("mx.example.org", key=rsa_key())

@@ -13,11 +13,10 @@ The head is TOML behind "#!", beside that of `testing.dialogue` behind "#:" ([qm
     #! programs.NAME = {status = 0, 1 = "E550 no\n"}    what a plugin or RCPTCHECK does: its end, and what it writes on descriptors
     #! mx."example.com" = "none"     what the DNS says of a domain: none, could-not-tell; else found
 
-D: lines tell what the queue has got: the envelope, `Fann@example.org Tbob@example.org`, and the content. More may happen in A: lines:
+D: lines tell what the queue has got: the envelope, `Fann@example.org Tbob@example.org`, and the content. More A: lines:
 
     control/NAME is TEXT             from now on, with a line end; `control/NAME is gone`, `control/NAME cannot be read`
     programs are late                until `programs answer`
-    somebody else connects           and hears what the last D: line tells, and goes
 """
 
 import os
@@ -60,7 +59,7 @@ from twistedmx.testing.cdb import write_cdb
 from twistedmx.testing.dialogue import Dialogue, parse_dialogue
 from twistedmx.testing.passwords import FakePasswords
 from twistedmx.testing.qmail_tree import QmailTree, make_qmail_tree
-from twistedmx.testing.stage import CLIENT, USERS, Stage
+from twistedmx.testing.stage import CLIENT, Stage
 
 _unseen = re.compile(r"[^\n\x20-\x5b\x5d-\x7e]| (?=\n|\Z)")
 _edit = re.compile(r"control/(\S+) (?:is (gone)|(cannot be read)|is (.*))")
@@ -254,13 +253,12 @@ class QmailStage(Stage):
 
     def _house(self, scene: Scene) -> House:
         qmail, mx = self._settings.qmail, _Mx(scene.mx)
-        assign = Assign(self.home)
+        assign = self.assign = Assign(self.home)
+        self.vpopmail = Vpopmail(assign)
         places: Any = self.places
         delivering: Any = _Delivering(self)
         return House(
-            recipients=Recipients(
-                assign=assign, accounts=Accounts(_tree().user_named), vpopmail=Vpopmail(assign), mx=mx
-            ),
+            recipients=Recipients(assign=assign, accounts=Accounts(_tree().user_named), vpopmail=self.vpopmail, mx=mx),
             senders=Senders(mx),
             delivering=delivering,
             rcpt_check=RcptCheck(places, home=self.home, tell=self._log_line),
@@ -280,6 +278,11 @@ class QmailStage(Stage):
     def _log_line(self, line: bytes) -> None:
         if self.scene.log:
             self.told.append(f"E: log {line.decode().rstrip()}")
+
+    def close(self) -> None:
+        """Files that stay open while a server runs."""
+        self.assign.close()
+        self.vpopmail.close()
 
     # -- the world acts ----------------------------------------------------------------------------------------------
 
@@ -326,12 +329,17 @@ class QmailStage(Stage):
         return Caller(self, address)
 
 
+class _Transport(StringTransport):
+    def startTLS(self, context: object) -> None:
+        """Nobody shakes hands."""
+
+
 class Caller:
     """A client in memory, for what no dialogue can tell: two at a time, say."""
 
     def __init__(self, stage: QmailStage, address: str) -> None:
         self._stage = stage
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", address, 1024))
+        self.transport = _Transport(peerAddress=IPv4Address("TCP", address, 1024))
         self.shell: Any = stage.factory.buildProtocol(self.transport.getPeer())
         self.shell.makeConnection(self.transport)
         self._heard = 0

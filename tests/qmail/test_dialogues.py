@@ -3,7 +3,6 @@
 A file is named after the section of the contract whose fact it shows; 8 are the traps.
 """
 
-from functools import partial
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -19,6 +18,14 @@ SCENES = [read_scene(str(path)) for path in sorted(Path(__file__).parent.joinpat
 
 class _Compared:
     maxDiff = None
+
+    def _staged(self, scene):
+        def staged(*how, **more):
+            stage = QmailStage(scene, *how, **more)
+            self.addCleanup(stage.close)
+            return stage
+
+        return staged
 
     def _compare(self, dialogue, played):
         said = expected(dialogue)
@@ -37,7 +44,7 @@ class OverSockets(_Compared, TestCase):
 
 def _in_memory(dialogue: Dialogue, scene: Scene, whole: bool):
     def test(self):
-        self._compare(dialogue, play_shell(dialogue, whole=whole, staged=partial(QmailStage, scene)))
+        self._compare(dialogue, play_shell(dialogue, whole=whole, build=self._staged(scene)))
 
     test.__doc__ = dialogue.rule
     return test
@@ -45,7 +52,7 @@ def _in_memory(dialogue: Dialogue, scene: Scene, whole: bool):
 
 def _over_socket(dialogue: Dialogue, scene: Scene):
     def test(self):
-        playing = Deferred.fromCoroutine(play_socket(dialogue, reactor, None, staged=partial(QmailStage, scene)))
+        playing = Deferred.fromCoroutine(play_socket(dialogue, reactor, None, build=self._staged(scene)))
         return playing.addCallback(lambda played: self._compare(dialogue, played))
 
     test.__doc__ = dialogue.rule

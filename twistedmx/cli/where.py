@@ -1,6 +1,6 @@
 """Which settings file, and which socket: read with as little as will do.
 
-The socket is found without judging the settings: who has just broken his file still wants to know how his server is. Two
+The socket is found without judging the settings: who has just broken his file still wants to know how his server is. Three
 defaults are said here a second time, so that Twisted need not be loaded for them; a test keeps them equal.
 """
 
@@ -14,6 +14,7 @@ from twistedmx.cli.control import NoServer, Unreachable
 CONFIG: Final = "/etc/twistedmx/twistedmx.toml"
 VARIABLE: Final = "TWISTEDMX_CONFIG"
 DATA: Final = "twistedmx-data"  # settings.composed.Settings.data, and where the demo keeps everything
+HOST_DATA: Final = "/var/lib/twistedmx"  # service.qmail_start.DATA
 SOCKET: Final = "control.sock"  # net.control.ControlSettings.socket
 
 
@@ -31,8 +32,9 @@ def socket_of(config: str, *, named: bool) -> str:
         with open(config, "rb") as file:
             document = tomllib.load(file)
     except FileNotFoundError:
-        if not named:  # there may be a demo in the current folder
-            return os.path.join(DATA, SOCKET)
+        if not named:  # there may be a demo in the current folder, or a qmail host without a file of ours
+            of_demo, of_host = os.path.join(DATA, SOCKET), os.path.join(HOST_DATA, SOCKET)
+            return of_host if os.path.exists(of_host) and not os.path.exists(of_demo) else of_demo
         raise NoServer(
             f"{config}: no such settings file; name another with --config, or a socket with --socket"
         ) from None

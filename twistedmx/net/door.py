@@ -73,10 +73,15 @@ class Door:
     def configure(self, settings: GovernorSettings) -> None:
         """For who comes from now on."""
         self.admission.settings = settings
-        self._kept = min(settings.kept, self._descriptors // 4)
+        self.keep(settings.kept)
         self._words = {full: reply(421, "4.3.2", settings.words) for full in Full}
         for full in (Full.HOST, Full.NETWORK):
             self._words[full] = reply(421, "4.7.0", settings.share_words)
+
+    def keep(self, descriptors: int) -> None:
+        """So many are left alone by strangers, or a fourth of all: as the settings have it, or a part of that where several
+        processes serve."""
+        self._kept = min(descriptors, self._descriptors // 4)
 
     @property
     def patience(self) -> float:

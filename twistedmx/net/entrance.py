@@ -49,7 +49,7 @@ class Entrance(Protocol):
         else:
             if header is None:
                 return
-            if self._secure and self._factory.tls is None:
+            if self._secure and self._factory.tls is None and self._factory.visits is None:
                 self._cut(Reason.TLS_FAILED)  # a reload took the certificate away since the balancer connected
             else:
                 self._hand_over(header)

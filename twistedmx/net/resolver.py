@@ -86,6 +86,8 @@ def servers_in(lines: Iterable[bytes]) -> list[tuple[str, int]]:
 class _Datagrams(dns.DNSDatagramProtocol):
     """For one question to one server."""
 
+    noisy = False  # a line for each beginning and each end
+
     def query(self, address: tuple[str, int], *args: Any, **kwargs: Any) -> Deferred[dns.Message]:
         self._asked = address
         return super().query(address, *args, **kwargs)

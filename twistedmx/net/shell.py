@@ -90,6 +90,8 @@ class Shell(Conversation):
         transport.registerProducer(self, True)
         if not self._secure:
             self._greet()
+        elif self._tls is None:
+            self._cut(Reason.TLS_FAILED)  # it was taken away since we listen
         elif self._receiver.begin_handshake():
             self._start_tls()
         else:

@@ -20,7 +20,7 @@ from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.record import MOST_TRUST, Known, Record
 
 # What one session of a stranger counts in its networks: can be divided by each trust.
-_WHOLE: Final = 12
+WHOLE: Final = 12
 _BITS: Final = {
     4: (6, 11),
     8: (16, 32),
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 
 _PROVEN: Final = Record.PROVEN
 _WITHOUT_SHARES: Final = {proven: Place(proven, 0) for proven in (False, True)}
-_WITH_SHARES: Final = {trust: Place(False, _WHOLE // trust) for trust in range(1, MOST_TRUST + 1)}
+_WITH_SHARES: Final = {trust: Place(False, WHOLE // trust) for trust in range(1, MOST_TRUST + 1)}
 
 
 class Admission:
@@ -97,10 +97,9 @@ class Admission:
 
     def _reckon(self) -> None:
         """The shares, once for many who come (benchmarks, churn)."""
-        (host, network, wide), (least, least_network, least_wide) = self._settings.shares, self._settings.least
-        self._of_host = max(least, int(host * max(self._limit, self._whole)))
-        self._of_network = max(least_network, int(network * self._limit)) * _WHOLE
-        self._of_wide = max(least_wide, int(wide * self._limit)) * _WHOLE
+        self._of_host = max(self._settings.least[0], int(self._settings.shares[0] * max(self._limit, self._whole)))
+        network, wide = most_of_networks(self._settings, self._limit)
+        self._of_network, self._of_wide = network * WHOLE, wide * WHOLE
 
     # -- may one more come? ------------------------------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ class Admission:
         if of_host >= self._of_host * known.trust:
             return Full.HOST
         if known.record is not _PROVEN:
-            network, wide = _networks(host)
+            network, wide = networks_of(host)
             if (
                 self._in_networks.get(network, 0) >= self._of_network
                 or self._in_wide_ones.get(wide, 0) >= self._of_wide
@@ -147,7 +146,7 @@ class Admission:
         if not (shared and host):
             return _WITHOUT_SHARES[False]
         place = _WITH_SHARES[known.trust]
-        network, wide = _networks(host)
+        network, wide = networks_of(host)
         self._in_networks[network] = self._in_networks.get(network, 0) + place.weight
         self._in_wide_ones[wide] = self._in_wide_ones.get(wide, 0) + place.weight
         return place
@@ -160,7 +159,7 @@ class Admission:
             self.strangers -= 1
         weight = place.weight
         if weight:
-            network, wide = _networks(host)
+            network, wide = networks_of(host)
             _take(self._in_networks, network, weight)
             _take(self._in_wide_ones, wide, weight)
 
@@ -192,6 +191,12 @@ class Admission:
         return told
 
 
+def most_of_networks(settings: GovernorSettings, limit: int) -> tuple[int, int]:
+    """Sessions that a network and a wider one may have of `limit`."""
+    (_, network, wide), (_, least_network, least_wide) = settings.shares, settings.least
+    return max(least_network, int(network * limit)), max(least_wide, int(wide * limit))
+
+
 def _take(counts: dict[int, int], key: int, weight: int) -> None:
     left = counts[key] - weight
     if left:
@@ -200,7 +205,7 @@ def _take(counts: dict[int, int], key: int, weight: int) -> None:
         del counts[key]
 
 
-def _networks(host: bytes) -> tuple[int, int]:
+def networks_of(host: bytes) -> tuple[int, int]:
     """Keys of the network and of the wider one that a host is in. Those of IPv6 are below 0, so that none is another's."""
     number = int.from_bytes(host, "big")
     if len(host) == 4:

@@ -8,6 +8,9 @@ Rates are token buckets: `burst` at once, then `rate` a second. A bucket is forg
 a new one. Refusals cost no tokens and make no bucket, so that there are never more buckets than handshakes were admitted while
 one fills up: strangers cannot push out what is known of those who have spent theirs.
 
+Where several processes serve, each of them other hosts, what holds for all together is dealt out to them: each has a `Part`. What a
+process has spent of a bucket stays spent when its part becomes another one, so that no token is there twice.
+
 BUGS: resumed handshakes are cheaper (a third under TLS 1.2, four fifths under TLS 1.3) and count as whole ones: which it will
 be is not known before. A host is an IPv4 address or an IPv6 /64: who has more of them is held by the limits of all alone.
 """
@@ -15,7 +18,7 @@ be is not known before. A host is an IPv4 address or an IPv6 /64: who has more o
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -24,6 +27,7 @@ from twistedmx.setting import at_least, setting
 
 _MOST_HOSTS: Final = 65_536  # 15 MB; only settings far above the defaults come near
 _ROUNDING: Final = 1e-6  # seconds times a rate are not exact
+_SLOWEST: Final = 1e-6  # a second: a rate of nothing has no bucket that will be full
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +71,14 @@ class HandshakeSettings:
     )
 
 
+class Part(NamedTuple):
+    """Of what holds for all hosts together, that of one process: `under_way`, `burst` and `rate` as in the settings."""
+
+    under_way: int
+    burst: int
+    rate: float
+
+
 class Refusal(StrEnum):
     """Why a handshake was not admitted."""
 
@@ -76,13 +88,16 @@ class Refusal(StrEnum):
 
 
 class Handshakes:
-    """`settings` may be replaced at any time. `seconds`: a clock that is never put back. `refused`: how many, since the start.
+    """`settings` may be replaced at any time, and so may `part`; None: all of what the settings have. `seconds`: a clock that is
+    never put back. `refused`: how many, since the start.
 
     Whoever was admitted is to be reported by `over` once, when the handshake is completed, has failed or was given up.
     """
 
     def __init__(self, settings: HandshakeSettings, seconds: Callable[[], float]) -> None:
-        self.settings = settings
+        self._settings = settings
+        self._part: Part | None = None
+        self._most, self._burst, self._rate = settings.under_way, settings.burst, settings.rate
         self.under_way = 0
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self._seconds = seconds
@@ -94,6 +109,36 @@ class Handshakes:
         """How many hosts are known."""
         return len(self._host_full_at)
 
+    @property
+    def settings(self) -> HandshakeSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: HandshakeSettings) -> None:
+        self._settings = settings
+        self._reckon()
+
+    @property
+    def part(self) -> Part | None:
+        return self._part
+
+    @part.setter
+    def part(self, part: Part | None) -> None:
+        self._part = part
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """What holds for all, once for many who come. What is spent stays spent."""
+        settings, now, spent = self._settings, self._seconds(), self.spent
+        most, burst, rate = self._part or (settings.under_way, settings.burst, settings.rate)
+        self._most, self._burst, self._rate = most, burst, max(rate, _SLOWEST)
+        self._full_at = now + spent / self._rate
+
+    @property
+    def spent(self) -> float:
+        """Tokens of all hosts together that are not there again."""
+        return max(self._full_at - self._seconds(), 0.0) * self._rate
+
     def admit(self, address: str) -> bool:
         """May the peer at `address` begin a handshake now? It then counts as begun."""
         now = self._seconds()
@@ -102,9 +147,9 @@ class Handshakes:
         if refusal is not None:
             self.refused[refusal] += 1
             return False
-        settings = self.settings
+        settings = self._settings
         self.under_way += 1
-        self._full_at = max(self._full_at, now) + 1 / settings.rate
+        self._full_at = max(self._full_at, now) + 1 / self._rate
         self._host_full_at[host] = max(self._host_full_at.get(host, now), now) + 1 / settings.host_rate
         self._host_full_at.move_to_end(host)
         self._forget(now)
@@ -117,10 +162,10 @@ class Handshakes:
         self.under_way -= 1
 
     def _refusal(self, host: str, now: float) -> Refusal | None:
-        settings = self.settings
-        if self.under_way >= settings.under_way:
+        settings = self._settings
+        if self.under_way >= self._most:
             return Refusal.UNDER_WAY
-        if _tokens(self._full_at, now, settings.burst, settings.rate) < 1:
+        if _tokens(self._full_at, now, self._burst, self._rate) < 1:
             return Refusal.RATE
         if _tokens(self._host_full_at.get(host, now), now, settings.host_burst, settings.host_rate) < 1:
             return Refusal.HOST

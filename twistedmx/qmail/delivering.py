@@ -1,6 +1,7 @@
 """Where an accepted message goes: to the program of QMAILQUEUE, or to local users by our own delivery."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from twistedmx.policy.transaction import Transaction
@@ -20,6 +21,10 @@ class Delivering(Protocol):
 
     def open(self, transaction: Transaction, field: bytes, call: Call, beginning: int) -> Incoming:
         """Begin a message. `field`: our Received. `beginning`: as in `ports.Acceptance.open`. Never raises."""
+
+    def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:
+        """Where mail for `address` goes, for the operator: {"maildir": a path, "owner": a user or ""}. May look at files. Never
+        raises."""
 
 
 def recipients_of(transaction: Transaction) -> list[bytes]:
@@ -46,6 +51,9 @@ class ByQueue:
             error_fd=call.fact(b"ERROR_FD"),
             beginning=beginning,
         )
+
+    def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:
+        return {"maildir": os.fsdecode(call.fact(b"QMAILQUEUE") or DEFAULT), "owner": ""}
 
 
 class ByOurselves:
@@ -75,3 +83,7 @@ class ByOurselves:
         if not local:
             return self._queue.open(transaction, field, call, beginning)
         return self._local.open(local, sender=transaction.reverse_path.address, trace=field, beginning=beginning)
+
+    def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:
+        route = self._find(address, call)
+        return self._queue.place_of(address, call) if route is None else self._local.place_of(route.local)

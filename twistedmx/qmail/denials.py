@@ -4,9 +4,9 @@ says a Refusal or nothing. Who asks them, and what stands between, is `judging`.
 | check           | what it looks at                                              |
 |-----------------|---------------------------------------------------------------|
 | RBLSMTPD        | set by the rules: what rblsmtpd would say to every RCPT       |
-| rejectrelaytest | `@`, `%` or `!` in the local part                             |
-| badhelo         | the name of HELO                                              |
-| badmailfrom     | the sender, of whom MAIL has heard 250                        |
+| rejectrelaytest | `@`, `%` or `!` in the local part, whoever asks               |
+| badhelo         | the name of HELO, unless a plugin has passed it               |
+| badmailfrom     | the sender, of whom MAIL has heard 250; unless the same       |
 | brtlimit        | bad recipients so far: the end, whoever is asked for          |
 | badrcptto       | the recipient                                                 |
 | maxrcpt         | so many were taken in this transaction; behind all other checks |
@@ -15,7 +15,7 @@ A recipient that maxrcpt refuses is not delivered, and MAIL begins a new count: 
 already, and RSET alone clears it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import attrs
@@ -25,29 +25,33 @@ from twistedmx.qmail import words
 from twistedmx.qmail.call import Call
 from twistedmx.qmail.denied import denied_helo, denied_recipient, denied_sender, relays
 from twistedmx.qmail.smtpd_lines import denied_line, excessive_line
+from twistedmx.qmail.spp_file import Stage
 from twistedmx.smtp.reply import Reply, reply
 
 
 @attrs.frozen(kw_only=True)
 class Refusal:
-    """`bad`: brtlimit counts it. `line`: of the log, b"" for none. `detail`: for our own log, which line of which file."""
+    """`bad`: brtlimit counts it. `line`: of the log, b"" for none. `detail`: for our own log, which line of which file. `qlog`:
+    reason and detail in the words of qlog's line; without them, our reason's."""
 
     words: Reply
     reason: Reason = Reason.OPERATOR_ENTRY
     bad: bool = False
     line: bytes = b""
     detail: str = ""
+    qlog: tuple[bytes, bytes] = (b"", b"")
 
 
 @attrs.frozen(kw_only=True)
 class Asked:
-    """`taken`: recipients of this transaction so far."""
+    """`taken`: recipients of this transaction so far. `passed`: stages of which a plugin has said that all is well."""
 
     call: Call
     helo: bytes
     sender: bytes
     recipient: bytes
     taken: int
+    passed: Collection[Stage] = ()
 
 
 Check = Callable[[Asked], Refusal | None]
@@ -55,7 +59,10 @@ Check = Callable[[Asked], Refusal | None]
 
 def _blocked(asked: Asked) -> Refusal | None:
     text = asked.call.terms.blocked
-    return Refusal(words=blocked_words(text), reason=Reason.BLOCKED) if text else None
+    if not text:
+        return None
+    qlog = b"rblreject" if text.startswith(b"-") else b"rbldelay", b"rblsmtpd"
+    return Refusal(words=blocked_words(text), reason=Reason.BLOCKED, qlog=qlog)
 
 
 def blocked_words(text: bytes) -> Reply:
@@ -73,19 +80,20 @@ def _too_many_bad(asked: Asked) -> Refusal | None:
         words=words.TOO_MANY_INVALID,
         reason=Reason.BAD_RECIPIENTS,
         line=excessive_line(call.pid, call.remote_ip),
+        qlog=(b"brtlimit", b""),
     )
 
 
 def _relays(asked: Asked) -> Refusal | None:
     controls = asked.call.terms.controls
-    if not controls.rejectrelaytest or asked.call.terms.relayclient is not None or not relays(asked.recipient):
+    if not controls.rejectrelaytest or not relays(asked.recipient):
         return None
-    return Refusal(words=words.NO_RELAY, reason=Reason.NOT_OURS)
+    return Refusal(words=words.NO_RELAY, reason=Reason.NOT_OURS, qlog=(b"dontrelay", b""))
 
 
 def _denied_helo(asked: Asked) -> Refusal | None:
     terms = asked.call.terms
-    if not terms.badhelo:
+    if not terms.badhelo or Stage.HELO in asked.passed:
         return None
     hit = denied_helo(asked.helo, terms.controls, relaying=terms.relayclient is not None)
     if hit is None:
@@ -94,12 +102,13 @@ def _denied_helo(asked: Asked) -> Refusal | None:
         words=words.HELO_DENIED,
         line=denied_line(asked.call.pid, b"badhelo", asked.helo, asked.call.remote_ip, _pattern(asked, hit.line)),
         detail=f"{hit.file}:{hit.place}",
+        qlog=(b"qregexbhelo", hit.line),
     )
 
 
 def _denied_sender(asked: Asked) -> Refusal | None:
     terms = asked.call.terms
-    if not terms.badmailfrom:
+    if not terms.badmailfrom or Stage.MAIL in asked.passed:
         return None
     hit = denied_sender(asked.sender, terms.controls, relaying=terms.relayclient is not None, exact=terms.exact)
     if hit is None:
@@ -108,6 +117,7 @@ def _denied_sender(asked: Asked) -> Refusal | None:
         words=words.IN_BADMAILFROM if terms.exact else words.SENDER_DENIED,
         line=denied_line(asked.call.pid, b"badmailfrom", asked.sender, asked.call.remote_ip, _pattern(asked, hit.line)),
         detail=f"{hit.file}:{hit.place}",
+        qlog=(b"qregexbmf", hit.line),
     )
 
 
@@ -123,13 +133,14 @@ def _denied_recipient(asked: Asked) -> Refusal | None:
             asked.call.pid, b"badrcptto", asked.recipient, asked.call.remote_ip, _pattern(asked, hit.line)
         ),
         detail=f"{hit.file}:{hit.place}",
+        qlog=(b"qregexbmt", hit.line),
     )
 
 
 def too_many(asked: Asked) -> Refusal | None:
     """maxrcpt: the last check, behind who is not there at all."""
     most = asked.call.terms.maxrcpt
-    return Refusal(words=words.MAX_RCPT) if 0 < most <= asked.taken else None
+    return Refusal(words=words.MAX_RCPT, qlog=(b"max_rcpt_exceeded", b"")) if 0 < most <= asked.taken else None
 
 
 def _pattern(asked: Asked, line: bytes) -> bytes | None:

@@ -35,7 +35,7 @@ class House:
 
     def said(self, words: Reply) -> Reply:
         """Those of qmail, as this host says them."""
-        return words if self.in_qmail_dialect else enhanced(words)
+        return words if self.in_qmail_dialect or words.enhanced else enhanced(words)
 
     def listing_of(self, recipient: bytes, call: Call) -> Listing:
         """What validrcptto says of a recipient; nothing of those of whom may relay. Raises BadCdb: could not tell."""

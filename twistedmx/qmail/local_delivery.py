@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import IO, Final
 
 import attrs
@@ -65,13 +65,14 @@ def outcome_of(ending: Ending) -> Outcome:
 
 
 class LocalDelivery:
-    """`spool`: a folder for files without a name. `find`: whose mail a local part is, as this server may read it; raises
-    CouldNotTell. `default_delivery`: as `lspawn` has it. `outcome_of`: makes of an ending what the session is told."""
+    """`lspawn`: None where nothing is delivered, and only asked where it would go. `spool`: a folder for files without a name.
+    `find`: whose mail a local part is, as this server may read it; raises CouldNotTell. `default_delivery`: as `lspawn` has it.
+    `outcome_of`: makes of an ending what the session is told."""
 
     def __init__(
         self,
         *,
-        lspawn: LspawnPeer,
+        lspawn: LspawnPeer | None,
         spool: str,
         find: Callable[[bytes], Account],
         default_delivery: bytes,
@@ -110,11 +111,23 @@ class LocalDelivery:
             return False
         return all(isinstance(line, Maildir) for line in lines)
 
+    def place_of(self, local: bytes) -> Mapping[str, str]:
+        """The `.qmail` file that says where its mail goes, or the home without one, and whose it is; or why that cannot be told."""
+        try:
+            account = self._find(local)
+            found = find_dot_qmail(account.home, account.dash, account.extension)
+        except CouldNotTell as doubt:
+            return {"maildir": f"? {doubt}", "owner": ""}
+        path = account.home if found is None else found.path
+        return {"maildir": os.fsdecode(path), "owner": os.fsdecode(account.user)}
+
     def open(
         self, recipients: Sequence[Recipient], *, sender: bytes, trace: bytes, beginning: int = 0
     ) -> "LocalArrival":
         """Begin a message with at least one recipient. `trace`: the Received line, above the content. `beginning`: as in
         `Acceptance.open`. Touches no disk, never raises."""
+        if self._lspawn is None:
+            raise RuntimeError("nobody delivers")
         return LocalArrival(
             recipients=recipients,
             sender=sender,

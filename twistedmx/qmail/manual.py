@@ -1,4 +1,4 @@
-"""The manual page of every name that qmail-smtpd and its patches read, made from `standings`: docs/qmail-names.md is what this prints.
+"""The manual page of every name that qmail-smtpd and its patches read, made from `standings`: docs/qmail-names.md.
 
 python -m twistedmx.qmail.manual > docs/qmail-names.md
 """
@@ -13,8 +13,8 @@ _HEAD: Final = """\
 # Control files and variables of a qmail host
 
 Every file in `control/` and `users/`, and every variable of the environment, that qmail-smtpd, its patches, chkuser, IndiMail or
-SPAMCONTROL read, and what becomes of it here ([qmail.md](qmail.md)). `twistedmx check-config --qmail DIR` tells the same of what your
-host has.
+SPAMCONTROL read, and what becomes of it here ([qmail.md](qmail.md)). `twistedmx check-config --qmail DIR` tells the same of what
+your host has.
 
 | standing | what it means |
 | --- | --- |
@@ -24,8 +24,8 @@ host has.
 | not supported | not obeyed; what to use instead stands beside it |
 | elsewhere | another program of qmail reads it, as before |
 
-What is not in these tables is read by nobody here. Programs that the server starts (QMAILQUEUE, qmail-spp, RCPTCHECK, the check program of
-AUTH) have every variable of the run script and of the rules, whatever its name.
+What is not in these tables is read by nobody here. Programs that the server starts (QMAILQUEUE, qmail-spp, RCPTCHECK, the check
+program of AUTH) have every variable of the run script and of the rules, whatever its name.
 
 This page is made by `python -m twistedmx.qmail.manual`; a test keeps it in step with the code.
 """

@@ -4,8 +4,9 @@
     helo        behind its command         rcpt   before the recipient is looked at    pass  behind it
     auth        when a password was right
 
-What they say goes before what is built in. "O" has passed all of that but rcpthosts: in the patched qmail-smtpd.c that check is
-within chkuser, and a plugin that knows a recipient lets in mail for the whole world.
+What they say goes before what is built in. "O" has passed all of that, at "helo" and "mail" also what is said of these at RCPT,
+but rcpthosts: in the patched qmail-smtpd.c that check is within chkuser, and a plugin that knows a recipient lets in mail for the
+whole world.
 """
 
 from twistedmx.qmail.call import Call
@@ -15,13 +16,15 @@ from twistedmx.smtp.reply import Reply
 
 
 class Plugging:
-    """`plugins`: of this session, None where it has none. `headers`: lines of the next message, with their ends."""
+    """`plugins`: of this session, None where it has none. `headers`: lines of the next message, with their ends. `passed`: stages
+    of which the last answer was "O"."""
 
     def __init__(self, plugins: Plugins | None, call: Call) -> None:
         self._plugins = plugins
         self._call = call
         self._delayed: dict[Stage, Reply] = {}
         self.headers = b""
+        self.passed: set[Stage] = set()
 
     def has(self, stage: Stage) -> bool:
         """Whether anybody is to be asked."""
@@ -34,6 +37,7 @@ class Plugging:
 
     async def ask(self, stage: Stage, **known: bytes | int | bool | None) -> Answer:
         """What they say. `known`: as in `spp.variables`."""
+        self.passed.discard(stage)
         delayed = self._delayed.get(stage)
         if delayed is not None:
             return Answer(reply=delayed)
@@ -50,6 +54,8 @@ class Plugging:
             call.terms = call.again(call.environment)
         self._delayed.update(answer.delayed)
         self.headers += b"".join(line + b"\n" for line in answer.headers)
+        if answer.skip_checks:
+            self.passed.add(stage)
         if answer.stop_all:
             self._plugins = None
         return answer

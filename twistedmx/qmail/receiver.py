@@ -16,7 +16,6 @@ from typing import Any, Final
 import attrs
 from twisted.internet.defer import Deferred
 
-from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.login import Known, Recognition
 from twistedmx.model.mailbox import Destination
 from twistedmx.model.peer import Peer
@@ -24,53 +23,40 @@ from twistedmx.model.stage import Stage as At
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.auth import Auth
 from twistedmx.policy.conduct import LastWords
-from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.recipient import ACCEPTED, Decision
 from twistedmx.policy.site import Site
-from twistedmx.policy.transaction import Transaction
-from twistedmx.ports import Incoming
 from twistedmx.qmail import words
+from twistedmx.qmail.at_once import at_once
 from twistedmx.qmail.call import Call
+from twistedmx.qmail.content import QmailContent
 from twistedmx.qmail.delivering import recipients_of
-from twistedmx.qmail.denials import Refusal
+from twistedmx.qmail.denials import Refusal, blocked_words
 from twistedmx.qmail.dialect import path_of
 from twistedmx.qmail.house import House
 from twistedmx.qmail.judging import Judged, Judging
-from twistedmx.qmail.passage import received_by
-from twistedmx.qmail.plugging import Plugging
 from twistedmx.qmail.speech import QmailSite
 from twistedmx.qmail.spp import Answer as Plugged
 from twistedmx.qmail.spp_file import Stage
-from twistedmx.qmail.telling import Telling
-from twistedmx.qmail.transaction import QmailTransaction
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Data, Ehlo, Helo, Mail, Rcpt
 from twistedmx.smtp.parameters import RcptParameters
 from twistedmx.smtp.path import Path
-from twistedmx.smtp.phase import Block
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Input, Session
 
 Answer = Reply | Deferred[Reply]
 
-_TOO_LARGE: Final = verdict(codes.TOO_LARGE, Reason.TOO_LARGE, "larger than databytes")
 
-
-class QmailReceiver(Receiver):
+class QmailReceiver(QmailContent):
     """`call`: whose connection it is, as the programs of the host know it."""
 
     # Recipients are looked at one by one, in the order of the files.
     goes_short = False
-    transaction_kind = QmailTransaction
 
-    __slots__ = ("_call", "_delay", "_house", "_judging", "_plugging", "_telling")
+    __slots__ = ("_delay", "_judging")
 
     def __init__(self, house: House, call: Call, site: Site, session: Session, peer: Peer) -> None:
-        super().__init__(site, session, peer)
-        self._house = house
-        self._call = call
-        self._telling = Telling(house.lines, call, beside=call.is_beside)
-        self._plugging = Plugging(house.plugins_of(call), call)
+        super().__init__(house, call, site, session, peer)
         self._judging = Judging(house, call, self._telling, self._plugging)
         self._delay = 0.0  # of the next refusal, as chkuser has it
 
@@ -78,6 +64,9 @@ class QmailReceiver(Receiver):
 
     def greeting(self) -> Answer:
         self._telling.opened()
+        blocked = self._call.terms.blocked
+        if blocked:
+            self._telling.blocked(blocked_words(blocked))
         if self._call.denied:
             last = LastWords(reply=codes.SILENCE, reason=Reason.BLOCKED, stage=At.CONNECT)
             return self._hang_up(last) or codes.SILENCE
@@ -107,7 +96,7 @@ class QmailReceiver(Receiver):
         self._telling.ended(0 if last is codes.CLOSING else 1)
 
     def _with_id(self, words: Reply) -> Reply:
-        return words if self._house.in_qmail_dialect else super()._with_id(words)
+        return words if self._house.in_qmail_dialect else super()._with_id(self._house.said(words))
 
     # -- AUTH --------------------------------------------------------------------------------------------------------
 
@@ -122,7 +111,7 @@ class QmailReceiver(Receiver):
         """He may send to everywhere, and the programs of the host know who he is."""
         call, login = self._call, self.login
         method = login.mechanism.lower().encode() if login is not None else b""
-        call.environment.setdefault(b"RELAYCLIENT", b"")
+        call.environment[b"RELAYCLIENT"] = b""
         call.environment |= dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
         call.environment[b"SMTPAUTHMETHOD"] = method
         call.terms = call.again(call.environment)
@@ -147,6 +136,7 @@ class QmailReceiver(Receiver):
 
     def _at_helo(self, command: Ehlo | Helo) -> Answer:
         said = super().answer(command)
+        self._plugging.passed.clear()
         if not self._plugging.has(Stage.HELO) or not isinstance(said, Reply) or said.closes:
             return said
         return self._when(self._plugging.ask(Stage.HELO, helo=self._helo), self._plugged, said)
@@ -165,7 +155,11 @@ class QmailReceiver(Receiver):
         if refusal is not None:
             self._delay = judged.delay
             self._tell_of(refusal)
-            return self._error(self._refused_at(At.MAIL, self._verdict(refusal, judged.plugged), path), None)
+            decided = self._verdict(refusal, judged.plugged)
+            self._tell_decided(decided, refusal.qlog, sender=path.address)
+            said = self._refused_at(At.MAIL, decided, path)
+            last = LastWords(reply=said, reason=decided.reason, stage=At.MAIL) if said.closes else None
+            return self._error(said, last)
         self._abandon(Reason.ABANDONED)  # MAIL begins anew
         if judged.address != path.address:
             path = path_of(judged.address)
@@ -193,15 +187,8 @@ class QmailReceiver(Receiver):
         else:
             decision = ACCEPTED, (Destination(address=judged.address, maildir=""),)
         said = self._decided(decision, path, parameters)
-        self._telling.decided(
-            words=decision[0].reply,
-            reason=decision[0].reason.value.encode(),
-            helo=self._helo,
-            sender=self._account.reverse_path.address if self._account.reverse_path else b"",
-            recipient=path.address,
-            allowed=judged.allowed,
-            tls=self._account.tls,
-        )
+        why = refusal.qlog if refusal is not None else (b"rcptto", judged.by) if judged.by else (b"spp", b"")
+        self._tell_decided(decision[0], why, recipient=path.address, allowed=judged.allowed)
         return self._around(judged.plugged, said) if refusal is None and isinstance(said, Reply) else said
 
     def _at_data(self, command: Data) -> Answer:
@@ -234,8 +221,30 @@ class QmailReceiver(Receiver):
         if refusal.line:
             call.tell(refusal.line)
 
+    def _tell_decided(
+        self,
+        decided: Verdict,
+        why: tuple[bytes, bytes],
+        *,
+        sender: bytes | None = None,
+        recipient: bytes | None = None,
+        allowed: bool | None = None,
+    ) -> None:
+        account = self._account
+        if sender is None:
+            sender = account.reverse_path.address if account.reverse_path else b""
+        self._telling.decided(
+            words=decided.reply,
+            why=why if why[0] else (decided.reason.value.encode(), b""),
+            helo=self._helo,
+            sender=sender,
+            recipient=recipient,
+            allowed=allowed,
+            tls=account.tls,
+        )
+
     def _verdict(self, refusal: Refusal, plugged: Plugged) -> Verdict:
-        return verdict(plugged.around(self._house.said(refusal.words)), refusal.reason, refusal.detail)
+        return verdict(self._house.said(plugged.around(refusal.words)), refusal.reason, refusal.detail)
 
     def _decided(self, decision: Decision, path: Path, parameters: RcptParameters) -> Answer:
         decided = decision[0]
@@ -243,7 +252,8 @@ class QmailReceiver(Receiver):
             return super()._decided(decision, path, parameters)
         self._open_transaction().refusals.add(decided, path.address)
         self._account.refused_recipients += 1
-        return self._error(decided.reply, LastWords(reply=decided.reply, reason=decided.reason))
+        words = self._with_id(decided.reply)
+        return self._error(words, LastWords(reply=words, reason=decided.reason))
 
     def _error(self, words: Reply, last: LastWords | None) -> Answer:
         """Late, as chkuser has it, where that is later than conduct would."""
@@ -262,83 +272,20 @@ class QmailReceiver(Receiver):
             return self._later(words, terms.tarpitdelay, most=self._site.conduct.delayed)
         return words
 
-    # -- content -----------------------------------------------------------------------------------------------------
-
-    def _opened(self, transaction: Transaction) -> Incoming:
-        account, house = self._account, self._house
-        field = received_by(
-            house,
-            self._call,
-            helo=self._helo,
-            tls=account.tls,
-            esmtp=self._esmtp,
-            utf8=transaction.parameters.smtputf8,
-        )
-        return house.delivering.open(transaction, field + self._plugging.headers, self._call, self._site.sampled)
-
-    def take(self, block: Block) -> Any:
-        transaction, most = self._open_transaction(), self._call.terms.databytes
-        if isinstance(transaction, QmailTransaction) and 0 < most < transaction.written + len(block.octets):
-            if not transaction.too_large and transaction.incoming is not None:
-                transaction.incoming.abort()
-            transaction.too_large = True
-        if isinstance(transaction, QmailTransaction) and transaction.too_large:
-            transaction.scan.feed(block.octets)
-            transaction.written += len(block.octets)
-            return None
-        return super().take(block)
-
-    def _commit(self, transaction: Transaction, incoming: Incoming, octets: int) -> Answer:
-        if isinstance(transaction, QmailTransaction) and transaction.too_large:
-            return self._finish(transaction, _TOO_LARGE, octets)
-        return super()._commit(transaction, incoming, octets)
-
-    def _accepted(self, queue_id: str) -> Reply:
-        if not self._house.in_qmail_dialect:
-            return super()._accepted(queue_id)
-        return words.accepted(self._site.ports.now(), queue_id if queue_id.isdecimal() else str(self._call.pid))
-
-    def _over(
-        self,
-        transaction: Transaction,
-        decided: Verdict | None,
-        reason: Reason,
-        octets: int,
-        beginning: Beginning = NOTHING,
-    ) -> None:
-        self._plugging.forget()
-        if decided is not None and transaction.accepted:
-            self._telling.received(
-                words=decided.reply,
-                reason=reason.value.encode(),
-                helo=self._helo,
-                sender=transaction.reverse_path.address,
-                recipients=tuple(recipients_of(transaction)),
-                size=transaction.written,
-                tls=self._account.tls,
-            )
-        super()._over(transaction, decided, reason, octets, beginning)
-
     # -- what may take its time --------------------------------------------------------------------------------------
-
-    @property
-    def _helo(self) -> bytes:
-        return self._account.helo.encode("utf-8")
 
     def _when(self, judging: Coroutine[Any, Any, Any], then: Callable[..., Answer], *arguments: Any) -> Answer:
         """What `then` says of what `judging` finds: at once, where nobody is waited for."""
-        found: list[Any] = []
-        running = Deferred.fromCoroutine(judging)
-        running.addCallback(found.append)
-        if found:
-            return then(found[0], *arguments)
-        self._asking = running
+        found = at_once(judging)
+        if not isinstance(found, Deferred):
+            return then(found, *arguments)
+        self._asking = found
 
-        def judged(nothing: object) -> Any:
+        def judged(result: Any) -> Any:
             self._asking = None
-            return then(found[0], *arguments)
+            return then(result, *arguments)
 
-        late: Deferred[Reply] = running.addCallback(judged)
+        late: Deferred[Reply] = found.addCallback(judged)
         return late.addErrback(self._cancelled)
 
 

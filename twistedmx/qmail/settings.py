@@ -63,6 +63,14 @@ class QmailSettings:
         restart=True,
         validator=_one_of(*LISTS),
     )
+    mx_checks: str = setting(
+        "",
+        unit="",
+        why='Whether chkuser asks the DNS for mail hosts, "on" or "off", as [qmail.chkuser] has it. Empty: as the tree does.',
+        precedent="CHKUSER_SENDER_MX: off in stock 2.0.8, on in sagredo's tree",
+        restart=True,
+        validator=_one_of("", "on", "off"),
+    )
     rules: str = setting(
         "",
         unit="",
@@ -126,6 +134,12 @@ class QmailSettings:
     @property
     def in_qmail_dialect(self) -> bool:
         return self.dialect == "qmail"
+
+    @property
+    def chkuser_with_mx(self) -> ChkuserSettings:
+        """Those of chkuser, without the look-ups that are off."""
+        on = self.mx_checks == "on" if self.mx_checks else TREES[self.tree].extends
+        return self.chkuser if on else attrs.evolve(self.chkuser, sender_mx=False, rcpt_mx=False)
 
     @property
     def exact(self) -> bool:

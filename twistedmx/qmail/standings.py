@@ -106,7 +106,7 @@ _DIFFERENT: Final = {
         "rcpthosts": "missing, it makes no open relay unless the settings say so; present, it is obeyed as it is",
         "badmailfrom": "exact as in qmail, or expressions as in the patches: the settings say which, for no file does",
         "badhelonorelay": "matched against the name of HELO; the patch matches the last address by mistake",
-        "concurrencyincoming": "for tcpserver -c of a run script; here [governor] ceiling is the limit, and the load moves it",
+        "concurrencyincoming": "read at the start: most strangers at a time, unless [governor] ceiling is set; the load lowers it",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.ENVIRONMENT: {
@@ -114,7 +114,7 @@ _DIFFERENT: Final = {
         "NOBADHELO": "badhelo is not looked at, as qregex documents it; in the patch no code reads it",
         "RELAYCLIENT": "allows to relay; its value is put behind recipients, with chkuser only those of domains not in rcpthosts",
         "ENABLE_SPP": "0 switches programs off, and a missing smtpplugins is no fault; in the patch both make a 421",
-        "CHKUSER_START": "ALWAYS and DOMAIN; any other word is off, where chkuser before 2.0.9 took it for DOMAIN",
+        "CHKUSER_START": "ALWAYS, DOMAIN, NONE or nothing; another word is DOMAIN, as in stock chkuser; off in the patches",
         "TARPITDELAY": "seconds; 999 is a long time here, and in SPAMCONTROL a refusal",
     },
 }

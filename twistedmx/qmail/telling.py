@@ -8,16 +8,26 @@ import re
 from typing import Final
 
 from twistedmx.model.peer import Tls
+from twistedmx.model.verdict import Reason
 from twistedmx.qmail.call import Call, silent
 from twistedmx.qmail.chkuser_cases import LINES, OF_SENDERS, REPLIES, Case
 from twistedmx.qmail.chkuser_checked import Checked
 from twistedmx.qmail.log_lines import Dialect, chkuser_line, rblsmtpd_line
 from twistedmx.qmail.qlog_lines import Facts, qlogenvelope, qlogreceived
-from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line
+from twistedmx.qmail.rcpt_check import Finding
+from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line, told_line
 from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
 from twistedmx.smtp.reply import Reply
 
 _THRESHOLD_COMES_FIRST: Final = Case.RCPT_THRESHOLD
+# Of a message, in the words of qlog's line; what has no row is what the queue says.
+_ENDS: Final = {Reason.LOOP: b"message_loop", Reason.TOO_LARGE: b"databytes_limit_exceeded"}
+_FOUND: Final = {
+    Finding.ACCEPTED: Found.ACCEPTED,
+    Finding.NO_MAILBOX: Found.DROPPED,
+    Finding.IGNORED: Found.IGNORED,
+    Finding.OVER_LIMIT: Found.OVER_LIMIT,
+}
 _queued = re.compile(r"(?:ok \d+ qp|Ok: queued as) (\d+)").fullmatch
 
 
@@ -79,6 +89,12 @@ class Telling:
             found = Found.VALID if taken else Found.NOT_VALID
             call.tell(found_line(call.pid, found, recipient, call.remote_ip))
 
+    def rcpt_check(self, finding: Finding, recipient: bytes) -> None:
+        """What RCPTCHECK says; what goes wrong there is told by who runs it."""
+        call, found = self._call, _FOUND.get(finding)
+        if found is not None and not self._silent:
+            call.tell(found_line(call.pid, found, recipient, call.remote_ip))
+
     def auth(self, success: bool, mechanism: str, user: bytes) -> None:
         """Somebody has shown who he is, or has not."""
         if not self._silent:
@@ -94,41 +110,54 @@ class Telling:
         self,
         *,
         words: Reply,
-        reason: bytes,
+        why: tuple[bytes, bytes],
         helo: bytes,
         sender: bytes,
-        recipient: bytes,
-        allowed: bool,
+        recipient: bytes | None,
+        allowed: bool | None,
         tls: Tls | None,
     ) -> None:
-        """qlog's line of a recipient."""
+        """qlog's line of a recipient, or, without one, of a sender who is refused. `why`: reason and detail, in its words."""
         if self._dialect is Dialect.LABELLED and not self._silent:
-            facts = self._facts(words, reason, helo, sender, (recipient,), tls, allowed=allowed)
+            recipients = () if recipient is None else (recipient,)
+            facts = self._facts(words, why, helo, sender, recipients, tls, allowed=allowed)
             self._call.tell(qlogenvelope(facts))
 
     def received(
         self,
         *,
         words: Reply,
-        reason: bytes,
+        reason: Reason,
+        detail: str,
         helo: bytes,
         sender: bytes,
         recipients: tuple[bytes, ...],
         size: int,
         tls: Tls | None,
     ) -> None:
-        """qlog's line of a message."""
+        """qlog's line of a message. `detail`: why it was not taken, where that is not in the words."""
+        if detail and words.code >= 400 and not self._silent:
+            self._tell_why(b"message not taken", detail, sender, recipients[0] if recipients else b"", helo)
         if self._dialect is Dialect.LABELLED and not self._silent:
+            if reason is Reason.BARE_NEWLINE:
+                self._call.tell(qlogenvelope(self._facts(words, (b"bad_newlines", b""), helo, sender, recipients, tls)))
+                return
             queued = _queued(words.lines[-1]) if words.code < 400 and words.lines else None
             number = int(queued[1]) if queued is not None else None
-            self._call.tell(
-                qlogreceived(self._facts(words, reason, helo, sender, recipients, tls, size=size, qp=number))
-            )
+            why = _why(words, reason)
+            self._call.tell(qlogreceived(self._facts(words, why, helo, sender, recipients, tls, size=size, qp=number)))
+
+    def _tell_why(self, message: bytes, detail: str, sender: bytes, recipient: bytes, helo: bytes) -> None:
+        """What the operator has to know and the peer has not, in the form of qmail-smtpd's own complaints."""
+        reason = detail.encode("utf-8", "backslashreplace")
+        self._call.tell(
+            told_line(message, reason=reason, sender=sender, remote_ip=self._call.remote_ip, rcpt=recipient, helo=helo)
+        )
 
     def _facts(
         self,
         words: Reply,
-        reason: bytes,
+        why: tuple[bytes, bytes],
         helo: bytes,
         sender: bytes,
         recipients: tuple[bytes, ...],
@@ -142,7 +171,8 @@ class Telling:
         return Facts(
             result=b"accepted" if words.code < 400 else b"rejected",
             code=b"%d" % words.code,
-            reason=reason,
+            reason=why[0],
+            detail=why[1],
             helo=helo,
             mailfrom=sender,
             rcptto=recipients,
@@ -170,6 +200,9 @@ class Telling:
             wanted = settings.log_senders if case in OF_SENDERS else settings.log_recipients
             if not wanted:
                 return
+        if checked.detail:
+            message = b"sender not looked up" if case in OF_SENDERS else b"recipient not looked up"
+            self._tell_why(message, checked.detail, sender, recipient, helo)
         lines = [case]
         if checked.threshold is not None:
             lines.insert(0 if checked.threshold is _THRESHOLD_COMES_FIRST else 1, checked.threshold)
@@ -190,3 +223,12 @@ class Telling:
                     rcpt=recipient,
                 )
             )
+
+
+def _why(words: Reply, reason: Reason) -> tuple[bytes, bytes]:
+    if words.code < 400:
+        return b"queueaccept", b""
+    if reason in _ENDS:
+        return _ENDS[reason], b""
+    text = words.lines[-1].encode("utf-8") if words.lines else b""
+    return b"queuereject" if words.code >= 500 else b"queue_delay", text

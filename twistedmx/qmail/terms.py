@@ -62,7 +62,7 @@ class Terms:
     """`greeting`: our name in it. `relayclient`: the value of RELAYCLIENT, None where the peer may not relay. `blocked`: that of
     RBLSMTPD, None or b"" where it is not. `databytes`: octets with LF ends, 0 for no limit. `brtlimit`, `maxrcpt`: recipients, 0
     for no limit. `greetdelay`: seconds; `early_talk`: whether who talks before is refused. `tarpitcount`: recipients that are
-    answered at once; `tarpitdelay`: seconds for each other one, 0 for none. `auth`: how AUTH is to be had. `starttls`: it is
+    answered at once; `tarpitdelay`: seconds for each other one, 0 for none. `auth`: how AUTH is to be had. `starttls`: it may be
     offered."""
 
     controls: Controls
@@ -101,7 +101,7 @@ class Terms:
 
     def parameters(self, argument: bytes) -> MailParameters:
         """What MAIL says behind its address, where the tree reads that."""
-        if not self.tree.extends or b"=" not in argument:
+        if not self.tree.extends or argument.endswith(b">"):
             return NO_MAIL_PARAMETERS
         given = esmtp(argument)
         eight_bit = (given.get(b"BODY") or b"").upper() == b"8BITMIME"
@@ -151,7 +151,7 @@ def terms_of(
         badmailfrom=b"DISABLE_BADMAILFROM" not in environment,
         badhelo=b"NOBADHELO" not in environment,
         auth=auth_terms(environment),
-        starttls=controls.servercert is not None and not has(b"DISABLETLS"),
+        starttls=not has(b"DISABLETLS"),
         chkuser=overruled(chkuser, environment),
         is_mine=is_mine,
     )

@@ -21,7 +21,7 @@ class Tree:
 
     `lists_are_patterns`: control/badmailfrom and its like hold regular expressions. `extends`: EHLO says SIZE and SMTPUTF8, and
     MAIL's parameters are read. `null_needs_colon`: MAIL without anything behind its colon is refused. `brackets`: "[" and "]" stay
-    in the Received field. `tells_protocol`: Received says ESMTP, ESMTPS and so on, in local time, and hides clients that may relay.
+    in the Received field. `tells_protocol`: Received says ESMTPS, ESMTPA and so on, in local time, and hides who may relay.
     """
 
     name: str
@@ -35,26 +35,30 @@ class Tree:
     tells_protocol: bool = False
 
 
-_UNIMPLEMENTED: Final = reply(502, "", "unimplemented (#5.5.1)")
-_NETQMAIL_HELP: Final = reply(214, "", "netqmail home page: http://qmail.org/netqmail")
-_NETQMAIL_LF: Final = reply(451, "", "See http://pobox.com/~djb/docs/smtplf.html.", closes=True)
+UNIMPLEMENTED: Final = reply(502, "", "unimplemented (#5.5.1)")
+_LF: Final = reply(451, "", "See https://cr.yp.to/docs/smtplf.html.", closes=True)
 
 TREES: Final = {
     tree.name: tree
     for tree in (
         Tree(
             name="notqmail",
-            unknown=_UNIMPLEMENTED,
+            unknown=UNIMPLEMENTED,
             help=reply(214, "", "notqmail home page: https://notqmail.org"),
-            stray_lf=reply(451, "", "See https://cr.yp.to/docs/smtplf.html.", closes=True),
+            stray_lf=_LF,
             brackets=True,
         ),
-        Tree(name="netqmail", unknown=_UNIMPLEMENTED, help=_NETQMAIL_HELP, stray_lf=_NETQMAIL_LF),
+        Tree(
+            name="netqmail",
+            unknown=UNIMPLEMENTED,
+            help=reply(214, "", "netqmail home page: http://qmail.org/netqmail"),
+            stray_lf=reply(451, "", "See http://pobox.com/~djb/docs/smtplf.html.", closes=True),
+        ),
         Tree(
             name="sagredo",
             unknown=reply(500, "", "unrecognised (#5.5.2)"),
-            help=_NETQMAIL_HELP,
-            stray_lf=_NETQMAIL_LF,
+            help=reply(214, "", "Roberto's qmail notes home page: https://www.sagredo.eu"),
+            stray_lf=_LF,
             lists_are_patterns=True,
             extends=True,
             null_needs_colon=True,

@@ -7,7 +7,7 @@ moment. What has no row is said as it is: there is nothing like it in qmail-smtp
 from collections.abc import Mapping
 from typing import Final
 
-from twistedmx.qmail.trees import Tree
+from twistedmx.qmail.trees import UNIMPLEMENTED, Tree
 from twistedmx.smtp import codes
 from twistedmx.smtp.reply import Reply, reply
 
@@ -82,8 +82,10 @@ def words_of(tree: Tree, greeting: str) -> Mapping[Reply, Reply]:
         codes.CLOSING: reply(221, "", greeting),
         codes.HELP: tree.help,
         codes.UNKNOWN_COMMAND: tree.unknown,
-        codes.NOT_IMPLEMENTED: tree.unknown,
-        codes.TLS_TWICE: tree.unknown,
+        # STARTTLS that is not to be had, or not twice: the patch says so; without it, it is a word like any other.
+        codes.NOT_IMPLEMENTED: UNIMPLEMENTED,
+        codes.TLS_TWICE: UNIMPLEMENTED,
+        NO_AUTH: NO_AUTH if tree.extends else tree.unknown,
         codes.BARE_LF: tree.stray_lf,
     }
 

@@ -72,7 +72,7 @@ def refused_to(refused: Refused) -> list[str]:
     named: list[str] = []
     for verdict, addresses in refused.runs:
         reason = verdict.reason._value_  # .value costs as much as the rest of a name
-        named += [f"{address.decode()}:{reason}" for address in addresses[:_NAMED]]
+        named += [f"{address.decode('utf-8', 'backslashreplace')}:{reason}" for address in addresses[:_NAMED]]
     return named[:_NAMED]
 
 

@@ -50,7 +50,10 @@ async def cannot_upgrade(arguments: Mapping[str, Any]) -> Any:
 
 async def _rcpt(server: "Server", arguments: Mapping[str, Any]) -> dict[str, Any]:
     """`look_up` of {"address": ...}."""
+    qmail = server.lasting.qmail
     try:
+        if qmail is not None:
+            return await qmail.look_up(arguments.get("address"))
         return await look_up(arguments.get("address"), server.parts.site.recipients, server.lasting.mailboxes)
     except BadAddress as error:
         raise Refused(str(error)) from None

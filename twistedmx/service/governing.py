@@ -74,12 +74,13 @@ class Governing(Looking):
     """`alertness`, `tarpit`: are told what follows. `door`, `sessions`: who is let in, and who is there; given by who has them."""
 
     _log = Logger()
+    door: Door | None
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
         super().__init__(world.reactor, QUICK, goes_on=True)
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
-        self.door: Door | None = None
+        self.door = None
         self.sessions: Callable[[], Iterator[Any]] = lambda: iter(())
         self._now, self._seconds, self._read = world.now, world.steady or world.reactor.seconds, world.vitals
         self._lag = Lag(world.reactor, self._seconds)

@@ -34,7 +34,10 @@ def look_up(path: str, addresses: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for address in addresses:
             try:
-                found.append(await asked.look_up(address, parts.site.recipients, core.mailboxes))
+                if core.qmail is not None:
+                    found.append(await core.qmail.look_up(address, parts.site, settings.timeouts))
+                else:
+                    found.append(await asked.look_up(address, parts.site.recipients, core.mailboxes))
             except asked.BadAddress as error:
                 found.append({"address": address, "error": str(error)})
         return found

@@ -11,7 +11,7 @@ from socket import getfqdn
 from typing import Final
 
 import attrs
-from twisted.application.service import IServiceCollection
+from twisted.application.service import IServiceCollection, Service
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
@@ -45,7 +45,7 @@ from twistedmx.service.held import Held
 from twistedmx.service.places import Place, is_of_systemd
 from twistedmx.service.policies import Policies
 from twistedmx.service.privileges import for_one_process_alone, no_such_user
-from twistedmx.service.qmail import Qmail, faults_of
+from twistedmx.service.qmail import Qmail, faults_of, has_certificate
 from twistedmx.service.recording import Recording
 from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
@@ -86,6 +86,7 @@ class Lasting:
     policies: Policies
     tarpit: Tarpit
     recording: Recording
+    beside: tuple[Service, ...] = ()
     qmail: Qmail | None = None
 
     @property
@@ -110,7 +111,7 @@ class Lasting:
         self.recording.turned_away = lambda: factory.door.turned_away
         self.governing.door = factory.door
         self.governing.sessions = factory.sessions
-        for service in (self.watching, self.recording, self.governing):
+        for service in (self.watching, self.recording, self.governing, *self.beside):
             service.setServiceParent(server)
 
 
@@ -159,14 +160,12 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
     """All of it, not yet started; nobody has a mailbox before there are parts. `shared`: what it has together with others."""
     shared = shared or Alone()
     owners = OwnerDisks(own=world.disk, euid=world.uid)
-    counters = Counters()
-    events = Stream([])
+    counters, events = Counters(), Stream([])
     blocking = shared.blocking(settings, world, events)
     proven = blocking.reputation.proven
     watching = shared.watching(settings, world, events, proven, blocking.reputation.known)
-    tarpit = Tarpit(world.reactor)
+    tarpit, wheel = Tarpit(world.reactor), Wheel(world.reactor)
     readers = Readers(world.reactor, begin=events.hold, end=events.release)
-    wheel = Wheel(world.reactor)
     return Lasting(
         world=world,
         wheel=wheel,
@@ -183,7 +182,8 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
         recording=Recording(world, counters),
         losses=Losses(world.reactor.seconds),
         mailboxes=MailboxesByDomain((), template=MaildirTemplate(text="/{domain}/{local}")),
-        handshakes=Handshakes(settings.handshakes, world.reactor.seconds),
+        handshakes=shared.handshakes(settings, world),
+        beside=shared.services,
         owners=owners,
         qmail=Qmail(settings, world, wheel=wheel, readers=readers, events=events) if settings.qmail.home else None,
         acceptance=MaildirAcceptance(
@@ -293,7 +293,7 @@ def _tls(settings: Settings, faults: list[str], *, unread: bool) -> ServerTls | 
             return read_tls(settings.tls)
         except BadTls as error:
             faults.extend(error.faults)
-    elif settings.listen_tls and not unread:
+    elif settings.listen_tls and not unread and not has_certificate(settings):
         faults.append("listen_tls: needs a certificate; set [tls] certificate")
     return None
 

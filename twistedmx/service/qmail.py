@@ -26,11 +26,12 @@ from twistedmx.net.readers import Readers
 from twistedmx.net.resolver import Resolver
 from twistedmx.net.server import ServerFactory
 from twistedmx.net.timeouts import Timeouts
+from twistedmx.net.tls import ServerTls
 from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
-from twistedmx.qmail.call import Call, silent
+from twistedmx.qmail.call import Call, Tell, silent
 from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser import Recipients
 from twistedmx.qmail.chkuser_senders import Senders
@@ -52,7 +53,9 @@ from twistedmx.qmail.spp_file import BadSppFile, read_spp_file
 from twistedmx.qmail.vpopmail import Vpopmail
 from twistedmx.report.stream import Stream
 from twistedmx.service.faults import CannotStart
+from twistedmx.service.look_up import BadAddress
 from twistedmx.service.qmail_host import QmailHost, rules_of
+from twistedmx.service.qmail_look_up import look_up_on
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -131,8 +134,8 @@ class Qmail:
 
     # -- serve -------------------------------------------------------------------------------------------------------
 
-    def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts) -> None:
-        """Connections of `factory` are those of the host."""
+    def begin(self, factory: ServerFactory, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
+        """Connections of `factory` are those of the host. `tls`: of the settings, where the host has none of its own."""
         qmail = self._qmail
         tell, occupancy = silent, None
         if self._settings.log.format == "qmail":
@@ -142,20 +145,7 @@ class Qmail:
         most = ControlFiles(qmail.home, self._reactor.seconds).current().concurrencyincoming
         if most and most == self._settings.governor.ceiling:
             _log.info("at most {most} sessions of strangers at a time: control/concurrencyincoming", most=most)
-        self._host = QmailHost(
-            qmail,
-            self._house(),
-            site=site,
-            timeouts=timeouts,
-            environment=self._environment(),
-            is_ours=self._world.is_ours,
-            rules=rules_of(qmail),
-            tell=tell,
-            occupancy=occupancy,
-            seconds=self._reactor.seconds,
-            first_pid=self._world.pid() + 1,
-            check_program=self.check_program,
-        )
+        self._host = self._made_host(site, timeouts, tls, tell, occupancy)
         factory.visits = self._host.visit
         if self._listening is not None:
             self._port = HandOverPort(
@@ -169,10 +159,65 @@ class Qmail:
             )
             self._port.accept(True)
 
-    def configure(self, site: Site, timeouts: Timeouts) -> None:
+    def _made_host(
+        self,
+        site: Site,
+        timeouts: Timeouts,
+        tls: ServerTls | None = None,
+        tell: Tell = silent,
+        occupancy: Occupancy | None = None,
+    ) -> QmailHost:
+        qmail = self._qmail
+        return QmailHost(
+            qmail,
+            self._house(),
+            site=site,
+            timeouts=timeouts,
+            tls=tls,
+            environment=self._environment(),
+            is_ours=self._world.is_ours,
+            rules=rules_of(qmail),
+            tell=tell,
+            occupancy=occupancy,
+            seconds=self._reactor.seconds,
+            first_pid=self._world.pid() + 1,
+            check_program=self.check_program,
+        )
+
+    async def look_up(
+        self, address: object, site: Site | None = None, timeouts: Timeouts | None = None
+    ) -> dict[str, Any]:
+        """As `qmail_look_up.look_up_on`. `site`, `timeouts`: where nothing is served."""
+        if self._host is None and site is not None and timeouts is not None:
+            self._host = self._made_host(site, timeouts)
+        if self._host is None:
+            raise BadAddress("the server is not ready yet; ask again")
+        return await look_up_on(self._host, address)
+
+    def describe(self) -> dict[str, Any]:
+        """For `twistedmx status`."""
+        qmail = self._qmail
+        delivery = "own" if delivers_itself(qmail) else "queue"
+        return {
+            "home": qmail.home,
+            "dialect": qmail.dialect,
+            "tree": qmail.tree,
+            "delivery": delivery,
+        }
+
+    @property
+    def name(self) -> str:
+        """The host's, as control/me has it; "" where that cannot be read."""
+        try:
+            controls = ControlFiles(self._qmail.home, self._reactor.seconds).current()
+        except BadControls:
+            return ""
+        return (controls.me or controls.smtpgreeting).decode("ascii", "replace")
+
+    def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """From now on these hold."""
         if self._host is not None:
-            self._host.configure(site, timeouts)
+            self._host.configure(site, timeouts, tls)
 
     def _take(self, factory: ServerFactory, handed: HandedOver) -> None:
         def meets(address: IAddress) -> Any:
@@ -209,16 +254,17 @@ class Qmail:
 
     def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
         queue = ByQueue(self._queue)
-        if self._lspawn is None:
+        if not delivers_itself(self._qmail):
             return queue
-        sock, process = self._lspawn
-        self._peer = LspawnPeer(
-            peer=sock,
-            reactor=self._reactor,
-            chance=self._world.chance(),
-            limits=self._qmail.local,
-            process=process,
-        )
+        if self._lspawn is not None:
+            sock, process = self._lspawn
+            self._peer = LspawnPeer(
+                peer=sock,
+                reactor=self._reactor,
+                chance=self._world.chance(),
+                limits=self._qmail.local,
+                process=process,
+            )
         default = ControlFiles(self._qmail.home, self._reactor.seconds).current().defaultdelivery
         local = LocalDelivery(
             lspawn=self._peer,
@@ -303,6 +349,12 @@ def faults_of(settings: Settings, world: World) -> list[str]:
             "Write the domains that this host receives mail for into it, one a line; or say --allow-open-relay"
         )
     return faults
+
+
+def has_certificate(settings: Settings) -> bool:
+    """Whether the host has one, of its own."""
+    home = settings.qmail.home
+    return bool(home) and os.path.exists(os.path.join(home, "control", "servercert.pem"))
 
 
 def local_offset(at: float) -> int:

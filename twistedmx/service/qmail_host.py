@@ -30,24 +30,28 @@ from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
 from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.receiver import QmailReceiver
-from twistedmx.qmail.rules import Allowed, Rules
+from twistedmx.qmail.rules import Allowed, CouldNotTell, Rules
 from twistedmx.qmail.session import QmailSession
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.speech import QmailSite, site_of
 from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
+from twistedmx.qmail.words import words_of
 from twistedmx.smtp.auth import AuthSession
+from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
 from twistedmx.smtp.session import Session
 
 _log: Final = Logger(namespace="twistedmx")
+# What a look-up for the operator must not run, or take for a client's right.
+_OF_ONE: Final = (b"RCPTCHECK", b"RELAYCLIENT", b"RBLSMTPD", b"ENABLE_SPP")
 _MOST_TERMS: Final = 256  # by rules: a host has some dozens
 _DEFAULT_TIMEOUT: Final = 1200  # seconds: control/timeoutsmtpd says nothing
 
 
 class QmailHost:
-    """`site`, `timeouts`: those of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
+    """`site`, `timeouts`, `tls`: of the settings, replaced when these are. `house`: what all connections share. `rules`: None where
     there are none. `tell`: takes the lines of connections that bring no log of their own; `occupancy`: counts them.
     `environment`: of this program, as a run script has made it: each connection begins with it."""
 
@@ -58,6 +62,7 @@ class QmailHost:
         *,
         site: Site,
         timeouts: Timeouts,
+        tls: ServerTls | None = None,
         environment: Mapping[bytes, bytes],
         is_ours: Callable[[str], bool],
         rules: Rules | None,
@@ -70,7 +75,7 @@ class QmailHost:
         self.settings = settings
         self.house = house
         self.files = ControlFiles(settings.home, seconds)
-        self._site, self._timeouts = site, timeouts
+        self._site, self._timeouts, self._default_tls = site, timeouts, tls
         self._environment = dict(environment)
         self._is_ours = is_ours
         self._rules = rules
@@ -78,14 +83,15 @@ class QmailHost:
         self._pids = itertools.count(first_pid)
         self._occupancy = occupancy
         self._check_program = check_program
+        self._warned = ""
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
         self._tls: ServerTls | None = None
         self._tls_of: tuple[Pem | None, Any] = (None, ())
 
-    def configure(self, site: Site, timeouts: Timeouts) -> None:
+    def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """For connections that begin from now on."""
-        self._site, self._timeouts = site, timeouts
+        self._site, self._timeouts, self._default_tls = site, timeouts, tls
         self._made.clear()
 
     # -- a connection ------------------------------------------------------------------------------------------------
@@ -96,7 +102,7 @@ class QmailHost:
         try:
             controls = self.files.current()
         except BadControls as fault:
-            _log.warn("{fault}: who comes hears 421 until it is mended", fault=fault)
+            self._warn(f"{fault}: who comes hears 421 until it is mended")
             return self._unserved()
         environment, denied = self._environment_of(transport, peer, handed)
         program = self._check_program(handed.arguments if handed is not None else ())
@@ -113,7 +119,7 @@ class QmailHost:
             occupancy=self._occupancy if handed is None else None,
             tell=self._tell_of(handed),
         )
-        tls = self._certificates(controls) if terms.starttls else None
+        tls = self._certificates(controls)
         if tls is None and site.starttls:
             site = self._without_tls(site)
         return Visit(
@@ -122,6 +128,21 @@ class QmailHost:
             tls=tls,
             timeouts=self._timeouts_by(controls),
         )
+
+    def stranger(self) -> Call:
+        """A connection of nobody, of whom the rules say nothing. Raises BadControls."""
+        controls = self.files.current()
+        environment = {name: value for name, value in self._environment.items() if name not in _OF_ONE}
+        return Call(
+            pid=0,
+            environment=environment,
+            terms=self._terms_for(controls, environment),
+            again=partial(self._terms_for, controls),
+        )
+
+    def words(self, reply: Reply) -> Reply:
+        """As this host says them."""
+        return words_of(TREES[self.settings.tree], "").get(reply, reply) if self.settings.in_qmail_dialect else reply
 
     def _unserved(self) -> Visit:
         site = self._site
@@ -141,8 +162,8 @@ class QmailHost:
             return environment, False
         ruling = self._rules.find(peer.address.encode(), peer.name.lower().encode() or None)
         if not isinstance(ruling, Allowed):
-            if hasattr(ruling, "why"):
-                _log.warn("{why}: nobody is let in until it is mended", why=ruling.why)
+            if isinstance(ruling, CouldNotTell):
+                self._warn(f"{ruling.why}: nobody is let in until it is mended")
             return environment, True
         for name, value in ruling.environment:
             if value is None:
@@ -150,6 +171,12 @@ class QmailHost:
             else:
                 environment[name] = value
         return environment, False
+
+    def _warn(self, words: str) -> None:
+        """Once, however many come."""
+        if words != self._warned:
+            self._warned = words
+            _log.warn("{words}", words=words)
 
     def _terms(
         self, controls: Controls, environment: Mapping[bytes, bytes], *, authenticates: bool
@@ -175,7 +202,7 @@ class QmailHost:
             environment,
             tree=TREES[settings.tree],
             exact=settings.exact,
-            chkuser=settings.chkuser,
+            chkuser=settings.chkuser_with_mx,
             is_mine=partial(self._is_mine, controls),
         )
 
@@ -197,7 +224,10 @@ class QmailHost:
     # -- TLS ---------------------------------------------------------------------------------------------------------
 
     def _certificates(self, controls: Controls) -> ServerTls | None:
-        """Those of control/, read when they changed; None, and a warning, where they cannot be used: there is no STARTTLS then."""
+        """Those of control/, read when they changed; else those of the settings. None: neither is there, or that of control/ cannot
+        be used, with a warning."""
+        if controls.servercert is None:
+            return self._default_tls
         of = controls.servercert, controls.servercerts
         if of != self._tls_of:
             self._tls_of, self._tls = of, None

@@ -151,7 +151,7 @@ class Server(MultiService):
         self.parts.events.release(self.lasting.events)
         self.warn()
         if self.lasting.qmail is not None:
-            self.lasting.qmail.begin(self.factory, self.parts.site, self.parts.settings.timeouts)
+            self.lasting.qmail.begin(self.factory, self.parts.site, self.parts.settings.timeouts, self.parts.tls)
         self.lasting.acceptance.start()
         self.lasting.blocking.start()
         for line in self._first_lines():
@@ -210,7 +210,7 @@ class Server(MultiService):
         lasting.policies.keep(parts.site.chain, conduct_in_shadow=bool(parts.settings.conduct.shadow))
         lasting.configure(parts.settings)
         if lasting.qmail is not None:
-            lasting.qmail.configure(parts.site, parts.settings.timeouts)
+            lasting.qmail.configure(parts.site, parts.settings.timeouts, parts.tls)
         self.factory.adopt(
             site=parts.site, timeouts=parts.settings.timeouts, tls=parts.tls, governor=parts.settings.governor
         )

@@ -1,4 +1,4 @@
-"""What a server may have together with others: its blocklist, what is under attack, and the limit of sessions.
+"""What a server may have together with others: its blocklist, what is under attack, and limits of sessions and handshakes.
 
 `Alone` has all of it to itself. A worker's is `service.workers.worker_side`.
 """
@@ -6,6 +6,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.application.service import Service
+
+from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import Known
 from twistedmx.policy.tarpit import Tarpit
@@ -41,6 +44,13 @@ class Shared(Protocol):
     ) -> Governing:
         """The limit of sessions."""
 
+    def handshakes(self, settings: Settings, world: World) -> Handshakes:
+        """Limits of handshakes."""
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What is to run beside all of these."""
+
 
 class Alone:
     """A single process."""
@@ -62,3 +72,10 @@ class Alone:
         self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit
     ) -> Governing:
         return Governing(settings, world, events, alertness, tarpit)
+
+    def handshakes(self, settings: Settings, world: World) -> Handshakes:
+        return Handshakes(settings.handshakes, world.reactor.seconds)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return ()

@@ -51,7 +51,7 @@ def state(server: "Server") -> dict[str, Any]:
     return {
         "version": __version__,
         "pid": lasting.world.pid(),
-        "host": server.parts.site.host,
+        "host": (lasting.qmail.name if lasting.qmail is not None else "") or server.parts.site.host,
         "settings": server.parts.source,
         "since": server.since,
         "uptime": now - server.since,
@@ -85,6 +85,7 @@ def state(server: "Server") -> dict[str, Any]:
             **{key: value for key, value in attrs.asdict(settings.limits).items() if not key.endswith("_words")},
         },
         "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
+        "qmail": lasting.qmail.describe() if lasting.qmail is not None else None,
         "certificates": [
             {
                 "file": each.file,

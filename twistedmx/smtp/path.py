@@ -62,7 +62,7 @@ class Path(NamedTuple):
         return self.address.lower()
 
     def __str__(self) -> str:
-        return self.address.decode("utf-8")
+        return self.address.decode("utf-8", "backslashreplace")  # another dialect may take any octets
 
 
 NULL: Final = Path(address=b"", domain=b"")

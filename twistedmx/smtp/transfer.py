@@ -47,11 +47,11 @@ class Transfer:
             if rest is not None:
                 self._over = True
                 heard.add(rest)
-            if content.ends_now:
-                return EndOfData(size=content.octets, fault=codes.BARE_LF, spoilt=content.spoilt)
             if content.endless:
                 # The size is that of the first octet too many, however many came with it.
                 return EndOfData(size=2 * self._limits.size + 1, fault=codes.ENDLESS, spoilt=content.spoilt)
+            if content.ends_now:  # not before: cut otherwise, so many octets would not have come to it
+                return EndOfData(size=content.octets, fault=codes.BARE_LF, spoilt=content.spoilt)
             if block:
                 return Block(block)
             if rest is None:

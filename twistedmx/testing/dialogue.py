@@ -167,7 +167,9 @@ def _octets(words: str) -> bytes:
 
 def _refused(refused: Refused) -> str:
     return "".join(
-        f" {verdict.reason.value}=<{address.decode()}>" for verdict, addresses in refused.runs for address in addresses
+        f" {verdict.reason.value}=<{address.decode('utf-8', 'backslashreplace')}>"
+        for verdict, addresses in refused.runs
+        for address in addresses
     )
 
 

@@ -6,7 +6,7 @@ play_socket    the same over a real TCP connection, with a real handshake at T:,
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -30,10 +30,11 @@ from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, Need, Phase
 from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, Step
-from twistedmx.testing.stage import CLIENT, CLIENT_OVER_LOOPBACK, Stage
+from twistedmx.testing.stage import CLIENT, CLIENT_OVER_LOOPBACK, Stage, Staged
 
 _id = re.compile(r"\b[0-9B-DF-HJ-NP-TV-XYZ]{10}(?=\.\d|\b)|(?<=the id )[0-9B-DF-HJ-NP-TV-XYZ]{8}\b")
 _STARTTLS = "250-STARTTLS"
+_PATIENCE = 20.0  # seconds, for a reply that never comes
 
 
 @attrs.frozen(kw_only=True)
@@ -186,9 +187,9 @@ class _Handshake:
         return "TLS_FAKE"
 
 
-def play_shell(dialogue: Dialogue, *, whole: bool, staged: Callable[..., Stage] = Stage) -> Played:
-    """Through the Twisted shell, on a transport in memory. `staged`: makes the server."""
-    stage = staged(dialogue.settings)
+def play_shell(dialogue: Dialogue, *, whole: bool, build: Staged = Stage) -> Played:
+    """Through the Twisted shell, on a transport in memory. `build`: makes the server."""
+    stage = build(dialogue.settings)
     steps = _begun(dialogue, stage)
     transport = _Transport(peerAddress=IPv4Address("TCP", CLIENT, 1024))
     transport.protocol = stage.factory.buildProtocol(transport.getPeer())
@@ -293,20 +294,14 @@ async def _left(reactor: Any, stage: Stage, client: _Client) -> None:
 
 
 async def play_socket(
-    dialogue: Dialogue,
-    reactor: Any,
-    tls: ServerTls,
-    *,
-    secure: bool = False,
-    patience: float = 20.0,
-    staged: Callable[..., Stage] = Stage,
+    dialogue: Dialogue, reactor: Any, tls: ServerTls | None, *, secure: bool = False, build: Staged = Stage
 ) -> Played:
     """Over a real connection on 127.0.0.1.
 
-    `tls`: the server's. `secure`: TLS from the beginning, not for a dialogue that `needs_plain`. `patience`: seconds for a
-    reply that never comes. `staged`: as in `play_shell`.
+    `tls`: the server's. `secure`: TLS from the beginning, not for a dialogue that `needs_plain`. `build`: as in
+    `play_shell`.
     """
-    stage = staged(dialogue.settings, tls, starttls=not secure)
+    stage = build(dialogue.settings, tls, starttls=not secure)
     steps = _begun(dialogue, stage)
     gone = False
     factory = ImplicitTls(stage.factory) if secure else stage.factory
@@ -339,7 +334,7 @@ async def play_socket(
                 case Hear(lines=lines, closed=closed):
                     lines -= dialogue.replies[:lines].count(_STARTTLS) if secure else 0
                     hearing = client.hear(lines, closed)
-                    until = reactor.seconds() + patience
+                    until = reactor.seconds() + _PATIENCE
                     while not hearing.called and reactor.seconds() < until:
                         await _turns(reactor, stage)
                     if not hearing.called:

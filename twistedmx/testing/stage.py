@@ -241,6 +241,9 @@ class Stage:
                 policy.answer_all()
 
 
+Staged = Callable[..., Stage]  # makes one, called as it is
+
+
 def _copy(path: str, octets: bytes) -> str:
     """A D: line: the Maildir, and the content below our trace fields."""
     maildir = path.rsplit("/new/", 1)[0]

@@ -63,7 +63,7 @@ class Worker:
         store = attrs.evolve(machine.settings.store, file=f"store-{number}.sqlite")
         settings, world = attrs.evolve(machine.settings, store=store), machine.world
         self.number = number
-        self.side = WorkerSide()
+        self.side = WorkerSide(machine.number)
         self.pair = Pair(machine.side.hear_from(number), self.side.hear)
         self.side.channel = self.pair.other
         self.told, self.hung_up = [], []
@@ -74,12 +74,15 @@ class Worker:
         alertness = self.watching.alertness
         self.governing = self.side.governing(settings, world, self.events, alertness, Tarpit(world.reactor))
         self.governing.door = Stage(settings).factory.door
+        self.handshakes = self.side.handshakes(settings, world)
         self.blocking.hang_up = lambda network: self.hung_up.append(str(network))
         self.events.replace([self.told.append, reputation, self.watching.attacks])
         self.blocking.configure(settings)
         self.blocking.start()
         self.watching.startService()
         self.governing.startService()
+        for service in self.side.services:
+            service.startService()
 
     @property
     def admission(self):
@@ -92,6 +95,8 @@ class Worker:
     def stop(self):
         self.watching.stopService()
         self.governing.stopService()
+        for service in self.side.services:
+            service.stopService()
         return self.blocking.stop()
 
 
@@ -119,7 +124,7 @@ class Machine(SynchronousTestCase):
         self.told = []
         self.sessions = 0
         events = Stream([])
-        self.side = SupervisorSide(self.settings, self.world, events)
+        self.side = SupervisorSide(self.settings, self.world, events, self.number)
         events.replace([self.told.append, *self.side.subscribers])
         self.side.configure(self.settings)
         self.side.startService()

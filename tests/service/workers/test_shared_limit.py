@@ -20,6 +20,7 @@ from twistedmx.policy.tarpit import Tarpit
 from twistedmx.report.stream import Stream
 from twistedmx.service.workers.governing_all import GoverningAll
 from twistedmx.service.workers.governing_here import GoverningHere
+from twistedmx.service.workers.shares_here import SharesHere
 from twistedmx.service.world import World
 from twistedmx.settings import settings_from
 from twistedmx.testing.stage import Stage
@@ -247,7 +248,8 @@ class Dealt:
         for one in range(number):
             hear = {}
             pair = Pair({"demand": partial(self.all.hear_demand, one)}, hear)
-            here = GoverningHere(self.settings, world, events, Alertness(), Tarpit(self.clock), pair.other)
+            shares = SharesHere(world, pair.other, number)
+            here = GoverningHere(self.settings, world, events, Alertness(), Tarpit(self.clock), pair.other, shares)
             hear["limit"] = here.hear_limit
             here.door = Stage(self.settings).factory.door
             here.door.admission = Counted(self.settings.governor, limit=0)

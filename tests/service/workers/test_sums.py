@@ -93,12 +93,10 @@ class TestSums(SynchronousTestCase):
         self.assertEqual((first["fingerprint"], first["bad"], first["hosts"]), ("f", 4.0, 4))
         self.assertEqual((first["first"], first["age"], second["fingerprint"]), (7, 5, "g"))
 
-    def test_attacks_and_entries_follow_one_another(self):
-        """An entry that all have is told once."""
+    def test_attacks_follow_one_another(self):
+        """Those of all workers are on one list."""
         told = sums.attacks([{"under_load": False, "flooded": [1]}, {"under_load": True, "flooded": [2]}])
         self.assertEqual(told, {"under_load": True, "flooded": [1, 2]})
-        entries = sums.entries([{"blocks": [{"network": "a"}], "never": ["n"]}] * 2)
-        self.assertEqual(entries, {"blocks": [{"network": "a"}], "never": ["n"]})
 
 
 class TestTotals(SynchronousTestCase):

@@ -74,7 +74,7 @@ class TestSupervisor(SynchronousTestCase):
             world,
             workers=2,
             launch=self.fakes.launch,
-            share=lambda settings, world, events: Side(self.heard),
+            share=lambda settings, world, events, workers: Side(self.heard),
         )
 
     def started(self):

@@ -14,8 +14,16 @@ from twistedmx.model.block import Block
 from twistedmx.model.verdict import Reason
 from twistedmx.policy.attack_sums import AttackSums, DomainSum, FloodSum
 from twistedmx.policy.distinct import Sample
+from twistedmx.policy.handshakes import Part
 from twistedmx.policy.network_standing import NetworkStanding
-from twistedmx.service.workers import attack_words, block_words, demand_words, network_reports
+from twistedmx.service.workers import (
+    attack_words,
+    block_words,
+    demand_words,
+    handshake_words,
+    network_reports,
+    share_words,
+)
 from twistedmx.service.workers.channel import LONGEST
 
 _texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=500)
@@ -84,7 +92,7 @@ _words = (
         "hung_up",
         "addresses",
     ),
-    *("part", "whole", "under_load", "evidence", "since", "expiry", "id", "network"),
+    *("part", "whole", "under_load", "kept", "burst", "rate", "spent", "evidence", "since", "expiry", "id", "network"),
 )
 _nonsense = st.recursive(
     st.none()
@@ -201,6 +209,13 @@ class TestNonsense(SynchronousTestCase):
             attack_words.marks_heard,
             demand_words.demand_heard,
             demand_words.limit_heard,
+            handshake_words.asked_heard,
+            handshake_words.part_heard,
+            handshake_words.held_heard,
+            share_words.use_heard,
+            share_words.dealt_heard,
+            lambda said: share_words.held_heard(said, 2),
+            share_words.list_heard,
             network_reports.heard,
             network_reports.standing_heard,
         ):
@@ -213,6 +228,10 @@ class TestNonsense(SynchronousTestCase):
         for heard, said in (
             *((attack_words.sums_heard, piece) for piece in attack_words.said_sums(sums)),
             (demand_words.demand_heard, demand_words.said_demand(demand)),
+            (handshake_words.asked_heard, handshake_words.said_asked(handshake_words.Asked(under_way=3, spent=7))),
+            (handshake_words.part_heard, handshake_words.said_part(Part(3, 7, 0.5))),
+            (share_words.use_heard, [True, -7, 3, 1]),
+            (share_words.dealt_heard, [False, 2**40, None, 1]),
             (network_reports.heard, network_reports.said(seen)),
             (block_words.change_heard, block_words.said_change(block.id, block)),
         ):

@@ -22,7 +22,7 @@ _NOBODY: Final = "no worker serves just now; the log says why: try again in a mo
 
 
 def commands(supervisor: "Supervisor") -> dict[str, Command]:
-    """By name. What the workers share has the commands of who keeps it."""
+    """By name. What the workers share, as the blocklist, has the commands of who keeps it."""
     crew = supervisor.crew
     return {
         "attacks": partial(
@@ -30,10 +30,6 @@ def commands(supervisor: "Supervisor") -> dict[str, Command]:
         ),
         "campaigns": partial(_of_all, crew, "campaigns", sums.campaigns),
         "history": partial(_of_all, crew, "history", sums.history),
-        "list": partial(_of_all, crew, "list", sums.entries),
-        "allow": partial(_of_all, crew, "allow", lambda told: told[0]),
-        "ban": partial(_ban, crew),
-        "unban": partial(_of_any, crew, "unban"),
         "rcpt": partial(_of_one, crew, "rcpt"),
         "reload": partial(_reload, supervisor),
         "reputation": partial(_reputation, supervisor),
@@ -56,11 +52,6 @@ async def _answers(
     return answers
 
 
-async def _of_any(crew: Crew, name: str, arguments: Mapping[str, Any]) -> Any:
-    """All are asked; what the first one says that does not refuse it."""
-    return (await _values(crew, name, arguments))[0]
-
-
 async def _values(crew: Crew, name: str, arguments: Mapping[str, Any]) -> list[Any]:
     answers = await _answers(crew, name, arguments)
     values = [answer.value for answer in answers if answer.refused is None]
@@ -81,16 +72,6 @@ async def _of_one(crew: Crew, name: str, arguments: Mapping[str, Any], number: i
     if answer.refused is not None:
         raise Refused(answer.refused)
     return answer.value
-
-
-async def _ban(crew: Crew, arguments: Mapping[str, Any]) -> Any:
-    """The first one judges it and makes the entries; all others get these, with the names that they have there."""
-    others = crew.serving()[1:]
-    entries = await _of_one(crew, "ban", arguments)
-    if entries and others:
-        more = {key: arguments[key] for key in ("source", "reason", "evidence") if arguments.get(key)}
-        await _answers(crew, "ban", {**more, "blocks": entries, "force": True}, others)
-    return entries
 
 
 async def _reputation(supervisor: "Supervisor", arguments: Mapping[str, Any]) -> Any:

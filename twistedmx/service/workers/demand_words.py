@@ -35,10 +35,12 @@ class Demand:
 
 @attrs.frozen(kw_only=True)
 class Limit:
-    """Of strangers' sessions: `part` is the worker's, of `whole`. `under_load`: limits under load hold."""
+    """Of strangers' sessions: `part` is the worker's, of `whole`. `kept`: descriptors that strangers leave alone there, of those of
+    all. `under_load`: limits under load hold."""
 
     part: int
     whole: int
+    kept: int
     under_load: bool
 
 
@@ -76,14 +78,14 @@ def limit_heard(said: Any) -> Limit:
     """As `said_limit`."""
     if (
         not isinstance(said, dict)
-        or set(said) != {"part", "whole", "under_load"}
+        or set(said) != {"part", "whole", "kept", "under_load"}
         or type(said["under_load"]) is not bool
     ):
-        raise ValueError("it is no object with part, whole and under_load")
+        raise ValueError("it is no object with part, whole, kept and under_load")
     part, whole = count_heard(said["part"], MOST), count_heard(said["whole"], MOST)
     if part > whole:
         raise ValueError(f"{part} is no part of {whole}")
-    return Limit(part=part, whole=whole, under_load=said["under_load"])
+    return Limit(part=part, whole=whole, kept=count_heard(said["kept"], MOST), under_load=said["under_load"])
 
 
 def _counts(said: Any) -> dict[str, int]:

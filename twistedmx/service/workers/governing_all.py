@@ -1,8 +1,8 @@
 """The governor of all workers: one limit, judged each second by what all of them say and by how the machine is, and dealt out.
 
 It is dealt anew when it is judged, when somebody waits at a worker, and when a worker comes or goes. What one loses another has
-when the first has answered how many he has by then: so all together never let in more than the limit. Of a worker that is silent,
-what it said last is taken to be so.
+when the first has answered how many he has by then: so all together never let in more than the limit (`policy.dealer`). Of a worker
+that is silent, what it said last is taken to be so. Descriptors that are `kept` for hosts of good record are dealt out as well.
 
 BUGS: workers are tasks that run beside us, so `Vitals.runnable` is up to one for each of them higher than in a single process.
 """
@@ -18,10 +18,12 @@ from twisted.python.failure import Failure
 from twistedmx.model.vitals import Vitals
 from twistedmx.net.lag import Lag
 from twistedmx.policy import governor
+from twistedmx.policy.dealer import Dealer
 from twistedmx.policy.dealing import Need, deal
 from twistedmx.policy.governor import Governor
 from twistedmx.policy.load import Load
 from twistedmx.policy.posture import Alertness
+from twistedmx.policy.record import Record
 from twistedmx.ports import Events
 from twistedmx.service.governing import MANY, QUICK, SLOW, Crowd, limit_moved, tell_load
 from twistedmx.service.looking import Looking
@@ -34,24 +36,18 @@ from twistedmx.settings import Settings
 
 # Of a worker that has just begun: its descriptors are no reason for a lower limit.
 _NOTHING_SAID: Final = Demand(left=MOST)
+_PROVEN: Final = Record.PROVEN.name.lower()
 
 
 @attrs.define
 class _Worker:
-    """`demand`: what it said last; `used`, `missed`: since the limit was judged. `wanted`: places, lately; halved each second.
-
-    `limit`: what it was told last; `unanswered`: what it was told and has not answered. `most`: sessions of strangers that it may
-    have by now, for all that we know.
-    """
+    """`demand`: what it said last; `used`, `missed`: since the limit was judged. `limit`: what it was told last."""
 
     channel: Channel
     demand: Demand = _NOTHING_SAID
     used: int = 0
     missed: int = 0
-    wanted: int = 0
     limit: Limit | None = None
-    unanswered: int = 0
-    most: int = 0
 
     @property
     def part(self) -> int:
@@ -76,7 +72,7 @@ class GoverningAll(Looking):
         self._workers: dict[int, _Worker] = {}
         self._gone: dict[str, int] = {}  # what workers that are no more had refused, by why
         self._displaced_then = 0
-        self._is_short = False  # somebody is to have more than is free yet
+        self._dealer = Dealer()  # of places; wanted: those that were, lately
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
@@ -98,11 +94,13 @@ class GoverningAll(Looking):
     def joined(self, number: int, channel: Channel) -> None:
         """One has begun: it hears its part before it takes anybody."""
         self._workers[number] = _Worker(channel)
+        self._dealer.join(number)
         self._deal()
 
     def left(self, number: int) -> None:
         """It is no more: the others have its part."""
         worker = self._workers.pop(number, None)
+        self._dealer.leave(number)
         if worker is not None:
             self._gone = _sum([self._gone, worker.demand.refused])
             self._displaced_then += worker.demand.displaced
@@ -117,10 +115,9 @@ class GoverningAll(Looking):
         worker.demand = demand
         worker.used = max(worker.used, demand.used)
         worker.missed += demand.missed
-        worker.wanted = max(worker.wanted, min(worker.missed + demand.queued, self.governor.limit))
-        if not worker.unanswered:
-            worker.most = max(worker.part, demand.strangers)
-        if demand.queued or self._is_short:
+        wanted = max(self._dealer.wants(number), min(worker.missed + demand.queued, self.governor.limit))
+        self._dealer.need(number, held=demand.strangers, wanted=wanted)
+        if demand.queued or self._dealer.is_short:
             self._deal()
 
     # For the operator
@@ -167,8 +164,7 @@ class GoverningAll(Looking):
             self._events.tell(limit_moved(before, self.governor, self._now(), self._crowd(), self.vitals))
         tell_load(self.governor, self._alertness)
         self._deal()
-        for worker in self._workers.values():
-            worker.wanted //= 2
+        self._dealer.fade()
 
     def _judge(self) -> None:
         workers = self._workers.values()
@@ -191,36 +187,26 @@ class GoverningAll(Looking):
         )
 
     def _deal(self) -> None:
-        workers, whole = list(self._workers.values()), self.governor.limit
-        needs = [Need(held=one.demand.strangers, wanted=one.wanted) for one in workers]
-        free = max(whole - sum(max(one.most, one.part) for one in workers), 0)
-        self._is_short = False
-        for worker, part in zip(workers, deal(whole, needs), strict=True):
-            more = max(part - worker.part, 0)
-            self._is_short |= more > free
-            part -= max(more - free, 0)
-            free -= min(more, free)
-            limit = Limit(part=part, whole=whole, under_load=self._alertness.under_load)
+        workers, whole, kept = self._workers, self.governor.limit, self.governor.settings.kept
+        self._dealer.deal(whole)
+        # Descriptors that are kept go where hosts of good record are; nobody is held to them who is in.
+        needs = [Need(held=one.demand.proven, wanted=one.demand.waiting.get(_PROVEN, 0)) for one in workers.values()]
+        for (number, worker), left_alone in zip(workers.items(), deal(kept, needs), strict=True):
+            limit = Limit(
+                part=self._dealer.part(number), whole=whole, kept=left_alone, under_load=self._alertness.under_load
+            )
             if limit != worker.limit:
-                self._tell(worker, limit)
+                worker.limit = limit
+                asked: Deferred[Any] = worker.channel.ask(LIMIT, said_limit(limit))
+                asked.addCallback(self._answered, number, self._dealer.told(number)).addErrback(self._not_answered)
 
-    def _tell(self, worker: _Worker, limit: Limit) -> None:
-        worker.limit = limit
-        worker.most = max(worker.most, limit.part)
-        worker.unanswered += 1
-        asked: Deferred[Any] = worker.channel.ask(LIMIT, said_limit(limit))
-        asked.addCallback(self._answered, worker).addErrback(self._not_answered, worker)
-
-    def _answered(self, strangers: Any, worker: _Worker) -> None:
+    def _answered(self, strangers: Any, number: int, telling: int) -> None:
         """It keeps to what it was told, and has so many by then."""
-        worker.unanswered -= 1
-        if not worker.unanswered:
-            worker.most = max(worker.part, count_heard(strangers, MOST))
-        if self._is_short:
+        self._dealer.kept(number, telling, held=count_heard(strangers, MOST))
+        if self._dealer.is_short:
             self._deal()
 
-    def _not_answered(self, failure: Failure, worker: _Worker) -> None:
-        worker.unanswered -= 1
+    def _not_answered(self, failure: Failure) -> None:
         if not isinstance(failure.value, ChannelLost):
             self._log.failure("a worker was told a limit, and did not take it", failure)
 

@@ -11,6 +11,7 @@ from twistedmx.ports import Events
 from twistedmx.service.governing import Governing
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.demand_words import Demand, Limit, limit_heard, said_demand
+from twistedmx.service.workers.shares_here import SharesHere
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -19,7 +20,7 @@ LIMIT: Final = "limit"
 
 
 class GoverningHere(Governing):
-    """As `Governing`; what is judged there is judged by the supervisor."""
+    """As `Governing`; what is judged there is judged by the supervisor. `shares`: of networks."""
 
     def __init__(
         self,
@@ -29,10 +30,23 @@ class GoverningHere(Governing):
         alertness: Alertness,
         tarpit: Tarpit,
         channel: Channel,
+        shares: SharesHere,
     ) -> None:
+        self._shares = shares
         super().__init__(settings, world, events, alertness, tarpit)
         self._channel = channel
         self._limit: Limit | None = None
+
+    @property
+    def door(self) -> Door | None:
+        """As `Governing` has it. Networks have a part of their shares there, from the first session on."""
+        return self._door
+
+    @door.setter
+    def door(self, door: Door | None) -> None:
+        self._door = door
+        if door is not None:
+            door.admission = self._shares.in_place_of(door.admission)
 
     def hear_limit(self, said: Any) -> int:
         """From now on this one holds. How many strangers are there, at this moment. Raises ValueError."""
@@ -52,6 +66,7 @@ class GoverningHere(Governing):
     def _keep_to_limit(self) -> None:
         if self.door is not None and self._limit is not None:
             self.door.admission.limit, self.door.admission.whole = self._limit.part, self._limit.whole
+            self.door.keep(self._limit.kept)
 
     def _say_demand(self, door: Door) -> None:
         admission = door.admission

@@ -3,7 +3,8 @@
 So nothing waits that need not, a flood of changes is a few lines, and to whoever does not read nothing more is said than one piece.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -18,15 +19,24 @@ _PIECE: Final = 100  # things: of a block that is all of evidence, far below `ch
 
 class Outbox:
     """For one kind: the other side hears lists of what was put here. `most`: may wait; beyond that the first goes, unsaid: `lost`.
-    0: as many as there are."""
+    0: as many as there are. `taken`: told each list and what was answered to it."""
 
     _log = Logger()
 
-    def __init__(self, channel: Channel, kind: str, *, piece: int = _PIECE, most: int = 0) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        kind: str,
+        *,
+        piece: int = _PIECE,
+        most: int = 0,
+        taken: Callable[[Sequence[Any], Any], None] = lambda said, answer: None,
+    ) -> None:
         self._channel = channel
         self._kind = kind
         self._piece = piece
         self._most = most
+        self._tell_taken = taken
         self._waiting: dict[Hashable, Any] = {}
         self._under_way = False
         self._is_over = False
@@ -51,11 +61,16 @@ class Outbox:
         while self._waiting and not self._under_way and not self._is_over:
             keys = list(islice(self._waiting, self._piece))
             self._under_way = True
-            asked: Deferred[Any] = self._channel.ask(self._kind, [self._waiting.pop(key) for key in keys])
-            asked.addCallbacks(self._taken, self._not_taken)
+            said = [self._waiting.pop(key) for key in keys]
+            asked: Deferred[Any] = self._channel.ask(self._kind, said)
+            asked.addCallbacks(partial(self._taken, said), self._not_taken)
 
-    def _taken(self, answer: Any) -> None:
+    def _taken(self, said: Sequence[Any], answer: Any) -> None:
         self._under_way = False
+        try:
+            self._tell_taken(said, answer)
+        except Exception:
+            self._log.failure("{kind}: what was answered is nothing", kind=self._kind)
         self._go_on()
 
     def _not_taken(self, failure: Failure) -> None:

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from twistedmx.net.control import Refused
 from twistedmx.service.workers.channel import Channel, ChannelLost
 from twistedmx.service.workers.launching import Launch, Process
-from twistedmx.service.workers.sides import SupervisorSide
+from twistedmx.service.workers.sides import AnySupervisorSide
 
 _LONG_LIVED: Final = 60.0  # seconds
 _MOST_DELAY: Final = 60.0
@@ -51,7 +51,7 @@ class Post:
         clock: IReactorTime,
         now: Callable[[], float],
         launch: Launch,
-        side: SupervisorSide,
+        side: AnySupervisorSide,
         sockets: Sequence[socket.socket],
         first: Callable[[int], Mapping[str, Any]],
         served: Callable[["Post"], None],

@@ -29,12 +29,12 @@ from twistedmx.service.source import Source
 from twistedmx.service.start import build
 from twistedmx.service.state import gauges
 from twistedmx.service.succession.of_server import ServerBequest
-from twistedmx.service.workers import worker_side
 from twistedmx.service.workers.adopted import Adopting
 from twistedmx.service.workers.channel import Channel, connect
 from twistedmx.service.workers.launching import CHANNEL
-from twistedmx.service.workers.sides import Nothing, WorkerSide
+from twistedmx.service.workers.sides import AnyWorkerSide, Nothing
 from twistedmx.service.workers.totals import families_told
+from twistedmx.service.workers.worker_side import WorkerSide
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings
 
@@ -56,7 +56,7 @@ def of_worker(settings: Settings, number: int) -> Settings:
 
 
 class Worker:
-    """`channel`: to the supervisor, to be connected. `done`: called at the end. `share`: what the worker of a number has together
+    """`channel`: to the supervisor, to be connected. `done`: called at the end. `share`: what one of so many workers has together
     with the others; `make`: what lasts in a server that shares it.
     """
 
@@ -67,12 +67,14 @@ class Worker:
         world: World,
         done: Callable[[], None],
         *,
-        share: Callable[[int], WorkerSide] = lambda number: Nothing(),
-        make: Callable[[Settings, World, WorkerSide], Lasting] = lambda settings, world, side: lasting(settings, world),
+        share: Callable[[int], AnyWorkerSide] = lambda workers: Nothing(),
+        make: Callable[[Settings, World, AnyWorkerSide], Lasting] = lambda settings, world, side: lasting(
+            settings, world
+        ),
     ) -> None:
         self._world = world
         self._done, self._share, self._make = done, share, make
-        self._side: WorkerSide = Nothing()
+        self._side: AnyWorkerSide = Nothing()
         self._server: Server | None = None
         self._source = Source(path="")
         self._number = 0
@@ -104,13 +106,13 @@ class Worker:
     # -- begin -------------------------------------------------------------------------------------------------------
 
     def _begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a server, of {"number", "source", "octets", "listening": [[text, secure, descriptor], ...], "user", "agent": a
-        descriptor, or None}. Refused with every fault."""
+        """Make a server, of {"number", "workers": how many, "source", "octets", "listening": [[text, secure, descriptor], ...],
+        "user", "agent": a descriptor, or None}. Refused with every fault."""
         self._number, self._source = told["number"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
         for descriptor in given.values():
             os.set_inheritable(descriptor, False)
-        side = self._side = self._share(self._number)
+        side = self._side = self._share(told["workers"])
         side.channel = self.channel
         self._hear.update(side.hear)
         world = attrs.evolve(self._world, endpoints=Adopting(given))
@@ -269,7 +271,7 @@ def main() -> None:
     worker = Worker(
         world,
         done=lambda: reactor.stop() if reactor.running else None,
-        share=lambda number: worker_side.WorkerSide(),
+        share=WorkerSide,
         make=make,
     )
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.stop))

@@ -1,5 +1,5 @@
 """What workers share beside their sockets, seen from each side of the channels: two seams, and what stands there when nothing is
-shared."""
+shared. What stands there in a server is `worker_side.WorkerSide` and `supervisor_side.SupervisorSide`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from twistedmx.settings import Settings
 Hear = Mapping[str, Callable[[Any], Any]]
 
 
-class WorkerSide(Protocol):
+class AnyWorkerSide(Protocol):
     """In a worker. `channel`: put here before a server is made. `hear`: what it hears of what is shared. `known`: fires once it
     knows what there is to know; nobody is served before."""
 
@@ -23,7 +23,7 @@ class WorkerSide(Protocol):
     known: "Deferred[None]"
 
 
-class SupervisorSide(Protocol):
+class AnySupervisorSide(Protocol):
     """In the supervisor. Started after privileges were dropped and before the first worker, stopped behind the last."""
 
     @property

@@ -117,14 +117,3 @@ def campaigns(told: Sequence[Sequence[Told]]) -> list[Told]:
                 ours[key] += row[key]
             ours["first"], ours["age"] = min(ours["first"], row["first"]), min(ours["age"], row["age"])
     return sorted(by_name.values(), key=lambda row: -row["bad"])
-
-
-def entries(told: Sequence[Told]) -> dict[str, Any]:
-    """Of `list`: each network once, in the order of the first page that has it."""
-    whole = dict(told[0])
-    for key, name in (("blocks", "network"), ("allowed", "network")):
-        if key in whole:
-            whole[key] = list({row[name]: row for each in told for row in each.get(key, [])}.values())
-    if "never" in whole:
-        whole["never"] = list(dict.fromkeys(text for each in told for text in each["never"]))
-    return whole

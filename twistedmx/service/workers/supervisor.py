@@ -46,15 +46,15 @@ from twistedmx.service.workers.launching import FIRST_SOCKET, Launch
 from twistedmx.service.workers.places import Opened, open_places
 from twistedmx.service.workers.post import Post
 from twistedmx.service.workers.setting import OfAll
-from twistedmx.service.workers.sides import Nothing, SupervisorSide
+from twistedmx.service.workers.sides import AnySupervisorSide, Nothing
 from twistedmx.service.workers.totals import families_told, registry_of_all
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
 _log = Logger(namespace="twistedmx")
 
-# What the workers of a server have together.
-Share = Callable[[Settings, World, Events], SupervisorSide]
+# What the workers of a server have together, of so many.
+Share = Callable[[Settings, World, Events, int], AnySupervisorSide]
 
 
 class Supervisor(MultiService):
@@ -73,14 +73,14 @@ class Supervisor(MultiService):
         workers: int,
         launch: Launch,
         becomes: str = "",
-        share: Share = lambda settings, world, events: Nothing(),
+        share: Share = lambda settings, world, events, workers: Nothing(),
         left: dict[Place, PortGroup] | None = None,
     ) -> None:
         super().__init__()
         self.events = Stream([])
         self.counters = Counters()
         self.losses = Losses(world.reactor.seconds)
-        self.side = share(settings, world, self.events)
+        self.side = share(settings, world, self.events, workers)
         self._log: Destination | None = None
         self.since = world.now()
         self._left = left if left is not None else {}
@@ -236,6 +236,7 @@ class Supervisor(MultiService):
         source = self._source
         return {
             "number": number,
+            "workers": self._workers,
             "source": {
                 "path": source.path,
                 "data": source.data,

@@ -1,6 +1,7 @@
-"""What holds for all workers, in the supervisor: the blocklist with its store, networks' conduct, attacks, the limit of sessions.
+"""What holds for all workers, in the supervisor: the blocklist with its store, networks' conduct, attacks, limits of sessions
+and of handshakes.
 
-    side = SupervisorSide(settings, world, events)
+    side = SupervisorSide(settings, world, events, workers)     of so many
     side.hear_from(number)           what the channel to a worker hears
     side.start(), side.stop()        with the supervisor; configure(settings) first, and at each reload
     side.joined(number, channel)     when the worker says that it is up, and before it takes anybody
@@ -28,7 +29,11 @@ from twistedmx.service.workers.block_words import each_heard
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.governing_all import GoverningAll
 from twistedmx.service.workers.governing_here import DEMAND
+from twistedmx.service.workers.handshakes_all import HandshakesAll
+from twistedmx.service.workers.handshakes_here import ASKED
 from twistedmx.service.workers.network_reports import EVIDENCE, STANDING, MailSeen, heard, standing_said
+from twistedmx.service.workers.shares_all import SharesAll
+from twistedmx.service.workers.shares_here import USED
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -37,7 +42,7 @@ class SupervisorSide(MultiService):
     """`blocking`: for the operator's commands (`service.block_commands`). `watching`, `governing`: what they have `told` is of all
     workers."""
 
-    def __init__(self, settings: Settings, world: World, events: Events) -> None:
+    def __init__(self, settings: Settings, world: World, events: Events, workers: int) -> None:
         super().__init__()
         self._now = world.now
         self._channels: dict[int, Channel] = {}
@@ -45,8 +50,10 @@ class SupervisorSide(MultiService):
         reputation = self.blocking.reputation
         self.watching = WatchingAll(settings, world, events, reputation.proven, reputation.known)
         self.governing = GoverningAll(settings, world, events, self.watching.alertness)
+        self._handshakes = HandshakesAll(settings, world)
+        self._shares = SharesAll(settings, world, workers, lambda: self.limit)
         self._master = BlockMaster(self.blocking)
-        for service in (self.watching, self.governing):
+        for service in (self.watching, self.governing, self._handshakes, self._shares):
             service.setServiceParent(self)
 
     @property
@@ -59,6 +66,8 @@ class SupervisorSide(MultiService):
         self.blocking.configure(settings)
         self.watching.configure(settings)
         self.governing.configure(settings)
+        self._handshakes.configure(settings)
+        self._shares.configure(settings)
 
     def startService(self) -> None:
         """Read what is kept, and judge. After daemonising. Raises CannotStart."""
@@ -98,19 +107,23 @@ class SupervisorSide(MultiService):
             EVIDENCE: self._hear_evidence,
             SUMS: self.watching.hear_sums,
             DEMAND: partial(self.governing.hear_demand, number),
+            USED: partial(self._shares.hear_used, number),
+            ASKED: partial(self._handshakes.hear_asked, number),
         }
 
     def joined(self, number: int, channel: Channel) -> None:
         """A worker is up, and takes nobody before it knows what it hears now."""
         self._channels[number] = channel
         self.governing.joined(number, channel)
+        self._handshakes.joined(number, channel)
+        self._shares.joined(number, channel)
         self.watching.joined(number, channel)
         self._master.joined(number, channel)
 
     def left(self, number: int) -> None:
         """It is gone."""
         self._channels.pop(number, None)
-        for each in (self.governing, self.watching, self._master):
+        for each in (self.governing, self._handshakes, self._shares, self.watching, self._master):
             each.left(number)
 
     # What the operator asks

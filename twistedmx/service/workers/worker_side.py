@@ -1,8 +1,9 @@
-"""What a worker shares with the others, by way of the supervisor: blocks, networks' conduct, attacks, and the limit of sessions.
+"""What a worker shares with the others, by way of the supervisor: blocks, networks' conduct, attacks, and limits of sessions
+and handshakes.
 
-    side = WorkerSide()
+    side = WorkerSide(workers)             of so many
     side.channel = channel              which hears `side.hear`
-    lasting(settings, world, side)      makes `blocking`, `watching` and `governing` here
+    lasting(settings, world, side)      makes `blocking`, `watching`, `governing` and `handshakes` here
     side.known                          fires when `SupervisorSide.joined` has told all; from then on peers may come
 
 The store in `settings` is the worker's own.
@@ -11,9 +12,11 @@ The store in `settings` is the worker's own.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from twistedmx.model.block import Block
+from twistedmx.policy.handshakes import Handshakes
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import Known
 from twistedmx.policy.tarpit import Tarpit
@@ -24,8 +27,10 @@ from twistedmx.service.workers.block_master import ALLOWED, CHANGED, KNOWN, PROP
 from twistedmx.service.workers.block_words import said_change
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.governing_here import LIMIT, GoverningHere
+from twistedmx.service.workers.handshakes_here import PART, HandshakesHere
 from twistedmx.service.workers.network_reports import STANDING, NetworkReports, standing_heard
 from twistedmx.service.workers.outbox import Outbox
+from twistedmx.service.workers.shares_here import DEALT, SharesHere
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -33,10 +38,11 @@ T = TypeVar("T")
 
 
 class WorkerSide:
-    """`channel`: to the supervisor, to be put here before anything is made. `known`: fires once it knows what there was when it
-    began. `hear`: what the channel hears, when all three are made."""
+    """`workers`: how many there are. `channel`: to the supervisor, to be put here before anything is made. `known`: fires once it
+    knows what there was when it began. `hear`: what the channel hears, when all of them are made."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
         self.channel: Channel | None = None
         self.known: Deferred[None] = Deferred()
         self.hear: Mapping[str, Callable[[Any], Any]] = {
@@ -46,10 +52,14 @@ class WorkerSide:
             MARKS: lambda said: _made(self._watching).hear_marks(said),
             STANDING: self._hear_standing,
             LIMIT: lambda said: _made(self._governing).hear_limit(said),
+            DEALT: lambda said: _made(self._shares).hear_dealt(said),
+            PART: lambda said: _made(self._handshakes).hear_part(said),
         }
         self._blocking: BlockCopy | None = None
         self._watching: WatchingHere | None = None
         self._governing: GoverningHere | None = None
+        self._shares: SharesHere | None = None
+        self._handshakes: HandshakesHere | None = None
 
     def blocking(self, settings: Settings, world: World, events: Events) -> BlockCopy:
         """In the place of `Blocking`."""
@@ -79,8 +89,19 @@ class WorkerSide:
         self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit
     ) -> GoverningHere:
         """In the place of `Governing`."""
-        self._governing = GoverningHere(settings, world, events, alertness, tarpit, self._speaking())
+        self._shares = SharesHere(world, self._speaking(), self._workers)
+        self._governing = GoverningHere(settings, world, events, alertness, tarpit, self._speaking(), self._shares)
         return self._governing
+
+    def handshakes(self, settings: Settings, world: World) -> Handshakes:
+        """In the place of those of a single process."""
+        self._handshakes = HandshakesHere(settings, world, self._speaking())
+        return self._handshakes.handshakes
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What says what there is."""
+        return _made(self._handshakes), _made(self._shares)
 
     def _speaking(self) -> Channel:
         return _made(self.channel)

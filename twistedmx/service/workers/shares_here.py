@@ -1,0 +1,67 @@
+"""Shares of networks at a worker: it says how many of their sessions are here, of those that have many, and keeps within its parts.
+
+Said some hundredths of a second after it has changed, all that has, once: a crowd costs few lines. Where the supervisor is silent,
+it keeps what it had.
+"""
+
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall
+
+from twistedmx.policy.admission import Admission
+from twistedmx.policy.shared_admission import Counted, SharedAdmission
+from twistedmx.service.workers.channel import Channel
+from twistedmx.service.workers.outbox import Outbox
+from twistedmx.service.workers.share_words import Use, dealt_heard, list_heard, said_use
+from twistedmx.service.world import World
+
+USED: Final = "shares-used"
+DEALT: Final = "shares-dealt"
+_SOON: Final = 0.02  # seconds
+_PIECE: Final = 1000
+
+
+class SharesHere(Service):
+    """`processes`: how many workers there are."""
+
+    def __init__(self, world: World, channel: Channel, processes: int) -> None:
+        self._clock = world.reactor
+        self._processes = processes
+        self._outbox = Outbox(channel, USED, piece=_PIECE)
+        self._admission: SharedAdmission | None = None
+        self._changed: set[Counted] = set()
+        self._later: IDelayedCall | None = None
+
+    def in_place_of(self, admission: Admission) -> SharedAdmission:
+        """One with its settings, to which nobody has come yet."""
+        self._admission = SharedAdmission(
+            admission.settings, limit=admission.limit, processes=self._processes, changed=self._has_changed
+        )
+        return self._admission
+
+    def hear_dealt(self, said: Any) -> list[int]:
+        """From now on these parts hold. How much is held of each, at this moment. Raises ValueError."""
+        dealt = [dealt_heard(one) for one in list_heard(said)]
+        admission = self._admission
+        return [0 if admission is None else admission.deal(one.key, one.part) for one in dealt]
+
+    def stopService(self) -> None:
+        """Say no more."""
+        super().stopService()
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _has_changed(self, key: Counted) -> None:
+        self._changed.add(key)
+        if self._later is None and self.running:
+            self._later = self._clock.callLater(_SOON, self._say)
+
+    def _say(self) -> None:
+        self._later = None
+        changed, self._changed = self._changed, set()
+        if self._admission is not None:
+            for key in changed:
+                held, missed = self._admission.take_use(key)
+                self._outbox.put(key, said_use(Use(key=key, held=held, missed=missed)))
