@@ -150,7 +150,7 @@ class QmailCase(SynchronousTestCase):
         self.addCleanup(server.stop)
         return server
 
-    def start(self, *words: str, **more: str) -> TwistdProcess:
+    def start(self, *words: str, **more: Any) -> TwistdProcess:
         """It listens on `port`."""
         server = self.launch("--port", LOOPBACK, *words, **more)
         self.port = server.ports_of()[0]

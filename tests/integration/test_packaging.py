@@ -11,8 +11,10 @@ import os
 import re
 import shutil
 import smtplib
+import socket
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 from zipfile import ZipFile
@@ -181,6 +183,46 @@ class WheelTests(SynchronousTestCase):
         installed = Path(self.environment().python).with_name("twistedmx-smtpd")
         self.assertEqual(installed.read_bytes(), (SOURCE / SMTPD).read_bytes())
         self.assertTrue(os.access(installed, os.X_OK))
+
+    def test_the_program_for_tcpserver_finds_the_server_of_its_wheel(self) -> None:
+        """By its name alone, as a run script has it; and without a server it says 421."""
+        environment = self.environment()
+        tree, sock = self.folder / "qmail", Path(tempfile.mkdtemp()) / "smtpd.sock"
+        self.addCleanup(shutil.rmtree, sock.parent)
+        run([environment.python, "-m", "twistedmx.testing.qmail_tree", str(tree)], self.folder)
+        self.assertEqual(self.said_by(environment, sock), b"421 unable to reach the mail server (#4.3.0)\r\n")
+        settings = self.folder / "twistedmx.toml"
+        settings.write_text(
+            f'data = "{self.folder / "data"}"\nlisten = []\n[qmail]\nhome = "{tree}"\nsocket = "{sock}"\n',
+            encoding="utf-8",
+        )
+        server = TwistdProcess(
+            [environment.python, environment.twistd, "-n", "--pidfile=", "twistedmx", "--config", str(settings)],
+            folder=str(self.folder),
+            environment=clean_environment(),
+        )
+        self.addCleanup(server.stop)
+        server.output.wait_for(f"listens on {re.escape(str(sock))}$")
+        self.assertRegex(self.said_by(environment, sock), rb"^220 host\.example ")
+        self.assertEqual(server.stop()[0], ORDERLY)
+
+    def said_by(self, environment: Environment, sock: Path) -> bytes:
+        """What a client hears first of it."""
+        path = os.path.dirname(environment.python)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            client = socket.create_connection(listening.getsockname(), timeout=60)
+            accepted, _ = listening.accept()
+        with client, client.makefile("rb") as stream:
+            with accepted:
+                subprocess.run(
+                    ["sh", "-c", "exec twistedmx-smtpd"],
+                    env={"PATH": f"{path}:{os.environ['PATH']}", "TWISTEDMX_SOCKET": str(sock)},
+                    stdin=accepted,
+                    stdout=accepted,
+                    stderr=subprocess.DEVNULL,
+                    timeout=60,
+                )
+            return stream.readline()
 
     def test_the_wheel_serves_outside_the_checkout(self) -> None:
         """This is what an operator has."""

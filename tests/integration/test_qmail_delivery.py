@@ -5,8 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
+from twisted.trial.unittest import SkipTest
+
 from tests.integration.program import ORDERLY
 from tests.integration.qmail_case import QmailCase, needed
+from tests.integration.test_life import system_user
 
 RECEIVED = (
     rb"Received: from unknown \(HELO client\.example\) \(127\.0\.0\.1\)\n  by 127\.0\.0\.1 with SMTP; [^\n]+ -0000\n"
@@ -156,6 +159,19 @@ class TestOurOwnDelivery(QmailCase):
             self.assertEqual(said[:3], "250", said)
         ran = Path(self.tree.domain("example.org", "news", "ran")).read_text(encoding="ascii")
         self.assertEqual(ran, "ezmlm-send news \newzmlm-manage news subscribe\n".replace("ewzmlm", "ezmlm"))
+
+    def test_a_user_of_the_system(self) -> None:
+        """Who is in no users/assign, and has no .qmail: his mail is in the mbox of control/defaultdelivery, and his."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root can deliver to others")
+        entry = system_user(self, "mxdora")  # type: ignore[arg-type]  # it has a folder, and cleans up
+        self.control("defaultdelivery", "./Mailbox\n")
+        self.start(*self.configured(f'user = "nobody"\n[qmail]\nhome = "{self.tree.root}"\n'), before=())
+        self.assertEqual(self.client().transaction("mxdora@host.example")[:3], "250")
+        self.assertRegex(self.client().transaction("mxdora-x@host.example"), "^[45]5[01] ")
+        mbox = Path(entry.pw_dir, "Mailbox")
+        self.assertTrue(mbox.read_bytes().startswith(b"From me@client.example "))
+        self.assertEqual((mbox.stat().st_uid, mbox.stat().st_mode & 0o777), (entry.pw_uid, 0o600))
 
     def test_wrong_rights_are_said_to_be_for_now(self) -> None:
         """Somebody else could have written it; or the mailbox is another's. The sender tries again, when that is mended."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.integration.program import ORDERLY
-from tests.integration.qmail_case import NO_MX, as_user
+from tests.integration.output import Output
+from tests.integration.program import LOOPBACK, ORDERLY, free_port, programs
+from tests.integration.qmail_case import NO_MX, as_user, needed
 from tests.integration.tcpserver_case import UnderTcpserver
-from tests.qmail.hand_over import compiled
+from tests.qmail.hand_over import CONTRIB, compiled
 
 CHECK = """\
 #!/bin/sh
@@ -27,7 +28,7 @@ class TheRunScript:
 
     def test_environment_and_log(self) -> None:
         """Rules say who may relay; the log has the lines of all, in the order in which things happened."""
-        self.serve()
+        self.serve("chkuser = { error_delay = 0.0 }")
         log = self.run_script("-c", "20", exports="export CHKUSER_START=ALWAYS")
         with self.from_("127.0.0.1") as client:
             self.assertEqual(client.transaction("whoever@elsewhere.example")[:3], "553")
@@ -141,6 +142,72 @@ class TestTheRunScriptInC(TheRunScript, UnderTcpserver):
         self.until(lambda: self.status()["sessions"]["open"] == 0)
         self.assertLessEqual(descriptors(server.pid), before[0] + 1)
         self.assertLess(resident(server.pid), before[1] + (2 << 20))
+
+
+class TestTheScriptsThatAreShipped(UnderTcpserver):
+    """contrib/qmail, as an operator copies it: with his folders in variables, and nothing else changed."""
+
+    def setUp(self) -> None:
+        needed("softlimit")
+        super().setUp()
+        self.place = programs(self.folder / "opt")
+
+    def script(self, name: str, *, is_roots: bool = False, **variables: str) -> tuple["subprocess.Popen[str]", Output]:
+        """It runs, and what it says. Ended with the test."""
+        process = subprocess.Popen(
+            [*(() if is_roots else as_user()), str(CONTRIB / name)],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "TWISTEDMX": str(self.place), **NO_MX, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(process.communicate, timeout=60)
+        self.addCleanup(process.terminate)
+        return process, Output(process.stdout)  # type: ignore[arg-type]
+
+    def settings(self, text: str) -> str:
+        """Those that are shipped, for this folder. `text`: more of [qmail]."""
+        path = self.folder / "twistedmx.toml"
+        path.write_text(f'data = "{self.data}"\n{text}\n', encoding="utf-8")
+        return str(path)
+
+    def test_run_daemon(self) -> None:
+        """In place of both."""
+        process, log = self.script(
+            "run-daemon", QMAIL=self.tree.root, CONFIG=self.settings(f'listen = ["{LOOPBACK}"]\n[log]\nto = "stdout"')
+        )
+        self.port = int(log.wait_for(r"listens on 127\.0\.0\.1:(\d+)$")[1])
+        self.assertEqual(self.said_of("ann@example.org")[:3], "250")
+        process.terminate()
+        self.assertEqual(process.wait(60), ORDERLY)
+
+    def test_run_server_and_run_tcpserver(self) -> None:
+        """Side by side, with softlimit, which twistedmx-smtpd stays within, and waits."""
+        if os.geteuid() != 0:
+            raise SkipTest("tcpserver becomes another user, which only root can")
+        qmail = f'[qmail]\nhome = "{self.tree.root}"\nsocket = "{self.socket}"'
+        _, server = self.script("run-server", CONFIG=self.settings(f"listen = []\n{qmail}"))
+        server.wait_for(rf"listens on {re.escape(str(self.socket))}$")
+        self.port = free_port()
+        rules = self.folder / "rules.cdb"
+        subprocess.run(["tcprules", rules, f"{rules}.tmp"], input=b":allow\n", check=True, timeout=30)
+        _, log = self.script(
+            "run-tcpserver",
+            is_roots=True,
+            QMAIL=self.tree.root,
+            RULES=str(rules),
+            HOST="127.0.0.1",
+            PORT=str(self.port),
+            UID_OF_SMTPD=str(self.uid),
+            GID_OF_SMTPD=str(self.gid),
+            SMTPD=self.smtpd,
+            TWISTEDMX_SOCKET=str(self.socket),
+        )
+        log.wait_for(r"^tcpserver: status: 0/40$")
+        self.assertEqual(self.said_of("ann@example.org")[:3], "250")
+        log.wait_for(r"^CHKUSER accepted rcpt: ")
+        log.wait_for(r"^tcpserver: end \d+ status 0$")
 
 
 class TestUnderInetd(UnderTcpserver):
