@@ -9,18 +9,12 @@ from twistedmx.smtp.reply import reply
 
 
 class TestState(SynchronousTestCase):
-    def test_recipients_are_counted_from_mail_on(self):
-        """Those that are asked for before their plugins, those that are accepted before the plugins of `pass`."""
-        state = SppState().mail().rcpt().rcpt().accepted().rcpt()
-        self.assertEqual((state.rcpt_count, state.rcpt_count_all), (1, 3))
-        self.assertEqual(state.mail(), SppState())
-
     def test_a_refusal_stays_until_rset(self):
         """And each of its kind is refused, with all that was said."""
         state = SppState()
         for text in ("one", "two"):
             state = state.after(Answer(delayed={Stage.RCPT: reply(450, "", text)}))
-        self.assertEqual(state.mail().refusal(Stage.RCPT).octets, b"450-one\r\n450 two\r\n")
+        self.assertEqual(state.refusal(Stage.RCPT).octets, b"450-one\r\n450 two\r\n")
         self.assertIsNone(state.refusal(Stage.DATA))
         self.assertIsNone(state.reset().refusal(Stage.RCPT))
 

@@ -12,36 +12,42 @@ whole world.
 from twistedmx.qmail.call import Call
 from twistedmx.qmail.spp import NOTHING, Answer, Plugins, variables
 from twistedmx.qmail.spp_file import Stage
-from twistedmx.smtp.reply import Reply
+from twistedmx.qmail.spp_state import SppState
 
 
 class Plugging:
-    """`plugins`: of this session, None where it has none. `headers`: lines of the next message, with their ends. `passed`: stages
-    of which the last answer was "O"."""
+    """`plugins`: of this session, None where it has none. `state`: what is kept of their answers. `passed`: stages of which the
+    last answer was "O"."""
 
     def __init__(self, plugins: Plugins | None, call: Call) -> None:
         self._plugins = plugins
         self._call = call
-        self._delayed: dict[Stage, Reply] = {}
-        self.headers = b""
+        self.state = SppState()
         self.passed: set[Stage] = set()
 
     def has(self, stage: Stage) -> bool:
         """Whether anybody is to be asked."""
-        return stage in self._delayed or (self._plugins is not None and self._plugins.has(stage))
+        return self.state.refusal(stage) is not None or self._has(stage)
+
+    def _has(self, stage: Stage) -> bool:
+        return self._plugins is not None and not self.state.stopped and self._plugins.has(stage)
+
+    @property
+    def headers(self) -> bytes:
+        """Lines for the next message, with their ends."""
+        return b"".join([line + b"\n" for line in self.state.headers])
 
     def forget(self) -> None:
         """The transaction is over: so is what was said of it."""
-        self._delayed.clear()
-        self.headers = b""
+        self.state = self.state.reset()
 
     async def ask(self, stage: Stage, **known: bytes | int | bool | None) -> Answer:
         """What they say. `known`: as in `spp.variables`."""
         self.passed.discard(stage)
-        delayed = self._delayed.get(stage)
+        delayed = self.state.refusal(stage)
         if delayed is not None:
             return Answer(reply=delayed)
-        if self._plugins is None or not self._plugins.has(stage):
+        if self._plugins is None or not self._has(stage):
             return NOTHING
         call = self._call
         answer = await self._plugins.ask(stage, {**call.environment, **variables(**known)})  # type: ignore[arg-type]
@@ -52,10 +58,7 @@ class Plugging:
                 else:
                     call.environment[name] = value
             call.terms = call.again(call.environment)
-        self._delayed.update(answer.delayed)
-        self.headers += b"".join(line + b"\n" for line in answer.headers)
+        self.state = self.state.after(answer)
         if answer.skip_checks:
             self.passed.add(stage)
-        if answer.stop_all:
-            self._plugins = None
         return answer

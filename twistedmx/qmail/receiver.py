@@ -160,7 +160,9 @@ class QmailReceiver(QmailContent):
             said = self._refused_at(At.MAIL, decided, path)
             last = LastWords(reply=said, reason=decided.reason, stage=At.MAIL) if said.closes else None
             return self._error(said, last)
+        state = self._plugging.state  # of this MAIL, and not of the transaction that it ends
         self._abandon(Reason.ABANDONED)  # MAIL begins anew
+        self._plugging.state = state
         if judged.address != path.address:
             path = path_of(judged.address)
         return self._around(judged.plugged, self._began(self.mail(path, command.parameters), path))

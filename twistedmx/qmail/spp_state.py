@@ -1,4 +1,4 @@
-"""What qmail-spp keeps of a session between its commands: counts of recipients, headers, refusals that are still to come.
+"""What qmail-spp keeps of a session between its commands: headers, and refusals that are still to come.
 
 A command goes: `refusal` (what a plugin has said before of the next one of its kind), then the plugins, then `after` their answer.
 """
@@ -18,30 +18,16 @@ _MOST_HEADERS = 1000  # lines: plugins of RCPT may add some for each recipient
 
 @attrs.frozen(kw_only=True)
 class SppState:
-    """`stopped`: no plugin is asked any more. `rcpt_count`: recipients that were accepted, `rcpt_count_all`: that were asked for,
-    since MAIL. `headers`: lines for the message, behind Received. `delayed`: refusals, by their command."""
+    """`stopped`: no plugin is asked any more. `headers`: lines for the message, behind Received. `delayed`: refusals, by their
+    command."""
 
     stopped: bool = False
-    rcpt_count: int = 0
-    rcpt_count_all: int = 0
     headers: tuple[bytes, ...] = ()
     delayed: Mapping[Stage, Reply] = MappingProxyType({})
 
     def refusal(self, stage: Stage) -> Reply | None:
         """Of MAIL, RCPT or DATA, without asking anybody, until RSET."""
         return self.delayed.get(stage)
-
-    def mail(self) -> "SppState":
-        """MAIL comes, and is not refused."""
-        return attrs.evolve(self, rcpt_count=0, rcpt_count_all=0)
-
-    def rcpt(self) -> "SppState":
-        """RCPT comes, and is not refused: before its plugins are asked."""
-        return attrs.evolve(self, rcpt_count_all=self.rcpt_count_all + 1)
-
-    def accepted(self) -> "SppState":
-        """All checks have let the recipient through: before plugins of `PASS` are asked."""
-        return attrs.evolve(self, rcpt_count=self.rcpt_count + 1)
 
     def after(self, answer: Answer) -> "SppState":
         """Plugins have answered."""

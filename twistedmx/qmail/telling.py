@@ -19,6 +19,8 @@ from twistedmx.qmail.smtpd_lines import Found, auth_line, early_line, found_line
 from twistedmx.qmail.tcpserver_lines import end_line, pid_line, rules_line
 from twistedmx.smtp.reply import Reply
 
+# Why a message is not taken where the peer hears nothing of it.
+_NOT_SAID: Final = (Reason.QUEUE_FAILED, Reason.QUEUE_REFUSED, Reason.DISK_FAILED, Reason.DISK_FULL)
 _THRESHOLD_COMES_FIRST: Final = Case.RCPT_THRESHOLD
 # Of a message, in the words of qlog's line; what has no row is what the queue says.
 _ENDS: Final = {Reason.LOOP: b"message_loop", Reason.TOO_LARGE: b"databytes_limit_exceeded"}
@@ -136,7 +138,7 @@ class Telling:
         tls: Tls | None,
     ) -> None:
         """qlog's line of a message. `detail`: why it was not taken, where that is not in the words."""
-        if detail and words.code >= 400 and not self._silent:
+        if detail and reason in _NOT_SAID and not self._silent:
             self._tell_why(b"message not taken", detail, sender, recipients[0] if recipients else b"", helo)
         if self._dialect is Dialect.LABELLED and not self._silent:
             if reason is Reason.BARE_NEWLINE:

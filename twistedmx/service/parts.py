@@ -12,7 +12,6 @@ from typing import Final
 
 import attrs
 from twisted.application.service import IServiceCollection, Service
-from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
@@ -42,22 +41,20 @@ from twistedmx.service.blocking import Blocking
 from twistedmx.service.faults import Faults
 from twistedmx.service.governing import Governing
 from twistedmx.service.held import Held
-from twistedmx.service.places import Place, is_of_systemd
+from twistedmx.service.listening import fault_of_metrics, listening_of
+from twistedmx.service.places import Place
 from twistedmx.service.policies import Policies
 from twistedmx.service.privileges import for_one_process_alone, no_such_user
-from twistedmx.service.qmail import Qmail, faults_of, has_certificate
+from twistedmx.service.qmail import Qmail
+from twistedmx.service.qmail_found import faults_of, has_certificate
 from twistedmx.service.recording import Recording
 from twistedmx.service.shared import Alone, AnyWatching, Shared
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
-from twistedmx.settings.endpoints import bad_port
 from twistedmx.settings.networks import read_networks
 from twistedmx.smtp.path import BadPath, check_domain
 
 _log = Logger(namespace="twistedmx")
-
-# Endpoints of Twisted that stand between us and the socket: they would hide the peer, or speak TLS before the server does.
-_WRAPPED: Final = ("ssl", "tls", "haproxy")
 
 # Seconds in which lines of the log are gathered: nobody reads sooner, and a write for each turn of the reactor was a fiftieth of
 # what a message costs (benchmarks, accept-4k-1).
@@ -216,9 +213,9 @@ def parts_of(
     `unread`: is there a fault at or below this key, so that what is here says nothing of what was meant?
     """
     faults = [*settings.log.faults(), *no_such_user(settings.user, lasting.world.account)]
+    faults += faults_of(settings, lasting.world)
     if settings.workers != 1:
         faults += for_one_process_alone(settings)
-    faults += faults_of(settings, lasting.world)
     events = Held()
     host = host_of(settings)
     try:
@@ -233,7 +230,7 @@ def parts_of(
     tls = _tls(settings, faults, unread=unread("tls"))
     world = lasting.world
     backends = backends_of(settings, world, events, faults, unread)
-    listening = _listening(settings, world, faults, serves=serves)
+    listening = listening_of(settings, world, faults, serves=serves)
     if not (settings.listen or settings.listen_tls or (settings.qmail.home and settings.qmail.socket)):
         faults.append('listen: names no place, so that no mail could come; write listen = ["tcp:25"]')
     ports = Ports(
@@ -244,7 +241,7 @@ def parts_of(
         acceptance=lasting.acceptance,
         events=lasting.events,
     )
-    faults += _scraped(settings.metrics.listen, world)
+    faults += fault_of_metrics(settings.metrics.listen, world)
     chain = lasting.policies.chain_of(settings.policies, host, ports, faults)
     if faults or backends is None:
         if backends is not None:
@@ -296,55 +293,3 @@ def _tls(settings: Settings, faults: list[str], *, unread: bool) -> ServerTls | 
     elif settings.listen_tls and not unread and not has_certificate(settings):
         faults.append("listen_tls: needs a certificate; set [tls] certificate")
     return None
-
-
-def _listening(
-    settings: Settings, world: World, faults: list[str], *, serves: bool
-) -> dict[Place, IStreamServerEndpoint]:
-    places = [Place(text=text, secure=False) for text in settings.listen]
-    places += [Place(text=text, secure=True) for text in settings.listen_tls]
-    listening: dict[Place, IStreamServerEndpoint] = {}
-    for place in places:
-        words = place.text.split(":")
-        if words[0] in _WRAPPED:
-            faults.append(f"{'listen_tls' if place.secure else 'listen'}: {_wrapped(place.text, words[0])}")
-            continue
-        if wrong := bad_port(place.text):
-            faults.append(f"{'listen_tls' if place.secure else 'listen'}: {place.text!r}: {wrong}")
-            continue
-        try:
-            listening[place] = world.endpoint(place)
-        except Exception as error:  # each kind of endpoint has its own way to refuse its words
-            key = "listen_tls" if place.secure else "listen"
-            missing = is_of_systemd(place) and isinstance(error, LookupError)
-            if serves or not missing:
-                faults.append(f"{key}: {_refusal(place.text, error, missing=missing)}")
-    return listening
-
-
-def _scraped(text: str, world: World) -> list[str]:
-    """What is wrong with the place where the metrics are."""
-    if not text:
-        return []
-    if wrong := bad_port(text):
-        return [f"metrics.listen: {text!r}: {wrong}"]
-    try:
-        endpoints.serverFromString(world.reactor, text)
-    except Exception as error:  # each kind of endpoint has its own way to refuse its words
-        return [
-            f"metrics.listen: {text!r} is no Twisted endpoint: {error}; write for example tcp:9925:interface=127.0.0.1"
-        ]
-    return []
-
-
-def _wrapped(text: str, kind: str) -> str:
-    remedy = "set [balancer] proxy_from" if kind == "haproxy" else 'write listen_tls = ["tcp:465"]'
-    return f"{text!r}: what {kind}: does is done by the server itself; {remedy}"
-
-
-def _refusal(text: str, error: Exception, *, missing: bool) -> str:
-    if missing:
-        return (
-            f"{text!r}: systemd passed no such socket; start it by its .socket unit (contrib/systemd), or write tcp:25"
-        )
-    return f"{text!r} is no Twisted endpoint: {error}; write for example tcp:25"

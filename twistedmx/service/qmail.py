@@ -9,7 +9,6 @@ stop        nobody more is handed over; queue programs that are at work finish
 import os
 import pwd
 import socket
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -45,7 +44,7 @@ from twistedmx.qmail.log_lines import Dialect
 from twistedmx.qmail.lspawn_peer import LspawnPeer, start_lspawn
 from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.program_places import Places
-from twistedmx.qmail.queue_program import DEFAULT, QueuePrograms
+from twistedmx.qmail.queue_program import QueuePrograms
 from twistedmx.qmail.rcpt_check import RcptCheck
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.spp import Plugins
@@ -54,6 +53,7 @@ from twistedmx.qmail.vpopmail import Vpopmail
 from twistedmx.report.stream import Stream
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.look_up import BadAddress
+from twistedmx.service.qmail_found import delivers_itself, local_offset
 from twistedmx.service.qmail_host import QmailHost, rules_of
 from twistedmx.service.qmail_look_up import look_up_on
 from twistedmx.service.world import World
@@ -320,44 +320,3 @@ class Qmail:
 
 
 _MOST_CHECK_PROGRAMS: Final = 16
-
-
-def delivers_itself(settings: QmailSettings) -> bool:
-    """Whether mail for local users is delivered here, and not handed to a queue."""
-    if settings.delivery:
-        return settings.delivery == "own"
-    return not os.path.exists(os.path.join(settings.home, os.fsdecode(DEFAULT)))
-
-
-def faults_of(settings: Settings, world: World) -> list[str]:
-    """What of `[qmail]` cannot be: "key: what is wrong; what to do"."""
-    qmail = settings.qmail
-    if not qmail.home:
-        return []
-    if not os.path.isdir(os.path.join(qmail.home, "control")):
-        return [f"qmail.home: {qmail.home}: has no folder control; write the folder of qmail, as /var/qmail"]
-    faults = []
-    if settings.workers != 1:
-        faults.append("qmail.home: one process alone can serve a qmail host: write workers = 1")
-    try:
-        controls = ControlFiles(qmail.home, world.reactor.seconds).current()
-    except BadControls as fault:
-        return [*faults, f"qmail.home: {fault}"]
-    if controls.rcpthosts is None and not qmail.open_relay:
-        faults.append(
-            f"qmail.home: {qmail.home}/control/rcpthosts is missing: qmail-smtpd would then send everybody's mail to everywhere. "
-            "Write the domains that this host receives mail for into it, one a line; or say --allow-open-relay"
-        )
-    return faults
-
-
-def has_certificate(settings: Settings) -> bool:
-    """Whether the host has one, of its own."""
-    home = settings.qmail.home
-    return bool(home) and os.path.exists(os.path.join(home, "control", "servercert.pem"))
-
-
-def local_offset(at: float) -> int:
-    """Of local time from UTC, in seconds."""
-    offset = datetime.fromtimestamp(at).astimezone().utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
