@@ -285,7 +285,7 @@ class TestHost(SynchronousTestCase):
     def test_nothing_is_ever_our_fault(
         self, scene: dict[str, object], said: list[bytes | str], dialect: str, tree: str
     ) -> None:
-        """Whatever is said and whatever happens meanwhile, no exception is in the log, each fact can be told, and no session stays."""
+        """Whatever is said and whatever happens meanwhile, nothing fails in the log, each fact can be told, no session stays."""
         log = {"log": True, "authenticates": True}
         settings = settings_from({"host": "mx.example.org", "qmail": {"dialect": dialect, "tree": tree}}, "test")
         stage = QmailStage(Scene(**scene, **log), settings)  # type: ignore[arg-type]
