@@ -17,6 +17,8 @@ from twistedmx.qmail.dialect import qmail_dialect
 from twistedmx.qmail.session import QmailSession
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.words import words_of
+from twistedmx.report.counters import Counters
+from twistedmx.report.fields import fields_of, json_of
 from twistedmx.settings import settings_from
 from twistedmx.smtp import codes
 from twistedmx.smtp.command import Auth, Data, Mail, Quit, Rcpt, Refusal, StartTls
@@ -283,7 +285,7 @@ class TestHost(SynchronousTestCase):
     def test_nothing_is_ever_our_fault(
         self, scene: dict[str, object], said: list[bytes | str], dialect: str, tree: str
     ) -> None:
-        """Whatever is said and whatever happens meanwhile, no exception is in the log, and no session is left behind."""
+        """Whatever is said and whatever happens meanwhile, nothing fails in the log, each fact can be told, no session stays."""
         log = {"log": True, "authenticates": True}
         settings = settings_from({"host": "mx.example.org", "qmail": {"dialect": dialect, "tree": tree}}, "test")
         stage = QmailStage(Scene(**scene, **log), settings)  # type: ignore[arg-type]
@@ -308,6 +310,12 @@ class TestHost(SynchronousTestCase):
         stage.act("passwords answer")
         stage.wait(2.0)
         self.assertEqual(self.flushLoggedErrors(), [])
+        counters = Counters()
+        for event in stage.events:
+            counters(event)
+            fields = fields_of(event)
+            if fields is not None:
+                json_of(event.at, fields)
         self.assertEqual(len(stage.factory.connections), 0)
         stage.wheel.stop()
         stage.close()

@@ -17,6 +17,7 @@ D: lines tell what the queue has got: the envelope, `Fann@example.org Tbob@examp
 
     control/NAME is TEXT             from now on, with a line end; `control/NAME is gone`, `control/NAME cannot be read`
     programs are late                until `programs answer`
+    users cannot be read             and nobody can tell which domains are vpopmail's
 """
 
 import os
@@ -317,6 +318,9 @@ class QmailStage(Stage):
             else:
                 self.edit(name, False if gone else f"{text}\n")
             self.clock.advance(0.01)  # a burst of connections is one look
+        elif words == "users cannot be read":
+            os.unlink(os.path.join(self.home, "users"))
+            os.symlink("users", os.path.join(self.home, "users"))
         elif words == "programs are late":
             self.places.late = True
         elif words == "programs answer":

@@ -136,17 +136,8 @@ class Judging:
             refusal = denial_of_sender(asked)
             if refusal is None:
                 allowed = self._allows(recipient)
-                may = allowed or call.terms.relayclient is not None
-                known: Known = {
-                    "helo": helo,
-                    "sender": sender,
-                    "rcpt": recipient,
-                    "rcpt_count": len(others),
-                    "rcpt_count_all": number,
-                    "in_rcpthosts": may,
-                }
                 if plugging.has(Stage.RCPT):
-                    plugged = await plugging.ask(Stage.RCPT, **known)
+                    plugged = await plugging.ask(Stage.RCPT, **self._known(asked, number, allowed))
                     refusal = _by_plugin(plugged)
                 if plugged.address is not None:
                     asked = attrs.evolve(asked, recipient=plugged.address)
@@ -157,11 +148,21 @@ class Judging:
                 return Judged(address=recipient, refusal=refusal, plugged=plugged, allowed=allowed)
             judged = await self._looked_up(asked, plugged, allowed=allowed, utf8=utf8)
             if judged.refusal is None:
-                judged = await self._passed(judged, asked, others, known)
+                judged = await self._passed(judged, asked, others, number)
         except BadCdb as fault:
             refusal = Refusal(words=words.NO_CONTROLS, reason=Reason.LOOKUP_FAILED, detail=str(fault))
             judged = Judged(address=recipient, refusal=refusal, plugged=plugged)
         return judged
+
+    def _known(self, asked: Asked, number: int, allowed: bool) -> Known:
+        return {
+            "helo": asked.helo,
+            "sender": asked.sender,
+            "rcpt": asked.recipient,
+            "rcpt_count": asked.taken,
+            "rcpt_count_all": number,
+            "in_rcpthosts": allowed or self._call.terms.relayclient is not None,
+        }
 
     def _allows(self, recipient: bytes) -> bool:
         return is_allowed(recipient, self._call.terms.controls, missing_allows=self._house.open_relay)
@@ -190,7 +191,7 @@ class Judging:
         self._telling.recipient(checked, asked.sender, recipient, asked.helo)
         return self._judged(checked, checked.address, plugged, allowed=allowed)
 
-    async def _passed(self, judged: Judged, asked: Asked, others: Sequence[bytes], known: Known) -> Judged:
+    async def _passed(self, judged: Judged, asked: Asked, others: Sequence[bytes], number: int) -> Judged:
         """All that is built in has let it through."""
         call, recipient = self._call, asked.recipient
         program = rcpt_check_of(call.environment)
@@ -213,7 +214,7 @@ class Judging:
                 judged = attrs.evolve(judged, by=b"rcptcheck")
         address = judged.address
         if self._plugging.has(Stage.PASS):
-            plugged = await self._plugging.ask(Stage.PASS, **known)
+            plugged = await self._plugging.ask(Stage.PASS, **self._known(asked, number, judged.allowed))
             if plugged.reply is not None:
                 return attrs.evolve(judged, refusal=_by_plugin(plugged), plugged=plugged)
             address = address if plugged.address is None else plugged.address
