@@ -11,8 +11,8 @@ is. At the start, before any of them serves, one process takes what there is in 
                               or another was in use then        nothing (`Standing.joined`)
 
 So at each moment every record is on disk, in a file that is there at the next start. In `store.sqlite`, which stays, rows are
-removed in one transaction instead. Tallies of HELO shapes and campaigns, which are of no one host, go to the first file; networks are known
-to `store.sqlite` alone. Whose time stood elsewhere has its records' times moved by as much.
+removed in one transaction instead. Tallies of HELO shapes and campaigns, which are of no one host, go to the first file; networks
+are known to `store.sqlite` alone. Whose time stood elsewhere has its records' times moved by as much.
 
 A file that another process has open is left for the next start: old workers may live on, each for its last sessions. A damaged one
 is moved aside. Nothing here keeps a server from its start.
