@@ -200,6 +200,10 @@ class Worker:
 
     def _lost(self) -> None:
         self._is_lost = True
+        if self._server is not None and self._started and not self._stops:
+            # Whoever is started next has our store at once; what our last sessions teach is not written any more.
+            blocking = self._server.lasting.blocking
+            blocking.rest().addCallback(lambda result: blocking.give_up())
         self.stop()
 
     def stop(self) -> None:
