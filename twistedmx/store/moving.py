@@ -150,7 +150,12 @@ class Moving:
                         "{path}: {error}: it was moved to {aside}", path=path, error=error, aside=move_aside(path)
                     )
             else:
-                _log.warn("{path}: {error}: it is taken over at the next start", path=path, error=error)
+                later = (
+                    "nothing is taken over from it"
+                    if isinstance(error, NotOurs)
+                    else "it is taken over at the next start"
+                )
+                _log.warn("{path}: {error}: {later}", path=path, error=error, later=later)
             return None
 
     def _has_any(self, file: SqliteFile) -> bool:
