@@ -236,4 +236,4 @@ class OneProcess(UpgradeCase):
 
 class TwoWorkers(OneProcess):
     workers = 2
-    foreign = "other-1.sqlite"
+    foreign = "other-1-of-2.sqlite"

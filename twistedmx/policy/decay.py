@@ -27,6 +27,11 @@ def kept_time(value: float) -> int:
     return min(max(int(value), 0), _LAST)
 
 
+def later(time: int, seconds: int) -> int:
+    """So many seconds later; 0 is no time, and stays."""
+    return kept_time(max(time + seconds, 1)) if time else 0
+
+
 def left(age: float, half_life: float) -> float:
     """The share of a count that is left after `age` seconds: 1 at most, never less than 0."""
     return 1.0 if age <= 0 else float(2.0 ** (-age / half_life))

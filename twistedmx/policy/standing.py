@@ -11,7 +11,7 @@ All three fade (`decay`). Times are steady seconds. Standings are values: whoeve
 import struct
 from typing import Final, NamedTuple
 
-from twistedmx.policy.decay import kept_count, kept_time, left
+from twistedmx.policy.decay import kept_count, kept_time, later, left
 from twistedmx.policy.reputation_settings import MOST_SESSIONS, ReputationSettings
 
 # Each message accepted lately makes up for one session that was hung up on, and so many at most.
@@ -67,6 +67,12 @@ class Standing(NamedTuple):
             hung_up=tuple(sorted({*one.hung_up, *two.hung_up}))[-_MOST_TIMES:],
             helos=tuple(dict.fromkeys((*one.helos, *two.helos)))[:_HELOS],
         )
+
+    def shifted(self, seconds: int) -> "Standing":
+        """By another steady time, which is so many seconds ahead."""
+        at, first, last, day = (later(time, seconds) for time in (self.at, self.first, self.last, self.day))
+        hung_up = tuple(later(time, seconds) for time in self.hung_up)
+        return self._replace(at=at, first=first, last=last, day=day, hung_up=hung_up)
 
 
 def with_mail(standing: Standing, now: int, settings: ReputationSettings, messages: int = 1) -> Standing:

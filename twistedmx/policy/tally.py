@@ -7,7 +7,7 @@ one that asked for nothing but flooded addresses, is neither (`reputation`; docs
 from typing import NamedTuple
 
 from twistedmx.policy import hyperloglog
-from twistedmx.policy.decay import left
+from twistedmx.policy.decay import later, left
 from twistedmx.policy.hyperloglog import Spot, with_spot
 
 
@@ -41,6 +41,10 @@ class Tally(NamedTuple):
             hyperloglog.joined(one.hosts, two.hosts),
             hyperloglog.joined(one.networks, two.networks),
         )
+
+    def shifted(self, seconds: int) -> "Tally":
+        """By another steady time, which is so many seconds ahead."""
+        return self._replace(at=later(self.at, seconds), first=later(self.first, seconds))
 
 
 def with_session(tally: Tally | None, host: Spot, network: Spot, now: int, half_life: float, *, good: bool) -> Tally:

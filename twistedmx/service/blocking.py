@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twistedmx.model.block import Block
 from twistedmx.model.network_event import NetworkBlocked, NetworkUnblocked
 from twistedmx.model.peer import NOWHERE, Network
+from twistedmx.net.steering import worker_of
 from twistedmx.policy.allowed import Allowed
 from twistedmx.policy.blocklist import Blocklist
 from twistedmx.policy.networks import network_of
@@ -27,8 +28,10 @@ from twistedmx.settings.networks import networks
 from twistedmx.store.allowed import AllowedNetworks
 from twistedmx.store.blocks import Blocks
 from twistedmx.store.database import Database, StoreState
+from twistedmx.store.moving import Moving
 from twistedmx.store.schema import SCHEMA
 from twistedmx.store.sqlite_file import NotOurs
+from twistedmx.store.standing_tables import tables_of
 
 _SWEPT = 1.0  # seconds
 _HELD = 10.0  # seconds: a disk that does not come to an end keeps nobody from going on
@@ -37,7 +40,8 @@ _HELD = 10.0  # seconds: a disk that does not come to an end keeps nobody from g
 class Blocking:
     """`hang_up`: closes the sessions of those who are blocked now, in a network or, with None, everywhere; to be put there by who
     has them. `allowing`: whom the operator keeps out of it. `now`: seconds since the epoch. `changed`: told the id of each entry
-    that is another one, with what it is now; None: it is no more.
+    that is another one, with what it is now; None: it is no more. `workers`: how many processes serve, which are to know hosts in
+    place of this one; 1: it does itself.
     """
 
     _log = Logger()
@@ -46,6 +50,7 @@ class Blocking:
         self.blocklist = Blocklist(settings.blocklist, world.now, world.chance())
         self.hang_up: Callable[[Network | None], None] = lambda network: None
         self.changed: Callable[[str, Block | None], None] = lambda id_, block: None
+        self.workers = 1
         self._remember = settings.blocklist.remember
         self.now = world.now
         self._events = events
@@ -82,6 +87,7 @@ class Blocking:
 
     def start(self) -> None:
         """Read what is kept, before the first connection. After daemonising. Raises CannotStart."""
+        self._take_hosts()
         self._load()
         self.remembering.standings.load()
         try:
@@ -91,6 +97,16 @@ class Blocking:
         self.blocklist.on_block = self._blocked
         self._sweeping.start(_SWEPT, now=False).addErrback(self._not_swept)
         self.remembering.start()
+
+    def _take_hosts(self) -> None:
+        """What is known of hosts is where another number of processes had it."""
+        moving = Moving(
+            path=self._database.state.path,
+            tables=tuple(tables_of(self.reputation)),
+            worker_of=worker_of,
+            now=self.now(),
+        )
+        moving.settle(self.workers)
 
     def _load(self) -> None:
         self.allowing.load()

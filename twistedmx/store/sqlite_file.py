@@ -49,8 +49,9 @@ class SqliteFile:
             self.connection.close()
 
 
-def open_file(path: str, schema: Sequence[str], *, patience: float) -> SqliteFile:
-    """Open it, or make it. `patience`: seconds to wait for another program's lock.
+def open_file(path: str, schema: Sequence[str], *, patience: float, alone: bool = False) -> SqliteFile:
+    """Open it, or make it. `patience`: seconds to wait for another program's lock. `alone`: nobody else has it open, or will as
+    long as this one is (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
 
     Raises NotOurs, OSError, sqlite3.Error; `is_damage` tells which of these a `move_aside` helps against.
     """
@@ -59,6 +60,8 @@ def open_file(path: str, schema: Sequence[str], *, patience: float) -> SqliteFil
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
     connection.text_factory = _any_text
     try:
+        if alone:  # before anything is read
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         version = _version(connection, path, len(schema))
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -67,6 +70,9 @@ def open_file(path: str, schema: Sequence[str], *, patience: float) -> SqliteFil
             connection.executescript(
                 f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={_APPLICATION}; PRAGMA user_version={number}; COMMIT;"
             )
+        if alone:  # where there is no write-ahead log, whoever reads has no lock against others
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise

@@ -23,7 +23,7 @@ class StandingTable:
     """`segments`: what it holds. `name`, `columns`: in the file; the first column is the key.
 
     `row_of`: of a key and its value; `of_row`: these of a row, raises anything where it is none; `text_of`: the first column of a
-    key. `is_proven`: the segment of a value. `joined`: one value of two.
+    key. `is_proven`: the segment of a value. `joined`: one value of two. `shifted`: a value whose times are so many seconds later.
     """
 
     segments: Segments[Any, Any]
@@ -34,6 +34,7 @@ class StandingTable:
     text_of: Callable[[Any], str]
     is_proven: Callable[[Any], bool]
     joined: Callable[[Any, Any], Any]
+    shifted: Callable[[Any, int], Any]
 
     @property
     def put(self) -> str:
@@ -50,6 +51,11 @@ class StandingTable:
     def all(self) -> str:
         """The statement that finds all rows, in the order in which they were heard of."""
         return f"SELECT {self.columns} FROM {self.name} ORDER BY heard"  # noqa: S608
+
+    def some(self, number: int) -> str:
+        """The statement that finds the rows of so many keys."""
+        key, places = self.columns.partition(",")[0], ", ".join("?" * number)
+        return f"SELECT {self.columns} FROM {self.name} WHERE {key} IN ({places})"  # noqa: S608
 
     def take(self, items: Sequence[tuple[Any, Any]]) -> None:
         """What was kept is there. What came since the start stays, and is joined to it."""
@@ -80,6 +86,7 @@ def tables_of(reputation: Reputation) -> Iterator[StandingTable]:
         text_of=key_text,
         is_proven=host_is_proven,
         joined=lambda one, two: standing.packed(joined(standing.unpacked(one), standing.unpacked(two))),
+        shifted=lambda record, seconds: standing.packed(standing.unpacked(record).shifted(seconds)),
     )
     yield StandingTable(
         segments=reputation.networks,
@@ -90,6 +97,7 @@ def tables_of(reputation: Reputation) -> Iterator[StandingTable]:
         text_of=key_text,
         is_proven=lambda known: has_good_mail(known, reputation.time.seconds, reputation.settings),
         joined=joined,
+        shifted=lambda known, seconds: known,  # nobody moves them
     )
     for name, segments in (("helos", reputation.helos), ("campaigns", reputation.campaigns)):
         yield StandingTable(
@@ -101,4 +109,5 @@ def tables_of(reputation: Reputation) -> Iterator[StandingTable]:
             text_of=str,
             is_proven=is_of_several,
             joined=joined,
+            shifted=lambda one, seconds: one.shifted(seconds),
         )

@@ -18,8 +18,8 @@ from twistedmx.store.jobs import Done, NotDone, Outcome, Row
 from twistedmx.store.standing_tables import StandingTable, tables_of
 
 _AT_ONCE: Final = 2000  # rows of a job: of more the reactor's thread notices
-_PUT_TIME: Final = "INSERT OR REPLACE INTO steady_time (one, seconds, clock) VALUES (1, ?, ?)"
-_TIME: Final = "SELECT seconds, clock FROM steady_time"
+PUT_TIME: Final = "INSERT OR REPLACE INTO steady_time (one, seconds, clock) VALUES (1, ?, ?)"
+TIME: Final = "SELECT seconds, clock FROM steady_time"
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Standings:
         """
         self._reputation.condemnation.ready = False
         read = self._database.read
-        asked = [read(_TIME, (), make=_times_of, take=self._take_time)]
+        asked = [read(TIME, (), make=times_of, take=self._take_time)]
         asked += [read(table.all, (), make=partial(self._items_of, table), take=table.take) for table in self._tables]
         return _all_done(asked).addCallback(self._loaded)
 
@@ -114,7 +114,7 @@ class Standings:
         return _all_done(asked).addCallback(_or_back, table, changes)
 
     def _write_time(self) -> Deferred[Outcome]:
-        return self._database.write(_PUT_TIME, (self._reputation.time.state,))
+        return self._database.write(PUT_TIME, (self._reputation.time.state,))
 
     def _take_time(self, times: Sequence[tuple[float, float]]) -> None:
         for seconds, clock in times:
@@ -161,7 +161,7 @@ class InThread(Sequence[Row], Generic[T]):
         return self._make(self._items[index])
 
 
-def _times_of(rows: Sequence[Any]) -> list[tuple[float, float]]:
+def times_of(rows: Sequence[Any]) -> list[tuple[float, float]]:
     """Of a row that was not made by us, none."""
     return [row for row in rows if all(isinstance(value, float) for value in row)]
 

@@ -60,7 +60,7 @@ class Worker:
     """One of `machine`. `told`: its own events. `hung_up`: networks whose sessions were looked for."""
 
     def __init__(self, machine, number):
-        store = attrs.evolve(machine.settings.store, file=f"store-{number}.sqlite")
+        store = attrs.evolve(machine.settings.store, file=f"store-{number}-of-{machine.number}.sqlite")
         settings, world = attrs.evolve(machine.settings, store=store), machine.world
         self.number = number
         self.side = WorkerSide(machine.number)

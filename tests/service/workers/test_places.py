@@ -78,6 +78,6 @@ class TestPlaces(SynchronousTestCase):
 
     def test_what_there_is_once_is_not_the_workers(self):
         """And each has a store of its own."""
-        settings = of_worker(Settings(user="mail", workers=4), 2)
+        settings = of_worker(Settings(user="mail", workers=4), 2, 4)
         self.assertEqual((settings.user, settings.control.socket, settings.metrics.listen), ("", "", ""))
-        self.assertEqual((settings.workers, settings.store.file), (1, "store-2.sqlite"))
+        self.assertEqual((settings.workers, settings.store.file), (1, "store-2-of-4.sqlite"))

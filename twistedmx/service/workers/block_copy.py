@@ -62,6 +62,9 @@ class BlockCopy(Blocking):
 
     # In the place of what the master does
 
+    def _take_hosts(self) -> None:
+        """Nothing: it was done by the supervisor, before there was a worker."""
+
     def _load(self) -> None:
         """Nothing: it comes from the supervisor."""
 

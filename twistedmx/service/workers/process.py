@@ -37,21 +37,21 @@ from twistedmx.service.workers.totals import families_told
 from twistedmx.service.workers.worker_side import WorkerSide
 from twistedmx.service.world import World, this_world
 from twistedmx.settings import BadSettings, Settings
+from twistedmx.store.moving import file_of
 
 _MOST_OF_LOG: Final = 1_048_576  # octets that wait; what is logged beyond is lost: the channel is for more than that
 _LAST_WORDS: Final = 2.0  # seconds, for the supervisor to read them
 
 
-def of_worker(settings: Settings, number: int) -> Settings:
-    """As a worker has them: what there is once for all is the supervisor's."""
-    name, dot, kind = settings.store.file.rpartition(".")
+def of_worker(settings: Settings, number: int, workers: int) -> Settings:
+    """As one of so many workers has them: what there is once for all is the supervisor's."""
     return attrs.evolve(
         settings,
         workers=1,
         user="",
         control=attrs.evolve(settings.control, socket=""),
         metrics=attrs.evolve(settings.metrics, listen=""),
-        store=attrs.evolve(settings.store, file=f"{name}-{number}{dot}{kind}" if name else f"{kind}-{number}"),
+        store=attrs.evolve(settings.store, file=file_of(settings.store.file, number, workers)),
     )
 
 
@@ -77,7 +77,7 @@ class Worker:
         self._side: AnyWorkerSide = Nothing()
         self._server: Server | None = None
         self._source = Source(path="")
-        self._number = 0
+        self._number, self._workers = 0, 1
         self._prepared: Parts | None = None
         self._started = False
         self._stops = False
@@ -108,11 +108,11 @@ class Worker:
     def _begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Make a server, of {"number", "workers": how many, "source", "octets", "listening": [[text, secure, descriptor], ...],
         "user", "agent": a descriptor, or None}. Refused with every fault."""
-        self._number, self._source = told["number"], Source(**told["source"])
+        self._number, self._workers, self._source = told["number"], told["workers"], Source(**told["source"])
         given = {Place(text=text, secure=secure): descriptor for text, secure, descriptor in told["listening"]}
         for descriptor in given.values():
             os.set_inheritable(descriptor, False)
-        side = self._side = self._share(told["workers"])
+        side = self._side = self._share(self._workers)
         side.channel = self.channel
         self._hear.update(side.hear)
         world = attrs.evolve(self._world, endpoints=Adopting(given))
@@ -150,7 +150,7 @@ class Worker:
 
     def _settings(self, octets: str) -> Settings:
         """Raises BadSettings."""
-        return of_worker(self._source.settings(octets.encode("utf-8", "surrogateescape")), self._number)
+        return of_worker(self._source.settings(octets.encode("utf-8", "surrogateescape")), self._number, self._workers)
 
     # -- serve -------------------------------------------------------------------------------------------------------
 
@@ -200,6 +200,10 @@ class Worker:
 
     def _lost(self) -> None:
         self._is_lost = True
+        if self._server is not None and self._started and not self._stops:
+            # Whoever is started next has our store at once; what our last sessions teach is not written any more.
+            blocking = self._server.lasting.blocking
+            blocking.rest().addCallback(lambda result: blocking.give_up())
         self.stop()
 
     def stop(self) -> None:

@@ -47,6 +47,7 @@ class SupervisorSide(MultiService):
         self._now = world.now
         self._channels: dict[int, Channel] = {}
         self.blocking = Blocking(settings, world, events)
+        self.blocking.workers = workers
         reputation = self.blocking.reputation
         self.watching = WatchingAll(settings, world, events, reputation.proven, reputation.known)
         self.governing = GoverningAll(settings, world, events, self.watching.alertness)
