@@ -41,7 +41,7 @@ from twistedmx.net.tls import ServerTls, make_demo_certificate
 from twistedmx.policy.transaction import Transaction
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
-from twistedmx.qmail.call import Call
+from twistedmx.qmail.call import Call, Tell
 from twistedmx.qmail.chkuser import Recipients
 from twistedmx.qmail.chkuser_mx import MxAnswer
 from twistedmx.qmail.chkuser_senders import Senders
@@ -54,6 +54,7 @@ from twistedmx.qmail.rcpt_check import RcptCheck
 from twistedmx.qmail.spp import Plugins
 from twistedmx.qmail.spp_file import read_spp_file
 from twistedmx.qmail.vpopmail import Vpopmail
+from twistedmx.service.qmail_environment import Environments, UsualRules
 from twistedmx.service.qmail_host import QmailHost, rules_of
 from twistedmx.settings import Settings
 from twistedmx.testing.cdb import write_cdb
@@ -229,6 +230,7 @@ class QmailStage(Stage):
         self.home = _home()
         self.places = _Places(scene.programs)
         self.queue: list[Queued] = []
+        self.warned: list[str] = []  # the operator
         for name, text in scene.control.items():
             self.edit(name, text)
         if scene.certificate:
@@ -242,13 +244,19 @@ class QmailStage(Stage):
             self._house(scene),
             site=self.site,
             timeouts=settings.timeouts,
-            environment={name.encode(): value.encode() for name, value in scene.environment.items()},
+            environments=Environments(
+                {name.encode(): value.encode() for name, value in scene.environment.items()},
+                rules_of(qmail) if scene.rules else UsualRules(()),
+                self.warned.append,
+                own_user=0,
+            ),
             is_ours=lambda address: address == "127.0.0.1",
-            rules=rules_of(qmail) if scene.rules else None,
             tell=self._log_line,
             seconds=self.clock.seconds,
             first_pid=FIRST_PID,
             check_program=lambda arguments: check_program,
+            plugins_of=self._plugins_of,
+            warn=self.warned.append,
         )
         self.factory.visits = self.host.visit
 
@@ -263,7 +271,6 @@ class QmailStage(Stage):
             senders=Senders(mx),
             delivering=delivering,
             rcpt_check=RcptCheck(places, home=self.home, tell=self._log_line),
-            plugins_of=self._plugins_of,
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),
@@ -271,10 +278,10 @@ class QmailStage(Stage):
             now=self.site.ports.now,
         )
 
-    def _plugins_of(self, call: Call) -> Plugins | None:
-        file = read_spp_file(self.home, call.environment, call.tell)
+    def _plugins_of(self, environment: Mapping[bytes, bytes], tell: Tell) -> Plugins | None:
+        file = read_spp_file(self.home, environment, tell)
         places: Any = self.places
-        return Plugins(places, file, home=self.home, tell=call.tell) if file.plugins else None
+        return Plugins(places, file, home=self.home, tell=tell) if file.plugins else None
 
     def _log_line(self, line: bytes) -> None:
         if self.scene.log:

@@ -37,9 +37,10 @@ _FAILED: Final = b"421 unable to serve you now (#4.3.0)\r\n"
 
 @attrs.frozen(kw_only=True, eq=False)
 class HandedOver:
-    """A connection, from now on ours. `environment`, `arguments`: of who handed it over, the latter behind the name of its program.
-    `connection`: does not block; of `address`. `lines`: its log; None where it has none, or only the connection itself (inetd).
-    `waits`: whether it waits for the end; `ended`: tells it with which status to end, once, and where it does not wait nobody.
+    """A connection, from now on ours. `environment`, `arguments`: of who handed it over, the latter behind the name of its program;
+    `user`: as whom that runs. `connection`: does not block; of `address`. `lines`: its log; None where it has none, or only the
+    connection itself (inetd). `waits`: whether it waits for the end; `ended`: tells it with which status to end, once, and where it
+    does not wait nobody.
     """
 
     environment: Mapping[bytes, bytes] = attrs.field(repr=False)
@@ -49,6 +50,7 @@ class HandedOver:
     lines: Lines | None
     waits: bool
     ended: Callable[[int], None]
+    user: int = -1
 
     def gone(self) -> None:
         """The connection is: who waits ends, with 1 if nothing else was told, and its log is let go."""
@@ -207,6 +209,7 @@ class HandOverPort:
                         lines=lines,
                         waits=request.waits,
                         ended=channel.end,
+                        user=user,
                     )
                 )
                 taken = True

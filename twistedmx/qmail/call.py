@@ -5,10 +5,12 @@ from typing import Final
 
 import attrs
 
+from twistedmx.model.peer import Peer
 from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser_checked import Caller
 from twistedmx.qmail.chkuser_counting import Counting
 from twistedmx.qmail.occupancy import Occupancy
+from twistedmx.qmail.spp import Plugins
 from twistedmx.qmail.tcpserver_lines import Ends
 from twistedmx.qmail.terms import Environment, Terms
 
@@ -27,15 +29,18 @@ def silent(line: bytes) -> None:
 class Call:
     """`pid`: a number that no other connection has meanwhile, as the pid of its qmail-smtpd was. `environment`: its own, and nobody
     else's: what a plugin or AUTH sets is gone with it. `terms`: by that environment; `again`: makes them for what it has become.
-    `check_program`: for AUTH. `over`: is told how qmail-smtpd would have ended. `denied`: by the rules. `is_beside`: tcpserver
-    holds the connection as well, and counts it; else `occupancy` does. `tell`: lines of the log. `bad`: recipients that brtlimit
-    counts; `taken`: those that were."""
+    `check_program`: for AUTH. `plugins`: of qmail-spp. `of_client`: the environment of a client that a proxy names, and whether the
+    rules deny it; None: nobody may name one. `denied`: by the rules. `over`: is told how qmail-smtpd would have ended.
+    `is_beside`: tcpserver holds the connection as well, and counts it; else `occupancy` does. `tell`: lines of the log. `bad`:
+    recipients that brtlimit counts; `taken`: those that were."""
 
     pid: int
     environment: dict[bytes, bytes]
     terms: Terms
     again: Callable[[Environment], Terms]
     check_program: CheckProgram | None = None
+    plugins: Plugins | None = None
+    of_client: Callable[[Peer], tuple[dict[bytes, bytes], bool]] | None = None
     denied: bool = False
     over: Callable[[int], None] = nobody_waits
     is_beside: bool = False
@@ -44,6 +49,25 @@ class Call:
     counting: Counting = attrs.Factory(Counting)
     bad: int = 0
     taken: int = 0
+    _before: dict[bytes, bytes] | None = None  # what AUTH has changed
+
+    def become(self, changes: Environment) -> None:
+        """The client has shown who he is: so are the variables, until `forget`."""
+        if self._before is None:
+            self._before = dict(self.environment)
+        self.environment |= changes
+        self.terms = self.again(self.environment)
+
+    def forget(self) -> None:
+        """He is not known any more: what AUTH has given is taken away."""
+        if self._before is not None:
+            self.begin_anew(self._before)
+
+    def begin_anew(self, environment: dict[bytes, bytes]) -> None:
+        """As a connection with this environment, whose counts go on."""
+        self._before = None
+        self.environment = environment
+        self.terms = self.again(environment)
 
     @property
     def caller(self) -> Caller:

@@ -42,7 +42,7 @@ class QmailContent(Receiver):
         self._house = house
         self._call = call
         self._telling = Telling(house.lines, call, beside=call.is_beside)
-        self._plugging = Plugging(house.plugins_of(call), call)
+        self._plugging = Plugging(call.plugins, call)
 
     @property
     def _helo(self) -> bytes:

@@ -12,7 +12,6 @@ from twistedmx.qmail.enhanced import enhanced
 from twistedmx.qmail.log_lines import Dialect
 from twistedmx.qmail.rcpt_check import RcptCheck
 from twistedmx.qmail.received import Offset
-from twistedmx.qmail.spp import Plugins
 from twistedmx.qmail.valid_recipients import Listing, listing_of
 from twistedmx.smtp.reply import Reply
 
@@ -20,13 +19,12 @@ from twistedmx.smtp.reply import Reply
 @attrs.frozen(kw_only=True)
 class House:
     """`in_qmail_dialect`: what peers hear. `open_relay`: a missing rcpthosts lets everybody through. `lines`: how those of the log
-    look. `plugins_of`: those of a connection. `offset`: of local time, as `received.Offset`."""
+    look. `offset`: of local time, as `received.Offset`."""
 
     recipients: Recipients
     senders: Senders
     delivering: Delivering
     rcpt_check: RcptCheck
-    plugins_of: Callable[[Call], Plugins | None]
     in_qmail_dialect: bool
     open_relay: bool
     lines: Dialect

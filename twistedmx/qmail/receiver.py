@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 
 from twistedmx.model.login import Known, Recognition
 from twistedmx.model.mailbox import Destination
-from twistedmx.model.peer import Peer
+from twistedmx.model.peer import Peer, Tls
 from twistedmx.model.stage import Stage as At
 from twistedmx.model.verdict import Reason, Verdict, verdict
 from twistedmx.policy.auth import Auth
@@ -37,14 +37,32 @@ from twistedmx.qmail.judging import Judged, Judging
 from twistedmx.qmail.speech import QmailSite
 from twistedmx.qmail.spp import Answer as Plugged
 from twistedmx.qmail.spp_file import Stage
+from twistedmx.qmail.spp_state import SppState
 from twistedmx.smtp import codes
-from twistedmx.smtp.command import Data, Ehlo, Helo, Mail, Rcpt
+from twistedmx.smtp.command import Data, Ehlo, Helo, Mail, Rcpt, Rset
 from twistedmx.smtp.parameters import RcptParameters
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Input, Session
+from twistedmx.smtp.xclient import XClient
 
 Answer = Reply | Deferred[Reply]
+
+# Reasons of conduct and of limits of the session.
+_COUNTED: Final = frozenset(
+    (
+        Reason.BAD_RECIPIENTS,
+        Reason.RSET_ABUSE,
+        Reason.UNKNOWN_COMMANDS,
+        Reason.SYNTAX_ERRORS,
+        Reason.EMPTY_MESSAGES,
+        Reason.FLOODED,
+        Reason.TOO_MANY_ERRORS,
+        Reason.TOO_MANY_IDLE_COMMANDS,
+        Reason.TOO_MANY_MESSAGES,
+        Reason.BAD_PASSWORDS,
+    )
+)
 
 
 class QmailReceiver(QmailContent):
@@ -95,6 +113,14 @@ class QmailReceiver(QmailContent):
         self._call.over(0 if last is codes.CLOSING else 1)
         self._telling.ended(0 if last is codes.CLOSING else 1)
 
+    def _hang_up(self, last: LastWords | None) -> Reply | None:
+        """Conduct's words are ours: a reader of qmail's replies knows others."""
+        if last is not None and last.reply.enhanced and self._house.in_qmail_dialect and last.reason in _COUNTED:
+            said = words.TOO_MANY_INVALID if last.reason is Reason.BAD_RECIPIENTS else words.GOODBYE
+            if last.reply.code == said.code:
+                last = attrs.evolve(last, reply=said)
+        return super()._hang_up(last)
+
     def _with_id(self, words: Reply) -> Reply:
         return words if self._house.in_qmail_dialect else super()._with_id(self._house.said(words))
 
@@ -109,12 +135,30 @@ class QmailReceiver(QmailContent):
 
     def authenticated(self, user: bytes) -> None:
         """He may send to everywhere, and the programs of the host know who he is."""
-        call, login = self._call, self.login
+        login = self.login
         method = login.mechanism.lower().encode() if login is not None else b""
-        call.environment[b"RELAYCLIENT"] = b""
-        call.environment |= dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
-        call.environment[b"SMTPAUTHMETHOD"] = method
-        call.terms = call.again(call.environment)
+        changes = dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
+        self._call.become(changes | {b"RELAYCLIENT": b"", b"SMTPAUTHMETHOD": method})
+
+    def secured(self, tls: Tls) -> None:
+        """Whoever was authenticated is not any more (RFC 3207 4.2): who was heard before TLS need not be who is heard now."""
+        super().secured(tls)
+        self._call.forget()
+        self._plugging.forget()
+
+    def _at_x_client(self, command: XClient) -> Answer:
+        """Another client: his are the rules, and nobody's rights are his."""
+        call = self._call
+        said = super().answer(command)
+        if call.of_client is None or not isinstance(said, Reply) or said.code >= 400:
+            return said
+        environment, call.denied = call.of_client(self.peer)
+        call.begin_anew(environment)
+        self._plugging.forget()
+        if not call.denied:
+            return said
+        last = LastWords(reply=codes.SILENCE, reason=Reason.BLOCKED, stage=At.CONNECT)
+        return self._hang_up(last) or codes.SILENCE
 
     def _checked(self, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
         self._telling.auth(isinstance(recognition, Known), mechanism, user)
@@ -141,18 +185,28 @@ class QmailReceiver(QmailContent):
             return said
         return self._when(self._plugging.ask(Stage.HELO, helo=self._helo), self._plugged, said)
 
+    def _at_rset(self, command: Rset) -> Answer:
+        said = super().answer(command)
+        self._plugging.forget()
+        return said
+
     def _at_mail(self, command: Mail) -> Answer:
+        plugging = self._plugging
+        before = plugging.state
+        if self._transaction is not None:
+            plugging.forget()  # what was said of the one that this MAIL ends is not said of the next
         judging = self._judging.sender(
             command.reverse_path.address,
             size=command.parameters.size,
             helo=self._helo,
             utf8=command.parameters.smtputf8,
         )
-        return self._when(judging, self._sender_judged, command)
+        return self._when(judging, self._sender_judged, command, before)
 
-    def _sender_judged(self, judged: Judged, command: Mail) -> Answer:
+    def _sender_judged(self, judged: Judged, command: Mail, before: SppState) -> Answer:
         path, refusal = command.reverse_path, judged.refusal
         if refusal is not None:
+            self._plugging.state = before
             self._delay = judged.delay
             self._tell_of(refusal)
             decided = self._verdict(refusal, judged.plugged)
@@ -295,6 +349,8 @@ class QmailReceiver(QmailContent):
 _OWN: Final[dict[type, Callable[[QmailReceiver, Any], Answer]]] = {
     Ehlo: QmailReceiver._at_helo,
     Helo: QmailReceiver._at_helo,
+    XClient: QmailReceiver._at_x_client,
+    Rset: QmailReceiver._at_rset,
     Mail: QmailReceiver._at_mail,
     Rcpt: QmailReceiver._at_rcpt,
     Data: QmailReceiver._at_data,

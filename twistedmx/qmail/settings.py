@@ -10,7 +10,7 @@ from twistedmx.qmail.local_terms import Limits
 from twistedmx.qmail.program_places import ProgramSettings
 from twistedmx.qmail.queue_settings import QueueSettings
 from twistedmx.qmail.trees import TREES
-from twistedmx.setting import setting
+from twistedmx.setting import at_least, setting
 
 DIALECTS: Final = ("twistedmx", "qmail")
 LISTS: Final = ("", "addresses", "patterns")
@@ -86,6 +86,14 @@ class QmailSettings:
         precedent="qmail-smtpd: yes",
         restart=True,
     )
+    largest: int = setting(
+        268_435_456,
+        unit="octets",
+        why="A message may have so many where control/databytes and DATABYTES have no limit; a disk is not a peer's to fill.",
+        precedent="qmail-smtpd: no limit; Postfix message_size_limit, 10240000",
+        validator=at_least(65_536),
+        restart=True,
+    )
     delivery: str = setting(
         "",
         unit="",
@@ -121,7 +129,7 @@ class QmailSettings:
     socket_users: tuple[str, ...] = setting(
         ("qmaild",),
         unit="system users",
-        why="As whom twistedmx-smtpd may run, beside root and us: what it says of a connection is believed, RELAYCLIENT too.",
+        why="As whom twistedmx-smtpd may run, beside root and us: they say who may relay. Programs that they name are not run.",
         precedent="tcpserver -u",
         restart=True,
     )

@@ -17,7 +17,6 @@ from twistedmx.smtp.reply import Reply, reply
 # Octets with CRLF ends are at most twice those with LF ends: what is counted here is never short of what databytes counts.
 _CRLF: Final = 2
 _SPARE: Final = 65_536
-_WITHOUT_LIMIT: Final = 1 << 50
 
 
 @attrs.frozen(kw_only=True)
@@ -61,17 +60,18 @@ class QmailSite(Site):
         )
 
 
-def site_of(site: Site, terms: Terms, auth: Auth | None, *, in_qmail_dialect: bool) -> Site:
-    """`site` is that of the settings: what the host's files do not say is as it has it. `auth`: what is offered."""
+def site_of(site: Site, terms: Terms, auth: Auth | None, *, largest: int, in_qmail_dialect: bool) -> Site:
+    """`site` is that of the settings: what the host's files do not say is as it has it. `auth`: what is offered.
+    `largest`: octets of a message where databytes has no limit."""
     most = terms.maxrcpt or site.limits.recipients
     host = terms.greeting if in_qmail_dialect else (terms.greeting.split() or [site.host])[0]
     how = {field.name: getattr(site, field.name) for field in attrs.fields(Site) if field.init} | {
         "host": host,
         "limits": attrs.evolve(
             site.limits,
-            size=_CRLF * terms.databytes + _SPARE if terms.databytes else _WITHOUT_LIMIT,
+            size=_CRLF * terms.databytes + _SPARE if terms.databytes else largest,
             recipients=most,
-            null_sender_recipients=most,
+            null_sender_recipients=min(most, site.limits.null_sender_recipients),
         ),
         "conduct": attrs.evolve(
             site.conduct,

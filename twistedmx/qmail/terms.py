@@ -45,6 +45,11 @@ _digits = re.compile(rb"[0-9]{1,18}").match
 _OFF: Final = (b"", b"0")
 
 
+def is_of_terms(name: bytes) -> bool:
+    """Whether the variable makes terms. None of them names a program."""
+    return name in _VARIABLES or name.startswith(_CHKUSER)
+
+
 def number(text: bytes, otherwise: int) -> int:
     """The leading digits, as scan_ulong reads them; `otherwise` without any."""
     found = _digits(text)

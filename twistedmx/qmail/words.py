@@ -33,7 +33,7 @@ _OK: Final = reply(250, "", "ok")
 _SYNTAX_OF_STARTTLS: Final = reply(501, "", "Syntax error (no parameters allowed) (#5.5.4)")
 _MALFORMED: Final = reply(501, "", "malformed auth input (#5.5.4)")
 _TIMEOUT: Final = reply(451, "", "timeout (#4.4.2)", closes=True)
-_GOODBYE: Final = reply(421, "", "too many errors, goodbye (#4.3.0)")
+GOODBYE: Final = reply(421, "", "too many errors, goodbye (#4.3.0)")
 
 # Those that are the same in all trees, and on every host.
 _SAME: Final[dict[Reply, Reply]] = {
@@ -52,8 +52,8 @@ _SAME: Final[dict[Reply, Reply]] = {
     codes.BAD_RECIPIENT: SYNTAX,
     codes.MAIL_SYNTAX: SYNTAX,
     codes.TOO_MANY_RECIPIENTS: MAX_RCPT,
-    codes.TOO_MANY_ERRORS: _GOODBYE,
-    codes.TOO_MANY_IDLE_COMMANDS: _GOODBYE,
+    codes.TOO_MANY_ERRORS: GOODBYE,
+    codes.TOO_MANY_IDLE_COMMANDS: GOODBYE,
     codes.NOT_OURS: NOT_IN_RCPTHOSTS,
     codes.TOO_LARGE: TOO_LARGE,
     codes.ENDLESS: reply(552, "", TOO_LARGE.lines[0], closes=True),

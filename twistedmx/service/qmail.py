@@ -9,6 +9,7 @@ stop        nobody more is handed over; queue programs that are at work finish
 import os
 import pwd
 import socket
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
-from twistedmx.qmail.call import Call, Tell, silent
+from twistedmx.qmail.call import Tell, silent
 from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser import Recipients
 from twistedmx.qmail.chkuser_senders import Senders
@@ -48,11 +49,12 @@ from twistedmx.qmail.queue_program import QueuePrograms
 from twistedmx.qmail.rcpt_check import RcptCheck
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.spp import Plugins
-from twistedmx.qmail.spp_file import BadSppFile, read_spp_file
+from twistedmx.qmail.spp_file import read_spp_file
 from twistedmx.qmail.vpopmail import Vpopmail
 from twistedmx.report.stream import Stream
 from twistedmx.service.faults import CannotStart
 from twistedmx.service.look_up import BadAddress
+from twistedmx.service.qmail_environment import Environments
 from twistedmx.service.qmail_found import delivers_itself, local_offset
 from twistedmx.service.qmail_host import QmailHost, rules_of
 from twistedmx.service.qmail_look_up import look_up_on
@@ -82,6 +84,7 @@ class Qmail:
         self._port: HandOverPort | None = None
         self._check_programs: dict[tuple[bytes, ...], CheckProgram] = {}
         self._host: QmailHost | None = None
+        self._warned = ""
 
     @property
     def _qmail(self) -> QmailSettings:
@@ -105,6 +108,11 @@ class Qmail:
             except (OSError, ValueError, BadControls) as error:
                 raise CannotStart(f"qmail.delivery: local mail cannot be delivered: {error}") from None
         if qmail.socket:
+            if self._world.uid() == 0 and not becomes:
+                raise CannotStart(
+                    "qmail.socket: started as root with no user to become: who hands over connections names programs, and they "
+                    'would run as root; write user = "vpopmail", or whom tcpserver\'s -u names'
+                )
             try:
                 self._listening = bind(qmail.socket, group=self._group(becomes))
                 if becomes:
@@ -174,14 +182,15 @@ class Qmail:
             site=site,
             timeouts=timeouts,
             tls=tls,
-            environment=self._environment(),
+            environments=Environments(self._environment(), rules_of(qmail), self._warn, self._world.uid()),
             is_ours=self._world.is_ours,
-            rules=rules_of(qmail),
             tell=tell,
             occupancy=occupancy,
             seconds=self._reactor.seconds,
             first_pid=self._world.pid() + 1,
             check_program=self.check_program,
+            plugins_of=self._plugins_of,
+            warn=self._warn,
         )
 
     async def look_up(
@@ -241,7 +250,6 @@ class Qmail:
             senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
             rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
-            plugins_of=self._plugins_of,
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),
@@ -292,13 +300,16 @@ class Qmail:
             self._check_programs[argv] = CheckProgram(self._reactor, argv, cwd=self._qmail.home)
         return self._check_programs[argv]
 
-    def _plugins_of(self, call: Call) -> Plugins | None:
-        try:
-            file = read_spp_file(self._qmail.home, call.environment, call.tell)
-        except BadSppFile as fault:
-            _log.warn("{fault}: no plugin is asked", fault=fault)
-            return None
-        return Plugins(self._places, file, home=self._qmail.home, tell=call.tell) if file.plugins else None
+    def _plugins_of(self, environment: Mapping[bytes, bytes], tell: Tell) -> Plugins | None:
+        """Raises BadSppFile: what plugins would have refused must not come in because their file cannot be read."""
+        file = read_spp_file(self._qmail.home, environment, tell)
+        return Plugins(self._places, file, home=self._qmail.home, tell=tell) if file.plugins else None
+
+    def _warn(self, words: str) -> None:
+        """Once, however many come."""
+        if words != self._warned:
+            self._warned = words
+            _log.warn("{words}", words=words)
 
     def tell(self, line: bytes) -> None:
         """A line of the log, with its end."""

@@ -28,6 +28,11 @@ def faults_of(settings: Settings, world: World) -> list[str]:
     faults = []
     if settings.workers != 1:
         faults.append("qmail.home: one process alone can serve a qmail host: write workers = 1")
+    if settings.balancer.xclient_from and qmail.in_qmail_dialect:
+        faults.append(
+            'balancer.xclient_from: qmail-smtpd has no XCLIENT: write dialect = "twistedmx" into [qmail], or have the balancer '
+            "speak PROXY, [balancer] proxy_from"
+        )
     try:
         controls = ControlFiles(qmail.home, world.reactor.seconds).current()
     except BadControls as fault:

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
-from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from twistedmx.model.login import Recognition
@@ -30,14 +29,17 @@ from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
 from twistedmx.qmail.occupancy import Occupancy
 from twistedmx.qmail.receiver import QmailReceiver
-from twistedmx.qmail.rules import Allowed, CouldNotTell, Rules
+from twistedmx.qmail.rules import Rules
 from twistedmx.qmail.session import QmailSession
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.speech import QmailSite, site_of
+from twistedmx.qmail.spp import Plugins
+from twistedmx.qmail.spp_file import BadSppFile
 from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
 from twistedmx.qmail.words import words_of
+from twistedmx.service.qmail_environment import Environments, UsualRules
 from twistedmx.smtp.auth import AuthSession
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
@@ -63,27 +65,28 @@ class QmailHost:
         site: Site,
         timeouts: Timeouts,
         tls: ServerTls | None = None,
-        environment: Mapping[bytes, bytes],
+        environments: Environments,
         is_ours: Callable[[str], bool],
-        rules: Rules | None,
         tell: Tell = silent,
         seconds: Callable[[], float],
         first_pid: int,
         occupancy: Occupancy | None = None,
         check_program: Callable[[tuple[bytes, ...]], CheckProgram | None],
+        plugins_of: Callable[[Mapping[bytes, bytes], Tell], Plugins | None],
+        warn: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self.house = house
         self.files = ControlFiles(settings.home, seconds)
         self._site, self._timeouts, self._default_tls = site, timeouts, tls
-        self._environment = dict(environment)
+        self._environments = environments
         self._is_ours = is_ours
-        self._rules = rules
         self._tell = tell
         self._pids = itertools.count(first_pid)
         self._occupancy = occupancy
         self._check_program = check_program
-        self._warned = ""
+        self._plugins_of = plugins_of
+        self._warn = warn
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
         self._tls: ServerTls | None = None
@@ -99,13 +102,16 @@ class QmailHost:
     def visit(self, transport: Any, peer: Peer) -> Visit:
         """What it is served with. A `net.visit.Visits`."""
         handed: HandedOver | None = getattr(transport, "came_with", None)
+        tell = self._tell_of(handed)
+        of_client = partial(self._environments.of_client, transport.getHost())
+        environment, denied = of_client(peer) if handed is None else (self._environments.of_handed(handed), False)
         try:
-            controls = self.files.current()
-        except BadControls as fault:
+            controls = self._current()
+            plugins = self._plugins_of(environment, tell)
+        except (BadControls, BadSppFile) as fault:
             self._warn(f"{fault}: who comes hears 421 until it is mended")
             return self._unserved()
-        environment, denied = self._environment_of(transport, peer, handed)
-        program = self._check_program(handed.arguments if handed is not None else ())
+        program = self._check_program(self._arguments_of(handed))
         terms, site = self._terms(controls, environment, authenticates=program is not None)
         call = Call(
             pid=next(self._pids),
@@ -113,26 +119,39 @@ class QmailHost:
             terms=terms,
             again=partial(self._terms_for, controls),
             check_program=program,
+            plugins=plugins,
+            of_client=of_client if handed is None else None,
             denied=denied,
             over=handed.ended if handed is not None else nobody_waits,
             is_beside=handed is not None,
             occupancy=self._occupancy if handed is None else None,
-            tell=self._tell_of(handed),
+            tell=tell,
         )
         tls = self._certificates(controls)
         if tls is None and site.starttls:
             site = self._without_tls(site)
         return Visit(
-            session=partial(_session, site, peer),
+            session=partial(_session, site, peer, names_clients=handed is None),
             receiver=partial(QmailReceiver, self.house, call, site),
             tls=tls,
             timeouts=self._timeouts_by(controls),
         )
 
+    def _current(self) -> Controls:
+        """Raises BadControls, also where there is no rcpthosts any more: every recipient would be refused for good."""
+        controls = self.files.current()
+        if controls.rcpthosts is None and not self.settings.open_relay:
+            raise BadControls("control/rcpthosts", "is missing: write the domains of this host into it")
+        return controls
+
+    def _arguments_of(self, handed: HandedOver | None) -> tuple[bytes, ...]:
+        """Who is asked by AUTH, where the connection brings that."""
+        return handed.arguments if handed is not None and self._environments.trusts(handed) else ()
+
     def stranger(self) -> Call:
         """A connection of nobody, of whom the rules say nothing. Raises BadControls."""
-        controls = self.files.current()
-        environment = {name: value for name, value in self._environment.items() if name not in _OF_ONE}
+        controls = self._current()
+        environment = {name: value for name, value in self._environments.own.items() if name not in _OF_ONE}
         return Call(
             pid=0,
             environment=environment,
@@ -153,31 +172,6 @@ class QmailHost:
             timeouts=self._timeouts,
         )
 
-    def _environment_of(self, transport: Any, peer: Peer, handed: HandedOver | None) -> tuple[dict[bytes, bytes], bool]:
-        """And whether the rules deny it."""
-        if handed is not None:
-            return dict(handed.environment), False
-        environment = self._environment | _facts(transport.getHost(), peer)
-        if self._rules is None:
-            return environment, False
-        ruling = self._rules.find(peer.address.encode(), peer.name.lower().encode() or None)
-        if not isinstance(ruling, Allowed):
-            if isinstance(ruling, CouldNotTell):
-                self._warn(f"{ruling.why}: nobody is let in until it is mended")
-            return environment, True
-        for name, value in ruling.environment:
-            if value is None:
-                environment.pop(name, None)
-            else:
-                environment[name] = value
-        return environment, False
-
-    def _warn(self, words: str) -> None:
-        """Once, however many come."""
-        if words != self._warned:
-            self._warned = words
-            _log.warn("{words}", words=words)
-
     def _terms(
         self, controls: Controls, environment: Mapping[bytes, bytes], *, authenticates: bool
     ) -> tuple[Terms, Site]:
@@ -191,7 +185,10 @@ class QmailHost:
             auth = None
             if authenticates and terms.auth is not None:
                 auth = Auth(passwords=_NOBODY, mechanisms=terms.auth.mechanisms, plain_text=terms.auth.plain_text)
-            site = site_of(self._site, terms, auth, in_qmail_dialect=self.settings.in_qmail_dialect)
+            settings = self.settings
+            site = site_of(
+                self._site, terms, auth, largest=settings.largest, in_qmail_dialect=settings.in_qmail_dialect
+            )
             made = self._made[key] = terms, site
         return made
 
@@ -257,13 +254,13 @@ def _tell(lines: Lines, line: bytes) -> None:
     lines.write(line.removesuffix(b"\n"))
 
 
-def _session(site: Site, peer: Peer, *, secure: bool) -> Session:
+def _session(site: Site, peer: Peer, *, names_clients: bool, secure: bool) -> Session:
     how: dict[str, Any] = {
         "limits": site.session_limits[0],
         "starttls": site.starttls,
         "secure": secure,
         "tolerant": peer.among(site.tolerant),
-        "xclient": peer.among(site.xclient_from),
+        "xclient": names_clients and not isinstance(site, QmailSite) and peer.among(site.xclient_from),
         "sampled": site.sampled,
     }
     mechanisms = site.auth.mechanisms if site.auth is not None else ()
@@ -277,24 +274,8 @@ def _plain_session(site: Site, *, secure: bool) -> Session:
     return Session(limits=site.session_limits[0], starttls=False, secure=secure)
 
 
-def _facts(local: IAddress, peer: Peer) -> dict[bytes, bytes]:
-    """What tcpserver tells without asking anybody (tcp-environ(5))."""
-    facts = {
-        b"PROTO": b"TCP6" if ":" in peer.address else b"TCP",
-        b"TCPREMOTEIP": peer.address.encode(),
-        b"TCPREMOTEPORT": b"%d" % peer.port,
-    }
-    host = getattr(local, "host", None)
-    if host is not None:
-        facts |= {b"TCPLOCALIP": host.encode(), b"TCPLOCALPORT": b"%d" % local.port}  # type: ignore[attr-defined]
-    if peer.name:
-        facts[b"TCPREMOTEHOST"] = peer.name.lower().encode()
-    return facts
-
-
-def rules_of(settings: QmailSettings) -> Rules | None:
-    """Those that the settings name, or the first of the usual files that is there."""
+def rules_of(settings: QmailSettings) -> Rules | UsualRules:
+    """Those that the settings name, or those of the usual places."""
     if settings.rules:
         return Rules(settings.rules, allow_missing=False)
-    usual = (os.path.join(settings.home, "control", "tcp.smtp.cdb"), "/etc/tcp.smtp.cdb")
-    return next((Rules(path, allow_missing=True) for path in usual if os.path.exists(path)), None)
+    return UsualRules((os.path.join(settings.home, "control", "tcp.smtp.cdb"), "/etc/tcp.smtp.cdb"))
