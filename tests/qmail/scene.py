@@ -324,7 +324,7 @@ class QmailStage(Stage):
                 self.lock(name)
             else:
                 self.edit(name, False if gone else f"{text}\n")
-            self.clock.advance(0.01)  # a burst of connections is one look
+            self.clock.advance(1 / 64)  # a burst of connections is one look; exact, for the wheel counts in seconds
         elif words == "users cannot be read":
             os.unlink(os.path.join(self.home, "users"))
             os.symlink("users", os.path.join(self.home, "users"))
