@@ -285,7 +285,8 @@ class QmailStage(Stage):
 
     def _log_line(self, line: bytes) -> None:
         if self.scene.log:
-            self.told.append(f"E: log {line.decode().rstrip()}")
+            words = re.sub(r"\buid \d+", "uid UID", line.decode().rstrip().replace(self.home, "HOME"))
+            self.told.append(f"E: log {words}")
 
     def close(self) -> None:
         """Files that stay open while a server runs."""

@@ -10,31 +10,27 @@ The grammar is the session's, words are those of `words` and chkuser; how often 
 the session ends for it, is counted as on any other host (`policy.conduct`).
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred
 
-from twistedmx.model.login import Known, Recognition
 from twistedmx.model.mailbox import Destination
-from twistedmx.model.peer import Peer, Tls
+from twistedmx.model.peer import Peer
 from twistedmx.model.stage import Stage as At
 from twistedmx.model.verdict import Reason, Verdict, verdict
-from twistedmx.policy.auth import Auth
 from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.recipient import ACCEPTED, Decision
 from twistedmx.policy.site import Site
 from twistedmx.qmail import words
-from twistedmx.qmail.at_once import at_once
 from twistedmx.qmail.call import Call
-from twistedmx.qmail.content import QmailContent
 from twistedmx.qmail.delivering import recipients_of
 from twistedmx.qmail.denials import Refusal, blocked_words
 from twistedmx.qmail.dialect import path_of
 from twistedmx.qmail.house import House
+from twistedmx.qmail.identity import Identity
 from twistedmx.qmail.judging import Judged, Judging
-from twistedmx.qmail.speech import QmailSite
 from twistedmx.qmail.spp import Answer as Plugged
 from twistedmx.qmail.spp_file import Stage
 from twistedmx.qmail.spp_state import SppState
@@ -65,7 +61,7 @@ _COUNTED: Final = frozenset(
 )
 
 
-class QmailReceiver(QmailContent):
+class QmailReceiver(Identity):
     """`call`: whose connection it is, as the programs of the host know it."""
 
     # Recipients are looked at one by one, in the order of the files.
@@ -123,54 +119,6 @@ class QmailReceiver(QmailContent):
 
     def _with_id(self, words: Reply) -> Reply:
         return words if self._house.in_qmail_dialect else super()._with_id(self._house.said(words))
-
-    # -- AUTH --------------------------------------------------------------------------------------------------------
-
-    @property
-    def _offered(self) -> Auth | None:
-        offered, program = self._site.auth, self._call.check_program
-        if offered is None or program is None:
-            return None
-        return attrs.evolve(offered, passwords=program.of(self._call.environment))
-
-    def authenticated(self, user: bytes) -> None:
-        """He may send to everywhere, and the programs of the host know who he is."""
-        login = self.login
-        method = login.mechanism.lower().encode() if login is not None else b""
-        changes = dict.fromkeys((b"TCPREMOTEINFO", b"SMTPAUTHUSER", b"SMTP_AUTH_USER"), user)
-        self._call.become(changes | {b"RELAYCLIENT": b"", b"SMTPAUTHMETHOD": method})
-
-    def secured(self, tls: Tls) -> None:
-        """Whoever was authenticated is not any more (RFC 3207 4.2): who was heard before TLS need not be who is heard now."""
-        super().secured(tls)
-        self._call.forget()
-        self._plugging.forget()
-
-    def _at_x_client(self, command: XClient) -> Answer:
-        """Another client: his are the rules, and nobody's rights are his."""
-        call = self._call
-        said = super().answer(command)
-        if call.of_client is None or not isinstance(said, Reply) or said.code >= 400:
-            return said
-        environment, call.denied = call.of_client(self.peer)
-        call.begin_anew(environment)
-        self._plugging.forget()
-        if not call.denied:
-            return said
-        last = LastWords(reply=codes.SILENCE, reason=Reason.BLOCKED, stage=At.CONNECT)
-        return self._hang_up(last) or codes.SILENCE
-
-    def _checked(self, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
-        self._telling.auth(isinstance(recognition, Known), mechanism, user)
-        if not isinstance(recognition, Known) or not self._plugging.has(Stage.AUTH):
-            return super()._checked(recognition, user, mechanism)
-        asking = self._plugging.ask(Stage.AUTH, auth_method=mechanism.lower().encode(), auth_user=user)
-        return self._when(asking, self._auth_plugged, recognition, user, mechanism)
-
-    def _auth_plugged(self, answered: Plugged, recognition: Recognition, user: bytes, mechanism: str) -> Answer:
-        if answered.reply is not None:
-            return self._plugged(answered, codes.NOT_AUTHENTICATED)
-        return self._around(answered, super()._checked(recognition, user, mechanism))
 
     # -- HELO, MAIL, RCPT and DATA -----------------------------------------------------------------------------------
 
@@ -258,18 +206,6 @@ class QmailReceiver(QmailContent):
             return self._plugged(answered, codes.START_CONTENT)
         return self._around(answered, super().answer(command))
 
-    def _plugged(self, answered: Plugged, said: Reply) -> Answer:
-        """`said`, unless a plugin refuses."""
-        if answered.reply is None:
-            return self._around(answered, said)
-        return self._error(self._house.said(answered.around(answered.reply)), None)
-
-    def _around(self, answered: Plugged, said: Answer) -> Answer:
-        """With what plugins have printed, in the words that the peer hears."""
-        if not answered.printed or not isinstance(said, Reply):
-            return said
-        return answered.around(self._site.words.get(said, said) if isinstance(self._site, QmailSite) else said)
-
     def _tell_of(self, refusal: Refusal) -> None:
         call = self._call
         if refusal.bad:
@@ -327,22 +263,6 @@ class QmailReceiver(QmailContent):
         if isinstance(words, Reply) and 0 < terms.tarpitcount < self._call.taken and terms.tarpitdelay:
             return self._later(words, terms.tarpitdelay, most=self._site.conduct.delayed)
         return words
-
-    # -- what may take its time --------------------------------------------------------------------------------------
-
-    def _when(self, judging: Coroutine[Any, Any, Any], then: Callable[..., Answer], *arguments: Any) -> Answer:
-        """What `then` says of what `judging` finds: at once, where nobody is waited for."""
-        found = at_once(judging)
-        if not isinstance(found, Deferred):
-            return then(found, *arguments)
-        self._asking = found
-
-        def judged(result: Any) -> Any:
-            self._asking = None
-            return then(result, *arguments)
-
-        late: Deferred[Reply] = found.addCallback(judged)
-        return late.addErrback(self._cancelled)
 
 
 # Kinds of input that are answered otherwise than on other hosts.

@@ -71,7 +71,7 @@ def site_of(site: Site, terms: Terms, auth: Auth | None, *, largest: int, in_qma
             site.limits,
             size=_CRLF * terms.databytes + _SPARE if terms.databytes else largest,
             recipients=most,
-            null_sender_recipients=min(most, site.limits.null_sender_recipients),
+            null_sender_recipients=most,
         ),
         "conduct": attrs.evolve(
             site.conduct,

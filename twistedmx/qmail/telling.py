@@ -202,9 +202,6 @@ class Telling:
             wanted = settings.log_senders if case in OF_SENDERS else settings.log_recipients
             if not wanted:
                 return
-        if checked.detail:
-            message = b"sender not looked up" if case in OF_SENDERS else b"recipient not looked up"
-            self._tell_why(message, checked.detail, sender, recipient, helo)
         lines = [case]
         if checked.threshold is not None:
             lines.insert(0 if checked.threshold is _THRESHOLD_COMES_FIRST else 1, checked.threshold)
@@ -225,6 +222,9 @@ class Telling:
                     rcpt=recipient,
                 )
             )
+        if checked.detail:
+            message = b"sender not looked up" if case in OF_SENDERS else b"recipient not looked up"
+            self._tell_why(message, checked.detail, sender, recipient, helo)
 
 
 def _why(words: Reply, reason: Reason) -> tuple[bytes, bytes]:
