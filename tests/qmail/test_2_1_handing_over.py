@@ -53,6 +53,13 @@ class TestWhatItFinds(QueueCase):
         outcome = await self.hand(content=b"", received=b"")
         self.assertEqual((self.found(outcome, "message"), self.found(outcome, "envelope")), (b"", ENVELOPE))
 
+    async def test_a_message_without_recipients_starts_no_program(self):
+        """qmail-queue takes it, and says 0: it would be 250 for a message that nobody gets."""
+        self.assertIn("451 ", await self.reply(recipients=[]))
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".message")], [])
+        self.flushLoggedErrors(ValueError)
+        await self.assert_nothing_is_left()
+
     async def test_it_has_the_environment_of_the_session_alone(self):
         """Rules set variables for simscan and the like; what the server was started with is not theirs."""
         environment = {b"TCPREMOTEIP": b"192.0.2.1", b"RELAYCLIENT": b"", b"ODD": b"\xff=\n"}
