@@ -107,6 +107,13 @@ class TestWhatItFinds(QueueCase):
         self.assertLessEqual(max(map(len, self.said)), 1000)
         await self.assert_nothing_is_left(programs)
 
+    async def test_what_it_says_on_2_moves_no_cursor_of_who_reads_the_log(self):
+        """A scanner tells the subject of a message, with the escape sequences that a peer has put there."""
+        programs = self.build(says=True)
+        await self.hand("say:virus:\x1b[2J\x07\x08 message envelope", programs=programs)
+        self.assertEqual(self.said, [b"virus:?[2J??"])
+        await self.assert_nothing_is_left(programs)
+
     async def test_a_child_of_it_that_reads_on_is_fed_on(self):
         """A wrapper that leaves its work to another and says 0: the original believes it, too."""
         self.assertIsInstance(await self.hand("read:1 reader", content=LONG), HandedOver)
