@@ -29,7 +29,7 @@ _file_lines = st.sampled_from(
     ]
 )
 _texts = st.sampled_from(
-    [b"", b"550 no", b"250-on", b"354 x", b"a=b", b"=", b"X-A: 1", b" x", b"MA", b"M550 no", b"\0", b"\xff"]
+    [b"", b"550 no", b"250-on", b"250 ok", b"354 x", b"a=b", b"=", b"X-A: 1", b" x", b"MA", b"M550 no", b"\0", b"\xff"]
 )
 _answer_lines = st.builds(bytes.__add__, st.sampled_from([b"%c" % letter for letter in b"HCSUPLEROANDx"]), _texts)
 _OURS = Reply(code=250, lines=("ok",))
@@ -78,6 +78,8 @@ class TestAnyAnswer(SynchronousTestCase):
             self.assertTrue(all(line.startswith(b"%d-" % reply.code) for line in goes_on))
             self.assertTrue(last.startswith(b"%d " % reply.code))
             self.assertNotEqual(reply.code // 100, 3)
+        for refusal in (*filter(None, [said.reply]), *said.delayed.values()):
+            self.assertGreaterEqual(refusal.code, 400)
         for fault in said.faults:
             self.assertTrue(fault.isprintable())
 

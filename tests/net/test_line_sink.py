@@ -159,6 +159,26 @@ class Shared(SynchronousTestCase):
         another.close()
         self.assertEqual((len(sinks), len(os.listdir("/proc/self/fd"))), (0, before))
 
+    def test_a_descriptor_for_reading_alone_takes_no_log_from_those_behind_it(self):
+        """It is the same file: whoever comes first with it would make the lines of all others be lost."""
+        path = self.mktemp()
+        writer = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.addCleanup(os.close, writer)
+        pipe = Pipe(self)
+        sinks = LineSinks()
+        for how in (os.O_RDONLY, os.O_PATH):
+            reader = os.open(path, how)
+            self.addCleanup(os.close, reader)
+            self.assertRaises(OSError, sinks.share, reader)
+            os.fstat(reader)  # it is still its own
+        self.assertRaises(OSError, sinks.share, pipe.reader)
+        for descriptor in (writer, pipe.writer):
+            lines = sinks.share(os.dup(descriptor))
+            self.assertTrue(lines.write(b"told"))
+            lines.close()
+        with open(path, "rb") as file:
+            self.assertEqual((file.read(), pipe.read()), (b"told\n", b"told\n"))
+
     def test_lost_lines_are_counted_beyond_the_session(self):
         """An operator asks how many, not which session's."""
         pipe = Pipe(self)

@@ -1,5 +1,7 @@
 """Which domains are ours: rcpthosts, morercpthosts.cdb, validrcptto; and who is denied: badmailfrom and its kin."""
 
+import time
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from twistedmx.qmail.cdb import BadCdb, Cdb
@@ -139,6 +141,22 @@ class TestBadmailfrom(SynchronousTestCase):
             self.assertIsNone(denied_recipient(b"u@x", there, relaying=False))
             self.assertIsNotNone(denied_recipient(b"a@x", there, relaying=False))
             self.assertEqual(len(there.faults(exact=False)), 1)
+
+    def test_no_address_holds_up_a_server_with_an_expression_of_the_operator(self):
+        """With an engine that tries again, the first of these takes a loop 20 seconds for one RCPT, the second for ever."""
+        begun = time.process_time()
+        there = controls(badrcptto=(rb".*@.*\..*\.biz$", rb"(.*\.)*bad\.example$", b"(a*)*b$", b"(.*x){1,300}y"))
+        for address in (b"a" + b"@." * 440, b"a" * 900, b"x" * 900, b"u@" + b"a." * 440 + b"x"):
+            self.assertIsNone(denied_recipient(address, there, relaying=False))
+        self.assertLess(time.process_time() - begun, 1)
+        self.assertIsNotNone(denied_recipient(b"u@x.bad.example", there, relaying=False))
+
+    def test_what_no_engine_finds_in_bounded_time_is_told_and_hits_nothing(self):
+        there = controls(badrcptto=Lines.read(b"^a\n(a)\\1\n(x{900}){900}\n", "control/badrcptto"))
+        self.assertIsNone(denied_recipient(b"uaa@x", there, relaying=False))
+        self.assertEqual(
+            [fault[:20] for fault in there.faults(exact=False)], ["control/badrcptto:2:", "control/badrcptto:3:"]
+        )
 
     def test_rejectrelaytest_looks_before_the_last_at(self):
         self.assertEqual(

@@ -153,7 +153,7 @@ class TestAnswers(SynchronousTestCase):
 
     def test_a_refusal_without_a_reply_is_a_plugin_that_failed(self):
         """The original sends whatever it is: an empty line, or a text without a code."""
-        for octets in (b"E\n", b"Eno\n", b"R5\n", b"E354 go on\n", b"E550no\n"):
+        for octets in (b"E\n", b"Eno\n", b"R5\n", b"E354 go on\n", b"E550no\n", b"E250 ok\n", b"R221 bye\n"):
             with self.assertRaises(BadAnswer):
                 parse_spp_answer(octets)
         with self.assertRaises(BadAnswer):
@@ -163,7 +163,7 @@ class TestAnswers(SynchronousTestCase):
         """A header that ends early, a second reply, a variable without a value, an address with line ends."""
         for octets in (
             b"H", b"Hno field", b"H folded first", b"HA: b\r", b"P250 ok", b"Phello", b"SA", b"S=1", b"UA=1", b"U", b"Ca\rb",
-            b"C" + b"x" * 901, b"LX550 no", b"LMno", b"L", b"z", b"SA=\0",
+            b"C" + b"x" * 901, b"LX550 no", b"LMno", b"LR250 ok", b"L", b"z", b"SA=\0",
         ):  # fmt: skip
             said = parse_spp_answer(octets + b"\nN\n")
             self.assertEqual((len(said.faults), said.last), (1, Last.NEXT_COMMAND), octets)
@@ -173,7 +173,7 @@ class TestAnswers(SynchronousTestCase):
     def test_replies(self):
         """What may be sent as it is, and what may not."""
         self.assertEqual(reply_of(b"550 5.7.1 no\x07\xff\r").octets, b"550 5.7.1 no??\r\n")
-        self.assertEqual([reply_of(code).code for code in (b"571 x", b"470 x", b"250-x", b"299")], [554, 451, 250, 250])
+        self.assertEqual([reply_of(code).code for code in (b"571 x", b"470 x", b"550-x", b"499")], [554, 451, 550, 451])
         self.assertLessEqual(len(reply_of(b"550 " + b"x" * 9999).octets), 512)
         one = reply(550, "", "one")
         self.assertEqual(joined(one, reply(550, "", "two")).octets, b"550-one\r\n550 two\r\n")

@@ -53,6 +53,13 @@ class TestWhatItFinds(QueueCase):
         outcome = await self.hand(content=b"", received=b"")
         self.assertEqual((self.found(outcome, "message"), self.found(outcome, "envelope")), (b"", ENVELOPE))
 
+    async def test_a_message_without_recipients_starts_no_program(self):
+        """qmail-queue takes it, and says 0: it would be 250 for a message that nobody gets."""
+        self.assertIn("451 ", await self.reply(recipients=[]))
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".message")], [])
+        self.flushLoggedErrors(ValueError)
+        await self.assert_nothing_is_left()
+
     async def test_it_has_the_environment_of_the_session_alone(self):
         """Rules set variables for simscan and the like; what the server was started with is not theirs."""
         environment = {b"TCPREMOTEIP": b"192.0.2.1", b"RELAYCLIENT": b"", b"ODD": b"\xff=\n"}
@@ -98,6 +105,13 @@ class TestWhatItFinds(QueueCase):
         self.assertEqual((self.said[0][:12], self.said[-1]), (b"no endDxxxxx", b"(it says more, which is not shown)"))
         self.assertLess(sum(map(len, self.said)), 150_000)
         self.assertLessEqual(max(map(len, self.said)), 1000)
+        await self.assert_nothing_is_left(programs)
+
+    async def test_what_it_says_on_2_moves_no_cursor_of_who_reads_the_log(self):
+        """A scanner tells the subject of a message, with the escape sequences that a peer has put there."""
+        programs = self.build(says=True)
+        await self.hand("say:virus:\x1b[2J\x07\x08 message envelope", programs=programs)
+        self.assertEqual(self.said, [b"virus:?[2J??"])
         await self.assert_nothing_is_left(programs)
 
     async def test_a_child_of_it_that_reads_on_is_fed_on(self):

@@ -1,6 +1,7 @@
 """Who gets a local message: control files, users/assign, accounts, and which .qmail file is found."""
 
 import os
+import pwd
 import shutil
 import subprocess
 from unittest import SkipTest
@@ -210,6 +211,21 @@ class TestAccounts(TreeTest):
     def test_who_does_not_own_his_home_is_none(self) -> None:
         """So bin and daemon get no mail."""
         self.assertEqual(self.account(b"eve"), (b"alias", b"-", b"eve"))
+
+    def test_a_home_that_is_not_there_cannot_be_told(self) -> None:
+        """/home is not mounted yet: were its users nobody, alias would refuse, or get, the mail of all of them."""
+
+        def named(name: str) -> pwd.struct_passwd:
+            if name not in ("carol", "list", "nobody"):
+                return self.tree.user_named(name)
+            uid = {"carol": 1000, "list": 38, "nobody": 65_534}[name]
+            return pwd.struct_passwd((name, "x", uid, uid, name, self.path("not-mounted", name), "/bin/sh"))
+
+        for local in (b"carol", b"carol-x"):
+            with self.assertRaisesRegex(CouldNotTell, "see whether the home of carol is mounted"):
+                Accounts(named).find(local)
+        for local in (b"list", b"nobody"):  # whose homes are nowhere on most hosts
+            self.assertEqual(Accounts(named).find(local).user, b"alias")
 
     def test_without_alias_it_cannot_be_told(self) -> None:
         """qmail-lspawn defers."""

@@ -41,16 +41,16 @@ class Base(TestCase):
         os.set_blocking(reader, False)
         return reader, writer
 
-
-class TestHandingOver(Base):
-    def setUp(self):
-        self.server = Server(self)
-
     def handed_over(self, packet, *descriptors):
         """The answer to it, and what is said afterwards."""
         with send(self.server.path, packet, descriptors) as channel:
             self.server.port.doRead()
             return channel.recv(600), channel.recv(600)
+
+
+class TestHandingOver(Base):
+    def setUp(self):
+        self.server = Server(self)
 
     async def test_it_comes_with_its_environment_its_arguments_and_its_log(self):
         """RELAYCLIENT is there, though empty; the client is served, and the caller may end."""
@@ -219,7 +219,7 @@ class TestNothingStays(Base):
             socket_.close()
             send(self.server.path, compose({}), [accepted.fileno(), writer]).close()
             self.server.port.doRead()
-        self.assertEqual((open_descriptors(), self.server.handed, self.server.port.silent), (before, [], set()))
+        self.assertEqual((open_descriptors(), self.server.handed, self.server.port.silent), (before, [], {}))
 
     async def test_sessions_leave_nothing(self):
         """Thousands a day, for months."""
@@ -242,20 +242,66 @@ class TestNothingStays(Base):
         self.assertEqual((set(counts), len(self.server.port.sinks)), ({counts[0]}, 0))
 
     def test_who_says_nothing_is_closed(self):
-        """What it has to say, it says at once. Only so many may be silent; the others wait where they are, and have their turn."""
-        silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(70)]
-        for one in silent:
-            one.connect(self.server.path)
-            self.addCleanup(one.close)
-        for _ in range(5):
-            self.server.port.doRead()
+        """What it has to say, it says at once."""
+        (silent,) = self.silent(1)
+        self.assertEqual(len(self.server.port.silent), 1)
+        self.clock.pump([1.0] * 7)
+        self.assertEqual((len(self.server.port.silent), silent.recv(100)), (0, b""))
+
+    def silent(self, number, user=None):
+        """As many that say nothing, of this user; they have come."""
+        there = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(number)]
+        os.seteuid(os.geteuid() if user is None else user)
+        try:
+            for one in there:
+                one.connect(self.server.path)
+                self.addCleanup(one.close)
+        finally:
+            os.seteuid(os.getuid())
+        self.server.port.doRead()
+        return there
+
+    def test_one_user_s_silence_starves_no_other(self):
+        """Whoever has the group of the socket could have all places with nothing said: who has been silent longest goes."""
+        there = self.silent(20)
+        self.assertEqual(len(self.server.port.silent), 16)
+        for one in there[:4]:
+            self.assertEqual(one.recv(100), b"")
+        there[4].setblocking(False)
+        self.assertRaises(BlockingIOError, there[4].recv, 100)
+        _, accepted = self.connected()
+        self.assertEqual(self.handed_over(compose({}), accepted.fileno()), (b"taken", b""))
+
+    def test_who_may_not_hand_over_is_closed_before_he_speaks(self):
+        """Else 64 of them that say nothing close the port."""
+        self.let_in_everybody()
+        there = self.silent(32, NOBODY)
+        self.assertEqual((len(self.server.port.silent), self.server.port.refused), (0, 32))
+        self.assertRegex(there[0].recv(100), b"\\Arefused user 65534 may not hand over")
+        self.assertEqual(there[0].recv(100), b"")
+        _, accepted = self.connected()
+        self.assertEqual(self.handed_over(compose({}), accepted.fileno()), (b"taken", b""))
+
+    def test_only_so_many_may_be_silent_and_the_others_wait(self):
+        """They have their turn."""
+        users = range(60_001, 60_006)
+        self.let_in_everybody(users=frozenset(users))
+        for user in users:
+            self.silent(16, user)
         port = self.server.port
         self.assertEqual((len(port.silent), port in reactor.getReaders()), (64, False))
         self.clock.pump([1.0] * 7)
         self.assertEqual((len(port.silent), port in reactor.getReaders()), (0, True))
-        self.assertEqual(silent[0].recv(100), b"")
         port.doRead()
-        self.assertEqual(len(port.silent), 6)
+        self.assertEqual(len(port.silent), 16)
+
+    def let_in_everybody(self, **options):
+        """By the permissions of the socket."""
+        if os.geteuid() != 0:
+            raise SkipTest("root alone can be somebody else")
+        self.server = Server(self, clock=self.clock, **options)
+        os.chmod(os.path.dirname(self.server.path), 0o755)
+        os.chmod(self.server.path, 0o666)
 
     def test_without_a_descriptor_for_it_nobody_is_accepted_for_a_second(self):
         """EMFILE would have us ask without end."""

@@ -62,6 +62,22 @@ class TestReading(SynchronousTestCase):
                 Cdb(self.path)
             self.assertIn(f"{self.path}: {len(octets)} octets are too few", str(bad.exception))
 
+    def test_zeros_are_no_empty_one(self):
+        """What a crash leaves of a file that was not synced: taken for one without records, everybody is unknown, or let in."""
+        for octets in (bytes(2048), bytes(70_000), cdb_octets(PAIRS)[:-1], cdb_octets(PAIRS)[:2040] + bytes(70_000)):
+            with open(self.path, "wb") as file:
+                file.write(octets)
+            with self.assertRaises(BadCdb) as bad:
+                Cdb(self.path)
+            self.assertIn(f"{self.path}: a hash table lies outside", str(bad.exception))
+
+    def test_one_without_records_is_empty(self):
+        write_cdb(self.path, [])
+        empty = Cdb(self.path)
+        self.addCleanup(empty.close)
+        self.assertIsNone(empty.get(b""))
+        self.assertEqual(list(empty.items()), [])
+
     def test_a_closed_one_answers_nothing_instead_of_another_file(self):
         """The number of its descriptor is soon another's."""
         self.cdb.close()
@@ -97,6 +113,13 @@ class TestTinycdb(SynchronousTestCase):
         self.assertEqual(list(cdb.items()), PAIRS)
         with open(path, "rb") as file:
             self.assertEqual(file.read(), cdb_octets(PAIRS))
+
+    def test_one_of_its_without_records_is_empty(self):
+        path = self.mktemp()
+        subprocess.run(["cdb", "-c", path], input=b"\n", check=True, timeout=10)
+        cdb = Cdb(path)
+        self.addCleanup(cdb.close)
+        self.assertEqual(list(cdb.items()), [])
 
     def test_what_the_writer_of_the_tests_makes_it_reads(self):
         path = self.mktemp()

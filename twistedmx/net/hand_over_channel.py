@@ -64,7 +64,10 @@ class Channel:
         return True
 
     def refuse(self, words: str) -> None:
-        """The connection stays its own."""
+        """The connection stays its own. What it has said and nobody has read goes, its descriptors with it: else it would hear
+        of that, and not the words (unix(7))."""
+        with contextlib.suppress(OSError):
+            self._socket.recv(1)
         self.say(_REFUSED + words.encode())
         self.close()
 
@@ -84,11 +87,11 @@ class Channel:
         if on == (self in port.silent):
             return
         if on:
-            port.silent.add(self)
+            port.is_silent(self)
             port.reactor.addReader(self)
             port.wheel.set(self._deadline, _SILENCE)
         else:
-            port.silent.discard(self)
+            port.silent.pop(self, None)
             port.reactor.removeReader(self)
             port.wheel.clear(self._deadline)
             port.look()

@@ -5,7 +5,7 @@ Once `taken` is said, the connection is ours, whatever happens, and we say what 
 waited too long shuts his end, and then `taken` cannot be said any more. So a client never hears both of us.
 
 Who may hand over: whom the permissions of the socket let in, and of these root, our own user and those that are named: an
-environment says who may relay.
+environment says who may relay. Who may not is closed at once, and nobody has so many silent ones here that others wait for them.
 """
 
 import contextlib
@@ -31,6 +31,9 @@ from twistedmx.net.wheel import Deadline, Wheel
 BACKLOG: Final = 128  # who finds no room in it waits some seconds, and then says 421
 _IN_A_TURN: Final = 32
 _MOST_SILENT: Final = 64  # who have come and not yet spoken; the others wait in the backlog
+_MOST_OF_ONE: Final = (
+    16  # of these, of one user; for one more, the one that has been silent for the longest time is closed
+)
 _PAUSE: Final = 1.0  # seconds, where nobody can be accepted (EMFILE)
 _FAILED: Final = b"421 unable to serve you now (#4.3.0)\r\n"
 
@@ -107,7 +110,7 @@ class HandOverPort:
         self.sinks = LineSinks()
         self.reactor: Any = reactor
         self.wheel = wheel
-        self.silent: set[Channel] = set()
+        self.silent: dict[Channel, None] = {}  # in the order in which they came
         self._listening = listening
         self._take = take
         self._users = users | {0, os.geteuid()}
@@ -168,26 +171,37 @@ class HandOverPort:
                 self.wheel.set(self._again, _PAUSE)
                 return
             accepted.setblocking(False)
-            Channel(self, accepted).doRead()  # what it says is nearly always there
+            channel = Channel(self, accepted)
+            if channel.user in self._users:
+                channel.doRead()  # what it says is nearly always there
+            else:
+                self._refuse(channel, f"user {channel.user} may not hand over: the settings of the server name who may")
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops."""
         self.stop()
 
+    def _refuse(self, channel: Channel, words: str) -> None:
+        self.refused += 1
+        self._log.warn("a connection that was handed over is not taken: {words}", words=words)
+        channel.refuse(words)
+
     # -- what the channels call --------------------------------------------------------------------------------------
+
+    def is_silent(self, channel: Channel) -> None:
+        """It has come, and said nothing so far."""
+        its = [other for other in self.silent if other.user == channel.user]
+        if len(its) >= _MOST_OF_ONE:
+            its[0].close()
+        self.silent[channel] = None
 
     def hear(self, channel: Channel, heard: Heard) -> None:
         """Take a connection, or say why not. Descriptors that are kept are taken out of those that came."""
-        user = channel.user
         try:
-            if user not in self._users:
-                raise BadPacket(f"user {user} may not hand over: the settings of the server name who may")
             request = heard.request()
             connection = _connection(heard.descriptors)
         except BadPacket as bad:
-            self.refused += 1
-            self._log.warn("a connection that was handed over is not taken: {words}", words=str(bad))
-            channel.refuse(str(bad))
+            self._refuse(channel, str(bad))
             return
         lines = None
         taken = False

@@ -11,6 +11,7 @@ and not more than half full, before each line: that it fills between the two cal
 BUGS: a slow regular file (NFS) is waited for, as everybody does.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -119,7 +120,11 @@ class LineSinks:
         return len(self._there)
 
     def share(self, descriptor: int) -> Lines:
-        """The log behind `descriptor`, which is ours from now on. Raises OSError, and then it is not."""
+        """The log behind `descriptor`, which is ours from now on. Raises OSError, where nothing can be written to it too, and then
+        it is not."""
+        # Else one that is for reading alone would be kept for all that come behind it, and their lines be lost.
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         status = os.fstat(descriptor)
         file = status.st_dev, status.st_ino
         sink, sharing = self._there.get(file, (None, 0))

@@ -3,7 +3,8 @@
 The longest name of an account at the beginning of the local part wins, up to its end or up to a break octet; the rest is the
 extension. Not root, and not who does not own his home. Nobody: then `alias` gets all of it, as `.qmail-` and the whole.
 
-A home that we may not look at cannot be told; qmail-getpw.c takes its user for nobody, and `alias` gets, or refuses, his mail.
+A home that we may not look at, or that is not there, cannot be told; qmail-getpw.c takes its user for nobody, and `alias` gets, or
+refuses, his mail, for as long as /home is not mounted. Not so the homes of the system's own accounts, which need not be there.
 
 To be asked in a thread: a directory of users may be far away.
 """
@@ -21,6 +22,8 @@ UserNamed = Callable[[str], pwd.struct_passwd]
 """As mailbox.name_service.user_named: raises KeyError for nobody, OSError where it cannot be told."""
 # qmail-getpw.c, GETPW_USERLEN: the name and a NUL have 32 octets.
 _LONGEST: Final = 31
+_FIRST_USER: Final = 1000  # uid: below are the system's own accounts (UID_MIN, login.defs(5))
+_NOBODY: Final = 65_534
 
 
 class Accounts:
@@ -71,9 +74,10 @@ def _has_home(user: pwd.struct_passwd) -> bool:
         return False
     try:
         return os.stat(user.pw_dir).st_uid == user.pw_uid
-    except (FileNotFoundError, NotADirectoryError):
-        return False
     except OSError as error:
+        is_missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        if is_missing and (user.pw_uid < _FIRST_USER or user.pw_uid == _NOBODY):
+            return False
         raise CouldNotTell(
             user.pw_dir, f"cannot be looked at: {error.strerror}", f"see whether the home of {user.pw_name} is mounted"
         ) from error

@@ -6,7 +6,7 @@ hash tables, whose slots are pairs (hash, position), position 0 for none (cdb(5)
 The file is kept open, and read where it is asked for. Not mapped: whoever copies a new file over the old one cuts it short for
 a moment, and who reads a map beyond its file's end is killed (SIGBUS). Who replaces it as cdbmake does renames a new one over
 it: a Cdb goes on with the old one, and `same_as` says whether there is another by now. A corrupt file is `BadCdb`, never an
-endless search and never another's octets.
+endless search, never another's octets, and never one without records: what a crash has left of a file is often zeros.
 """
 
 import os
@@ -38,7 +38,7 @@ class Cdb:
     """One file, open. To be closed; what nobody uses any more closes itself."""
 
     def __init__(self, path: str | bytes) -> None:
-        """Raises OSError where it cannot be read, BadCdb where it is too short to be one."""
+        """Raises OSError where it cannot be read, BadCdb where it is too short to be one, or its header says what cannot be."""
         self._path = os.fsdecode(path)
         # O_NONBLOCK: a FIFO of this name must not hold us.
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -52,9 +52,16 @@ class Cdb:
             raise BadCdb(f"{self._path}: {self._size} octets are too few for a cdb")
         try:
             self._header = self._read(0, _HEADER)
+            self._check_header()
         except BadCdb:
             self.close()
             raise
+
+    def _check_header(self) -> None:
+        # Of tables without slots too: cdbmake writes where they would be, 2048 in a file without records, and never 0.
+        for table, slots in _pair.iter_unpack(self._header):
+            if table < _HEADER or table + slots * 8 > self._size:
+                raise BadCdb(f"{self._path}: a hash table lies outside of the file; make it anew")
 
     def close(self) -> None:
         """Nothing more is asked. Harmless when it is closed."""
@@ -75,8 +82,6 @@ class Cdb:
         table, slots = _pair.unpack_from(self._header, hashed % 256 * 8)
         if not slots:
             return
-        if table < _HEADER or table + slots * 8 > self._size:
-            raise BadCdb(f"{self._path}: a hash table lies outside of the file")
         first = (hashed >> 8) % slots
         for turn in range(min(slots, _MOST_SLOTS)):
             stored, at = _pair.unpack(self._read(table + (first + turn) % slots * 8, 8))

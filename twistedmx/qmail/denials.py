@@ -31,15 +31,20 @@ from twistedmx.smtp.reply import Reply, reply
 
 @attrs.frozen(kw_only=True)
 class Refusal:
-    """`bad`: brtlimit counts it. `line`: of the log, b"" for none. `detail`: for our own log, which line of which file. `qlog`:
-    reason and detail in the words of qlog's line; without them, our reason's."""
+    """`words`: of 4 or 5; else ValueError. `bad`: brtlimit counts it. `line`: of the log, b"" for none. `detail`: for our own log,
+    which line of which file. `qlog`: reason and detail in the words of qlog's line; without them, our reason's."""
 
-    words: Reply
+    words: Reply = attrs.field()
     reason: Reason = Reason.OPERATOR_ENTRY
     bad: bool = False
     line: bytes = b""
     detail: str = ""
     qlog: tuple[bytes, bytes] = (b"", b"")
+
+    @words.validator
+    def _check_words(self, attribute: "attrs.Attribute[Reply]", words: Reply) -> None:
+        if words.code < 400:
+            raise ValueError(f"the session would go on as if this were no refusal: {words}")
 
 
 @attrs.frozen(kw_only=True)

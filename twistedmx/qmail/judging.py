@@ -60,6 +60,9 @@ _QLOG: Final = {
     Case.SENDER_MX: b"sendermxinvalid",
     Case.SENDER_DNS: b"sendermxdnstmpfail",
 }
+_NOT_OURS: Final = Refusal(
+    words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b"")
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -181,10 +184,7 @@ class Judging:
             if allowed or call.terms.relayclient is not None:
                 by = b"validrcptto" if listing is Listing.TAKEN else b""
                 return Judged(address=recipient, plugged=plugged, allowed=allowed, by=by)
-            refusal = Refusal(
-                words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b"")
-            )
-            return Judged(address=recipient, refusal=refusal, plugged=plugged)
+            return Judged(address=recipient, refusal=_NOT_OURS, plugged=plugged)
         checked = self._house.recipients.check(recipient, call.caller, allowed=allowed, utf8=utf8)
         if not isinstance(checked, Checked):
             checked = await checked
@@ -217,7 +217,10 @@ class Judging:
             plugged = await self._plugging.ask(Stage.PASS, **self._known(asked, number, judged.allowed))
             if plugged.reply is not None:
                 return attrs.evolve(judged, refusal=_by_plugin(plugged), plugged=plugged)
-            address = address if plugged.address is None else plugged.address
+            if plugged.address is not None:
+                address = plugged.address
+                if not self._allows(address) and call.terms.relayclient is None:
+                    return attrs.evolve(judged, refusal=_NOT_OURS, plugged=plugged, allowed=False)
         address = self._house.in_envelope(address, recipient, call)
         refusal = too_many(asked)
         if refusal is None and not self._house.delivering.goes_with(address, others, call):

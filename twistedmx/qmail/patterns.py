@@ -4,18 +4,16 @@ Each line is a POSIX extended regular expression, not anchored, in any case; aft
 So a plain `@x.example` hits `@x-example.org` as well: qmail's own badmailfrom is another dialect of the same file, and is in
 `hosts`. What is no expression is told, with file and line, and hits nothing, as in qregex.c; the others go on.
 
-Expressions are put into the words of `re` (`ere`). BUGS: `re` tries again where a POSIX library counts states, so an operator's
-`(a*)*b` can take long; what is tried ends with the 1,003 octets that an address may have (qmail-queue.c), which bounds what
-`.*x.*y` costs and does not bound nested repeats.
+Expressions are RE2's (`ere`), and take time in proportion to what is tried, which ends with the 1,003 octets that an address may
+have (qmail-queue.c).
 """
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 import attrs
 
-from twistedmx.qmail.ere import BadExpression, translate
+from twistedmx.qmail.ere import BadExpression, Expression, translate
 
 _SUBJECT_OCTETS: Final = 1003
 
@@ -33,7 +31,7 @@ class Hit:
 class Patterns:
     """The expressions of one list. `faults`: sentences about the lines that are none."""
 
-    lines: tuple[tuple[Hit, re.Pattern[bytes], bool], ...]
+    lines: tuple[tuple[Hit, Expression, bool], ...]
     faults: tuple[str, ...] = ()
 
     def hit(self, subject: bytes) -> Hit | None:

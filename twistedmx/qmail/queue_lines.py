@@ -1,4 +1,5 @@
-"""What a queue program says on its descriptor 2, as lines for our log: bounded in length, and in all."""
+"""What a queue program says on its descriptor 2, as lines for our log: bounded in length, and in all, and without octets
+that would move a cursor: scanners tell what a peer has sent."""
 
 import os
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any, Final
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from twistedmx.qmail.log_lines import safe_text
 
 LONGEST: Final = 1000  # octets: with a stamp and a name it stays one write of a log that many write to (PIPE_BUF)
 MOST: Final = 65_536  # octets of one program; who says more says it to nobody
@@ -53,7 +56,7 @@ class Lines:
             lines.append(self._line)
             self._line = b""
         for line in lines:
-            self._tell(line[:LONGEST])
+            self._tell(safe_text(line, most=LONGEST))
         if self._said > MOST:
             self._line = b""
             self._tell(MORE)

@@ -51,7 +51,10 @@ _GIVEN_UP: Final = Failed(detail="given up by the session")
 
 
 def envelope_of(reverse_path: bytes, recipients: Sequence[bytes]) -> bytes:
-    """As qmail-queue(8) reads it. Raises ValueError for an address with NUL: behind it would be another's."""
+    """As qmail-queue(8) reads it. Raises ValueError for an address with NUL, behind which would be another's, and for no
+    recipients: the message would be nobody's, and 250."""
+    if not recipients:
+        raise ValueError("an envelope has no recipients")
     if any(b"\0" in address for address in (reverse_path, *recipients)):
         raise ValueError("an address of an envelope has a NUL")
     return b"F%b\0%b\0" % (reverse_path, b"".join([b"T%b\0" % recipient for recipient in recipients]))

@@ -128,8 +128,6 @@ def own_reply(octets: bytes) -> Reply:
         first, *others = (reply_of(each) for each in octets.strip(b"\r\n").split(b"\n"))
     except BadAnswer:
         return _NO_REPLY
-    if first.code < 400:
-        return _NO_REPLY
     for other in others:
         first = joined(first, other)
     return attrs.evolve(first, closes=first.code == 421)

@@ -196,6 +196,8 @@ class QmailReceiver(Identity):
         return self._around(judged.plugged, said) if refusal is None and isinstance(said, Reply) else said
 
     def _at_data(self, command: Data) -> Answer:
+        if not self._open_transaction().accepted:
+            return self._error(codes.RCPT_FIRST, None)
         if not self._plugging.has(Stage.DATA):
             return super().answer(command)
         asking = self._plugging.ask(Stage.DATA, helo=self._helo, sender=self._open_transaction().reverse_path.address)

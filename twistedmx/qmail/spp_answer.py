@@ -17,7 +17,8 @@ From E to A each is the last line that is read. Without any of them the next plu
 
 Deviations from qmail-spp.c: the last line need not end in LF (the original loses its last octet). What it passes on as it is,
 and what would make a second reply, end the header early or be no variable, is ignored and told: lines of H that are none of a
-header, of P that are a whole reply, of S without `=`. An E or R without a reply is a plugin that failed.
+header, of P that are a whole reply, of S without `=`. An E or R without a reply of 4 or 5 is a plugin that failed: with 250 the
+client takes for accepted what is not.
 """
 
 import re
@@ -107,11 +108,13 @@ def with_printed(printed: tuple[tuple[int, str], ...], reply: Reply) -> Reply:
 
 
 def reply_of(octets: bytes, *, closes: bool = False) -> Reply:
-    """A reply that a program has written: `550 5.7.1 no`. Raises BadAnswer where it is none, or begins with 3.
+    """A refusal that a program has written: `550 5.7.1 no`. Raises BadAnswer where it is none, or does not begin with 4 or 5.
 
     What is not printable ASCII is `?`. A code that RFC 5321 4.2.1 does not have, as the old 571, is its class's 250, 451 or 554.
     """
     code, _, text = _code_and_text(octets)
+    if code < 400:
+        raise BadAnswer(f"no refusal: {_shown(octets)}")
     return Reply(code=code, lines=(text,), closes=closes)
 
 
