@@ -82,7 +82,7 @@ static void hand_over(int server)
     control.head.cmsg_type = SCM_RIGHTS;
     control.head.cmsg_len = CMSG_LEN(size);
     memcpy(CMSG_DATA(&control.head), descriptors, size);
-    if (sendmsg(server, &message, MSG_NOSIGNAL) < 0)
+    if (sendmsg(server, &message, MSG_NOSIGNAL) < 0 && errno != EPIPE) /* EPIPE: it has said why, and closed its end */
         fail(errno == EAGAIN ? SLOW : "no server at %s: it ended just now", place);
 }
 

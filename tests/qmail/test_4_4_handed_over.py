@@ -219,7 +219,7 @@ class TestNothingStays(Base):
             socket_.close()
             send(self.server.path, compose({}), [accepted.fileno(), writer]).close()
             self.server.port.doRead()
-        self.assertEqual((open_descriptors(), self.server.handed, self.server.port.silent), (before, [], set()))
+        self.assertEqual((open_descriptors(), self.server.handed, self.server.port.silent), (before, [], {}))
 
     async def test_sessions_leave_nothing(self):
         """Thousands a day, for months."""
@@ -241,21 +241,62 @@ class TestNothingStays(Base):
                 counts.append(open_descriptors())
         self.assertEqual((set(counts), len(self.server.port.sinks)), ({counts[0]}, 0))
 
-    def test_who_says_nothing_is_closed(self):
-        """What it has to say, it says at once. Only so many may be silent; the others wait where they are, and have their turn."""
-        silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(70)]
+    def silent(self, number):
+        """So many who have come and say nothing; the port has looked at them all."""
+        silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(number)]
         for one in silent:
             one.connect(self.server.path)
+            one.settimeout(30)
             self.addCleanup(one.close)
         for _ in range(5):
             self.server.port.doRead()
+        return silent
+
+    def test_who_says_nothing_is_closed(self):
+        """What it has to say, it says at once."""
+        (silent,) = self.silent(1)
         port = self.server.port
-        self.assertEqual((len(port.silent), port in reactor.getReaders()), (64, False))
+        self.assertEqual((len(port.silent), port in reactor.getReaders()), (1, True))
         self.clock.pump([1.0] * 7)
-        self.assertEqual((len(port.silent), port in reactor.getReaders()), (0, True))
-        self.assertEqual(silent[0].recv(100), b"")
+        self.assertEqual((len(port.silent), silent.recv(100)), (0, b""))
+
+    def test_silent_ones_of_a_user_do_not_close_the_port(self):
+        """Sixteen of his may be silent; the first of them go, and who speaks is taken."""
+        silent = self.silent(70)
+        port = self.server.port
+        self.assertEqual((len(port.silent), port in reactor.getReaders()), (16, True))
+        self.assertEqual([one.recv(100) for one in silent[:54]], [b""] * 54)
+        _, accepted = self.connected()
+        silent[-1].sendmsg([compose({})], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", accepted.fileno()))])
+        for channel in list(port.silent):
+            channel.doRead()
+        self.assertEqual((silent[-1].recv(600), len(self.server.handed)), (b"taken", 1))
+
+    def test_silence_of_who_may_not_hand_over_starves_nobody(self):
+        """Whoever is in the group of the socket gets to it: he is turned away when he comes, and not when he speaks."""
+        if os.geteuid() != 0:
+            raise SkipTest("root alone can be somebody else")
+        os.chmod(os.path.dirname(self.server.path), 0o755)
+        os.chmod(self.server.path, 0o666)
+        before = open_descriptors()
+        os.seteuid(NOBODY)
+        try:
+            strangers = self.silent(100)
+            _, accepted = self.connected()
+            speaks = send(self.server.path, compose(ENVIRONMENT), [accepted.fileno()])
+        finally:
+            os.seteuid(0)
+        port = self.server.port
         port.doRead()
-        self.assertEqual(len(port.silent), 6)
+        self.assertEqual((port.silent, port in reactor.getReaders()), ({}, True))
+        for one in (*strangers, speaks):
+            self.assertEqual(one.recv(600)[:37], b"refused user 65534 may not hand over:")
+            one.close()
+        self.assertEqual((self.server.handed, port.refused), ([], 101))
+        self.assertEqual(open_descriptors(), before + 2)  # those of `connected`
+        with send(self.server.path, compose({}), [accepted.fileno()]) as channel:
+            port.doRead()
+            self.assertEqual(channel.recv(600), b"taken")
 
     def test_without_a_descriptor_for_it_nobody_is_accepted_for_a_second(self):
         """EMFILE would have us ask without end."""

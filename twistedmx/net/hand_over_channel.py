@@ -68,6 +68,12 @@ class Channel:
         self.say(_REFUSED + words.encode())
         self.close()
 
+    def turn_away(self, words: str) -> None:
+        """As `refuse`, of who is not heard at all. Descriptors that came with his packet are never ours."""
+        with contextlib.suppress(OSError):
+            self._socket.recv(1)  # what is unread would have him read ECONNRESET in place of the words
+        self.refuse(words)
+
     def end(self, status: int) -> None:
         """The session has ended: so may it, if it waits. Harmless twice, and where it does not wait."""
         if self._socket.fileno() != -1:
@@ -84,11 +90,11 @@ class Channel:
         if on == (self in port.silent):
             return
         if on:
-            port.silent.add(self)
+            port.is_silent(self)
             port.reactor.addReader(self)
             port.wheel.set(self._deadline, _SILENCE)
         else:
-            port.silent.discard(self)
+            port.silent.pop(self, None)
             port.reactor.removeReader(self)
             port.wheel.clear(self._deadline)
             port.look()

@@ -5,7 +5,7 @@ Once `taken` is said, the connection is ours, whatever happens, and we say what 
 waited too long shuts his end, and then `taken` cannot be said any more. So a client never hears both of us.
 
 Who may hand over: whom the permissions of the socket let in, and of these root, our own user and those that are named: an
-environment says who may relay.
+environment says who may relay. Who else comes is turned away unheard, and who says nothing holds up his own user alone.
 """
 
 import contextlib
@@ -31,6 +31,8 @@ from twistedmx.net.wheel import Deadline, Wheel
 BACKLOG: Final = 128  # who finds no room in it waits some seconds, and then says 421
 _IN_A_TURN: Final = 32
 _MOST_SILENT: Final = 64  # who have come and not yet spoken; the others wait in the backlog
+_MOST_SILENT_OF_USER: Final = 16  # one more, and the first of them is closed: he has had the most time to speak
+_MOST_TOLD: Final = 64  # users
 _PAUSE: Final = 1.0  # seconds, where nobody can be accepted (EMFILE)
 _FAILED: Final = b"421 unable to serve you now (#4.3.0)\r\n"
 
@@ -105,10 +107,11 @@ class HandOverPort:
         self.sinks = LineSinks()
         self.reactor: Any = reactor
         self.wheel = wheel
-        self.silent: set[Channel] = set()
+        self.silent: dict[Channel, None] = {}  # in the order in which they came
         self._listening = listening
         self._take = take
         self._users = users | {0, os.geteuid()}
+        self._told: set[int] = set()  # of whom the log has a line: he cannot fill it
         self._accepts = False
         self._again = Deadline(self.look)
 
@@ -166,7 +169,19 @@ class HandOverPort:
                 self.wheel.set(self._again, _PAUSE)
                 return
             accepted.setblocking(False)
-            Channel(self, accepted).doRead()  # what it says is nearly always there
+            channel = Channel(self, accepted)
+            if channel.user in self._users:
+                channel.doRead()  # what it says is nearly always there
+            else:
+                self._turn_away(channel)
+
+    def _turn_away(self, channel: Channel) -> None:
+        self.refused += 1
+        words = f"user {channel.user} may not hand over: the settings of the server name who may"
+        channel.turn_away(words)
+        if channel.user not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(channel.user)
+            self._log.warn("a connection is not taken, nor will others of his be: {words}", words=words)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops."""
@@ -174,12 +189,16 @@ class HandOverPort:
 
     # -- what the channels call --------------------------------------------------------------------------------------
 
+    def is_silent(self, channel: Channel) -> None:
+        """It has come, and says nothing yet."""
+        of_user = [one for one in self.silent if one.user == channel.user]
+        self.silent[channel] = None
+        if len(of_user) >= _MOST_SILENT_OF_USER:
+            of_user[0].close()
+
     def hear(self, channel: Channel, heard: Heard) -> None:
         """Take a connection, or say why not. Descriptors that are kept are taken out of those that came."""
-        user = channel.user
         try:
-            if user not in self._users:
-                raise BadPacket(f"user {user} may not hand over: the settings of the server name who may")
             request = heard.request()
             connection = _connection(heard.descriptors)
         except BadPacket as bad:
