@@ -4,7 +4,8 @@
     recipient   denials of connection and sender; plugins; denials of the recipient; validrcptto; rcpthosts; chkuser; RCPTCHECK;
                 plugins (pass); maxrcpt; whether it can be in the envelope with the others
 
-rcpthosts is always asked, for a plugin or a list that knows a recipient must not let in mail for the whole world.
+rcpthosts is always asked, for a plugin or a list that knows a recipient must not let in mail for the whole world, and again of
+each address that a plugin puts in its place.
 """
 
 from collections.abc import Sequence
@@ -180,10 +181,7 @@ class Judging:
             if allowed or call.terms.relayclient is not None:
                 by = b"validrcptto" if listing is Listing.TAKEN else b""
                 return Judged(address=recipient, plugged=plugged, allowed=allowed, by=by)
-            refusal = Refusal(
-                words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b"")
-            )
-            return Judged(address=recipient, refusal=refusal, plugged=plugged)
+            return Judged(address=recipient, refusal=_not_in_rcpthosts(), plugged=plugged)
         checked = self._house.recipients.check(recipient, call.caller, allowed=allowed, utf8=utf8)
         if not isinstance(checked, Checked):
             checked = await checked
@@ -216,7 +214,10 @@ class Judging:
             plugged = await self._plugging.ask(Stage.PASS, **known)
             if plugged.reply is not None:
                 return attrs.evolve(judged, refusal=_by_plugin(plugged), plugged=plugged)
-            address = address if plugged.address is None else plugged.address
+            if plugged.address is not None:
+                address = plugged.address
+                if call.terms.relayclient is None and not self._allows(address):
+                    return attrs.evolve(judged, refusal=_not_in_rcpthosts())
         address = self._house.in_envelope(address, recipient, call)
         refusal = too_many(asked)
         if refusal is None and not self._house.delivering.goes_with(address, others, call):
@@ -237,6 +238,10 @@ class Judging:
             qlog=(b"chkusersender" if case in OF_SENDERS else b"chkuser", _QLOG.get(case, b"invalid")),
         )
         return Judged(address=address, refusal=refusal, delay=checked.delay, plugged=plugged, allowed=allowed)
+
+
+def _not_in_rcpthosts() -> Refusal:
+    return Refusal(words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b""))
 
 
 def _by_plugin(answer: Answer) -> Refusal | None:
