@@ -220,8 +220,10 @@ class Judging:
                     return attrs.evolve(judged, refusal=_not_in_rcpthosts())
         address = self._house.in_envelope(address, recipient, call)
         refusal = too_many(asked)
-        if refusal is None and not self._house.delivering.goes_with(address, others, call):
-            refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
+        if refusal is None:
+            goes = self._house.delivering.goes_with(address, others, call)
+            if not (goes if isinstance(goes, bool) else await goes):
+                refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
         return attrs.evolve(judged, address=address, refusal=refusal)
 
     def _judged(self, checked: Checked, address: bytes, plugged: Answer, *, allowed: bool = False) -> Judged:
