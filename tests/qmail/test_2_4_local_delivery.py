@@ -12,6 +12,7 @@ from tests.qmail.lspawns import ANN, BOB, ROOT, LspawnCase
 from twistedmx.model.storage import Failed, NoSpace, Stored
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.assign import Assign
+from twistedmx.qmail.chkuser import at_once
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.endings import Bounced, Deferred
 from twistedmx.qmail.local_delivery import LocalArrival, LocalDelivery, Recipient, reply_of
@@ -30,14 +31,16 @@ class LocalDeliveryTests(LspawnCase):
         self.spool = f"{self.base}/spool"
         os.mkdir(self.spool)
         self.delivery = LocalDelivery(
-            lspawn=self.lspawn, spool=self.spool, find=self.find, default_delivery=b"./Maildir/"
+            lspawn=self.lspawn,
+            spool=self.spool,
+            find=Assign(f"{self.base}/qmail").find,
+            of_system=self.of_system,
+            run_in_thread=at_once,
+            default_delivery=b"./Maildir/",
         )
 
-    def find(self, local: bytes) -> Account:
-        account = Assign(f"{self.base}/qmail").find(local)
-        if account is None:
-            raise CouldNotTell("users/assign", "has no such entry", "add it")
-        return account
+    def of_system(self, local: bytes) -> Account:
+        raise CouldNotTell("users/assign", "has no such entry", "add it")
 
     def opened(self, *locals_: bytes, beginning: int = 0) -> LocalArrival:
         return self.delivery.open(
@@ -143,9 +146,9 @@ class LocalDeliveryTests(LspawnCase):
             arrival.write(b"a" * 1_000_000)
             self.assertIsInstance(await arrival.commit(), NoSpace)
 
-    def test_maildirs_alone_are_plain(self) -> None:
+    async def test_maildirs_alone_are_plain(self) -> None:
         """All else could fail for one and not for the others of a message."""
-        self.assertTrue(self.delivery.is_plain(b"ann"))
+        self.assertTrue(await self.delivery.are_plain([b"ann", b"bob"]))
         for octets, plain in (
             ("./Maildir/\n/elsewhere/\n", True),
             ("#\n", True),
@@ -155,10 +158,9 @@ class LocalDeliveryTests(LspawnCase):
             ("\n", False),
         ):
             self.says(self.ann, octets)
-            self.assertEqual(self.delivery.is_plain(b"ann"), plain, octets)
-        self.assertFalse(self.delivery.is_plain(b"ann-x"))
-        self.assertFalse(self.delivery.is_plain(b"nobody"))
-        self.assertTrue(self.delivery.one_at_a_time(b"nobody"))
+            self.assertEqual(await self.delivery.are_plain([b"bob", b"ann"]), plain, octets)
+        self.assertFalse(await self.delivery.are_plain([b"ann-x"]))
+        self.assertFalse(await self.delivery.are_plain([b"nobody"]))
 
 
 async def _await(awaitable: object) -> object:

@@ -1,6 +1,9 @@
 """What the documents say of qmail hosts is what the code does."""
 
+import os
 import re
+import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -89,3 +92,26 @@ class TestContrib(SynchronousTestCase):
             self.assertTrue(text.startswith("#!/bin/sh\n"))
             commands = [line for line in text.replace("\\\n", "").splitlines() if line and not line.startswith("#")]
             self.assertTrue(commands[-1].startswith("exec "), name)
+
+    def test_without_vpopmail_run_tcpserver_runs_nothing_as_root(self) -> None:
+        """tcpserver takes an empty -u for uid 0; here nothing is started, and the log says what to set."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, does in (("id", "echo no such user >&2; exit 1"), ("softlimit", 'echo started "$@"')):
+                program = Path(folder, name)
+                program.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+                program.chmod(0o755)
+            for given, words in (
+                ({}, "there is no user vpopmail: set UID_OF_SMTPD"),
+                ({"UID_OF_SMTPD": "89"}, "there is no user vpopmail: set GID_OF_SMTPD"),
+                ({"UID_OF_SMTPD": "89", "GID_OF_SMTPD": "88"}, " -u 89 -g 88 "),
+            ):
+                done = subprocess.run(
+                    [str(ROOT / "contrib/qmail/run-tcpserver")],
+                    env={"PATH": f"{folder}:{os.environ['PATH']}", "QMAIL": folder, **given},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=30,
+                )
+                self.assertIn(words, done.stdout)
+                self.assertEqual(("started" in done.stdout, done.returncode == 0), ("GID_OF_SMTPD" in given,) * 2)

@@ -71,6 +71,12 @@ class Channel:
         self.say(_REFUSED + words.encode())
         self.close()
 
+    def turn_away(self, words: str) -> None:
+        """As `refuse`, whether he was heard or not. Descriptors that come with what is unread are never ours."""
+        with contextlib.suppress(OSError):
+            self._socket.recv(1)  # what is unread would have him read ECONNRESET in place of the words
+        self.refuse(words)
+
     def end(self, status: int) -> None:
         """The session has ended: so may it, if it waits. Harmless twice, and where it does not wait."""
         if self._socket.fileno() != -1:

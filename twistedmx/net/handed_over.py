@@ -184,7 +184,7 @@ class HandOverPort:
     def _refuse(self, channel: Channel, words: str) -> None:
         self.refused += 1
         self._log.warn("a connection that was handed over is not taken: {words}", words=words)
-        channel.refuse(words)
+        channel.turn_away(words)
 
     # -- what the channels call --------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class HandOverPort:
                         lines=lines,
                         waits=request.waits,
                         ended=channel.end,
-                        user=user,
+                        user=channel.user,
                     )
                 )
                 taken = True

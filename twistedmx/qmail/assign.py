@@ -30,6 +30,7 @@ class Assign:
 
     def __init__(self, home: str) -> None:
         """`home`: the folder of qmail, as /var/qmail."""
+        self.home = home
         self._cdb = os.path.join(home, "users", "cdb")
         self._text = os.path.join(home, "users", "assign")
         self._table: AssignTable | None = None

@@ -6,10 +6,17 @@
 What differs from the original: local recipients outside of vpopmail are looked for as qmail-lspawn and qmail-local will look,
 and not taken unchecked (check_local); what may not be read is 451, and not "no mailbox"; see `chkuser_domains` for the rest.
 A recipient in rcpthosts that is another host's, a secondary MX, is taken: nothing here can check it.
+
+What may hang is asked in a thread: the accounts of the system, and homes of users. Folders of qmail's own, and those of vpopmail's
+domains (VPOPMAIL/domains/...), are looked at in the reactor's thread, where an answer costs some tens of microseconds.
+
+BUGS: domains of vpopmail on a disk of another host hold up everything for as long as that does not answer; mount them `soft`.
 """
 
+import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import attrs
 
@@ -25,7 +32,11 @@ from twistedmx.qmail.chkuser_senders import look_up
 from twistedmx.qmail.dot_qmail import find_dot_qmail
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.routes import Local, RoutesOf
-from twistedmx.qmail.vpopmail import Vpopmail
+from twistedmx.qmail.vpopmail import Domain, Vpopmail
+
+_OF_VPOPMAIL: Final = b"/domains/"  # in the path of each of its domains (vpopmail.c, vadddomain)
+Question = Callable[[], Checked]
+"""To be asked in a thread: raises CouldNotTell."""
 
 
 async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -45,19 +56,21 @@ class Recipients:
         mx: Mx | None = None,
         run_in_thread: Callable[..., Awaitable[Any]] = at_once,
     ) -> None:
-        """`mx`: without one no domain is looked up. `run_in_thread`: calls what it is given, for the accounts of the system."""
+        """`mx`: without one no domain is looked up. `run_in_thread`: calls what it is given, for what may hang; may raise
+        CouldNotTell, as where that takes too long."""
         self._assign = assign
         self._accounts = accounts
         self._vpopmail = vpopmail
         self._mx = mx
         self._run_in_thread = run_in_thread
         self._routes = RoutesOf()
+        self._own = os.fsencode(assign.home).rstrip(b"/") + b"/"
 
     def check(
         self, recipient: bytes, caller: Caller, *, allowed: bool, utf8: bool = False
     ) -> Checked | Awaitable[Checked]:
-        """At once, where neither the DNS nor the accounts of the system are asked. Never raises, now or later. Each call counts:
-        once for each RCPT.
+        """At once, where neither the DNS nor accounts and homes of the system are asked. Never raises, now or later. Each call
+        counts: once for each RCPT.
 
         `recipient`: without quotes, as the parser of qmail-smtpd makes it. `allowed`: whether rcpthosts has its domain. `utf8`:
         whether the client said SMTPUTF8 in MAIL.
@@ -83,9 +96,7 @@ class Recipients:
             return self._finish(_refused(Case.RCPT_FORMAT, recipient), caller)
         if allowed:
             found = self._look_up(recipient, local, domain, caller)
-            if isinstance(found, Local):
-                return self._of_system(found, recipient, caller)
-            return self._finish(found, caller)
+            return self._finish(found, caller) if isinstance(found, Checked) else self._far(found, recipient, caller)
         if self._mx is not None and settings.rcpt_mx:
             return self._asked(self._mx, recipient, domain, caller)
         return self._finish(_relayed(recipient, caller), caller)
@@ -95,10 +106,12 @@ class Recipients:
         checked = _relayed(recipient, caller) if case is None else _refused(case, recipient, detail)
         return self._finish(checked, caller)
 
-    def _look_up(self, recipient: bytes, local: bytes, domain: bytes, caller: Caller) -> Checked | Local:
+    def _look_up(self, recipient: bytes, local: bytes, domain: bytes, caller: Caller) -> Checked | Question:
         try:
             found = self._vpopmail.domain(domain)
             if found is not None:
+                if not self._is_near(found.home):
+                    return partial(self._in_folder, found, local, recipient, caller)
                 return find_in_domain(self._vpopmail, found, local, recipient, caller.settings)
             if caller.settings.check_local:
                 return self._find_local(recipient, caller)
@@ -106,18 +119,37 @@ class Recipients:
             return _refused(Case.NO_RESOURCE, recipient, str(doubt))
         return Checked(case=Case.ACCEPTED, address=recipient)
 
-    def _find_local(self, recipient: bytes, caller: Caller) -> Checked | Local:
-        """A Local: the accounts of the system have to be asked for it. Raises CouldNotTell."""
+    def _find_local(self, recipient: bytes, caller: Caller) -> Checked | Question:
+        """Raises CouldNotTell."""
         where = self._routes(caller.controls).find(recipient)
         if not isinstance(where, Local):
             return Checked(case=Case.ACCEPTED, address=recipient)
         account = self._assign.find(where.local)
-        return where if account is None else _of_account(account, recipient)
+        if account is None:
+            return partial(self._of_system, where.local, recipient)
+        if account.dash and not self._is_near(account.home):
+            return partial(_of_account, account, recipient)
+        return _of_account(account, recipient)
 
-    async def _of_system(self, where: Local, recipient: bytes, caller: Caller) -> Checked:
-        """In a thread: a directory of users may be far away, and every guess asks it."""
+    def _is_near(self, home: bytes) -> bool:
+        """Whether it is looked at in the reactor's thread."""
+        return home.startswith(self._own) or _OF_VPOPMAIL in home
+
+    def _in_folder(self, domain: Domain, local: bytes, recipient: bytes, caller: Caller) -> Checked:
+        """In a thread, so with files of its own. Raises CouldNotTell."""
+        vpopmail = Vpopmail(self._assign)
         try:
-            checked = _of_account(await self._run_in_thread(self._accounts.find, where.local), recipient)
+            return find_in_domain(vpopmail, domain, local, recipient, caller.settings)
+        finally:
+            vpopmail.close()
+
+    def _of_system(self, local: bytes, recipient: bytes) -> Checked:
+        """In a thread: a directory of users may be far away, and every guess asks it. Raises CouldNotTell."""
+        return _of_account(self._accounts.find(local), recipient)
+
+    async def _far(self, question: Question, recipient: bytes, caller: Caller) -> Checked:
+        try:
+            checked: Checked = await self._run_in_thread(question)
         except CouldNotTell as doubt:
             checked = _refused(Case.NO_RESOURCE, recipient, str(doubt))
         return self._finish(checked, caller)

@@ -5,7 +5,8 @@ is checked, for nobody would take the rest of its mail; a dot in NAME is a colon
 not the domain's `.qmail-default`; mailman's lists are found, which the original never does; what may not be read is CouldNotTell.
 A folder that users/assign gives to a domain, and that is none of vpopmail's, is looked at as qmail-local looks.
 
-BUGS: aliases in a database (valias) are not known, as in `vpopmail`.
+BUGS: aliases in a database (valias) are not known, as in `vpopmail`. A list, or a user with an extension, whose name has eight
+dashes or more is not found by what is put behind it: as in `dot_qmail`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from twistedmx.qmail.account import Account
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Checked
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
-from twistedmx.qmail.dot_qmail import Found, find_dot_qmail, is_there, safe_extension
+from twistedmx.qmail.dot_qmail import MOST_DASHES, Found, find_dot_qmail, is_there, safe_extension
 from twistedmx.qmail.doubt import unreadable
 from twistedmx.qmail.vpasswd import Flag
 from twistedmx.qmail.vpasswd_file import NoVpasswd
@@ -121,11 +122,14 @@ def _mailman(domain: Domain, local: bytes, settings: ChkuserSettings) -> Found |
 
 
 def _beginnings(local: bytes, dash: str) -> Iterator[bytes]:
-    """What stands before each dash that has something on both sides, the longest first; no more than the name of a file may be.
+    """What stands before each of the first dashes that has something on both sides, the longest first; no more than the name of a
+    file may be.
 
     None with a slash, nor of dots: nobody walks out of the folder of the domain.
     """
-    octet = ord(dash)
-    for at in range(min(len(local) - 2, _LONGEST), 0, -1):
-        if local[at] == octet and b"/" not in local[:at] and local[:at].strip(b"."):
+    octet, ends = dash.encode(), [0]
+    while len(ends) <= MOST_DASHES and (at := local.find(octet, ends[-1] + 1, _LONGEST + 1)) >= 0:
+        ends.append(at)
+    for at in reversed(ends[1:]):
+        if at < len(local) - 1 and b"/" not in local[:at] and local[:at].strip(b"."):
             yield local[:at]

@@ -1,7 +1,7 @@
 """Where an accepted message goes: to the program of QMAILQUEUE, or to local users by our own delivery."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from twistedmx.policy.transaction import Transaction
@@ -15,16 +15,16 @@ from twistedmx.qmail.routes import Local, RoutesOf
 class Delivering(Protocol):
     """Of one host."""
 
-    def goes_with(self, address: bytes, others: Sequence[bytes], call: Call) -> bool:
+    def goes_with(self, address: bytes, others: Sequence[bytes], call: Call) -> bool | Awaitable[bool]:
         """Whether a message for `others`, of an envelope that is accepted so far, can be for `address` as well: one answer stands
-        for all of them. Else it is to come in a transaction of its own. Never raises."""
+        for all of them. Else it is to come in a transaction of its own. Never raises, now or later."""
 
     def open(self, transaction: Transaction, field: bytes, call: Call, beginning: int) -> Incoming:
         """Begin a message. `field`: our Received. `beginning`: as in `ports.Acceptance.open`. Never raises."""
 
-    def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:
-        """Where mail for `address` goes, for the operator: {"maildir": a path, "owner": a user or ""}. May look at files. Never
-        raises."""
+    def place_of(self, address: bytes, call: Call) -> Mapping[str, str] | Awaitable[Mapping[str, str]]:
+        """Where mail for `address` goes, for the operator: {"maildir": a path, "owner": a user or ""}. Never raises, now or
+        later."""
 
 
 def recipients_of(transaction: Transaction) -> list[bytes]:
@@ -69,13 +69,13 @@ class ByOurselves:
         route = self._routes(call.terms.controls).find(address)
         return route if isinstance(route, Local) else None
 
-    def goes_with(self, address: bytes, others: Sequence[bytes], call: Call) -> bool:
+    def goes_with(self, address: bytes, others: Sequence[bytes], call: Call) -> bool | Awaitable[bool]:
         if not others:
             return True
         route, first = self._find(address, call), self._find(others[0], call)
         if route is None or first is None:
             return route is first
-        return self._local.is_plain(route.local) and self._local.is_plain(first.local)
+        return self._local.are_plain((route.local, first.local))
 
     def open(self, transaction: Transaction, field: bytes, call: Call, beginning: int) -> Incoming:
         routes = [self._find(address, call) for address in recipients_of(transaction)]
@@ -84,6 +84,6 @@ class ByOurselves:
             return self._queue.open(transaction, field, call, beginning)
         return self._local.open(local, sender=transaction.reverse_path.address, trace=field, beginning=beginning)
 
-    def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:
+    def place_of(self, address: bytes, call: Call) -> Mapping[str, str] | Awaitable[Mapping[str, str]]:
         route = self._find(address, call)
         return self._queue.place_of(address, call) if route is None else self._local.place_of(route.local)

@@ -2,6 +2,9 @@
 
 For `dash` "-" and `extension` "a-b": `.qmail-a-b`, `.qmail-a-default`, `.qmail-default`. The extension is lower-cased, and each
 dot in it is a colon, so that nobody walks out of the home. What is no ordinary file is passed over, as in the original.
+
+BUGS: of an extension with more than eight dashes, no `default` file whose own name has more of them is looked for: whoever makes
+up addresses does not have hundreds of names tried by each. The file of the whole name always is.
 """
 
 import errno
@@ -16,6 +19,7 @@ from twistedmx.qmail.doubt import CouldNotTell, unreadable
 
 _DEFAULT: Final = b"default"
 _LONGEST: Final = 255  # octets of a name (NAME_MAX), which bounds the files that one recipient makes us look for
+MOST_DASHES: Final = 8
 # No file can have this name: too long, or nobody listens to the socket of that name.
 _NO_SUCH_NAME: Final = (errno.ENAMETOOLONG, errno.ENXIO, errno.EINVAL)
 
@@ -73,6 +77,9 @@ def _names(dash: bytes, extension: bytes) -> Iterator[tuple[bytes, bytes | None]
     # Who writes to joe-default himself, or to an address that ends so, is told as if the word stood for itself.
     if len(start) + len(safe) <= _LONGEST:
         yield start + safe, extension[-len(_DEFAULT) :] if safe.endswith(_DEFAULT) else None
-    for end in range(len(safe), -1, -1):
-        if (not end or safe[end - 1 : end] == b"-") and len(start) + end + len(_DEFAULT) <= _LONGEST:
+    ends = [0]
+    while len(ends) <= MOST_DASHES and (at := safe.find(b"-", ends[-1])) >= 0:
+        ends.append(at + 1)
+    for end in reversed(ends):
+        if len(start) + end + len(_DEFAULT) <= _LONGEST:
             yield start + safe[:end] + _DEFAULT, extension[end:]

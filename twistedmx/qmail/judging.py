@@ -4,7 +4,8 @@
     recipient   denials of connection and sender; plugins; denials of the recipient; validrcptto; rcpthosts; chkuser; RCPTCHECK;
                 plugins (pass); maxrcpt; whether it can be in the envelope with the others
 
-rcpthosts is always asked, for a plugin or a list that knows a recipient must not let in mail for the whole world.
+rcpthosts is always asked, for a plugin or a list that knows a recipient must not let in mail for the whole world, and again of
+each address that a plugin puts in its place.
 """
 
 from collections.abc import Sequence
@@ -223,8 +224,10 @@ class Judging:
                     return attrs.evolve(judged, refusal=_NOT_OURS, plugged=plugged, allowed=False)
         address = self._house.in_envelope(address, recipient, call)
         refusal = too_many(asked)
-        if refusal is None and not self._house.delivering.goes_with(address, others, call):
-            refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
+        if refusal is None:
+            goes = self._house.delivering.goes_with(address, others, call)
+            if not (goes if isinstance(goes, bool) else await goes):
+                refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
         return attrs.evolve(judged, address=address, refusal=refusal)
 
     def _judged(self, checked: Checked, address: bytes, plugged: Answer, *, allowed: bool = False) -> Judged:
@@ -241,6 +244,10 @@ class Judging:
             qlog=(b"chkusersender" if case in OF_SENDERS else b"chkuser", _QLOG.get(case, b"invalid")),
         )
         return Judged(address=address, refusal=refusal, delay=checked.delay, plugged=plugged, allowed=allowed)
+
+
+def _not_in_rcpthosts() -> Refusal:
+    return Refusal(words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b""))
 
 
 def _by_plugin(answer: Answer) -> Refusal | None:

@@ -2,7 +2,7 @@
 all recipients are done. There is no queue behind it: what fails now is the peer's to send again.
 
 One answer stands for all recipients of a message, so one who fails would have the others get it twice. A recipient of whom we
-cannot say that he has plain Maildirs is therefore `one_at_a_time`: further recipients of his message hear 452 4.5.3.
+cannot say that he has plain Maildirs therefore has a message of his own: further recipients of it hear 452 4.5.3.
 
 BUGS: a write of content goes into the page cache in the reactor's thread, and waits where the disk of the spool cannot follow.
 """
@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import attrs
 from twisted.internet import defer
@@ -66,15 +66,18 @@ def outcome_of(ending: Ending) -> Outcome:
 
 class LocalDelivery:
     """`lspawn`: None where nothing is delivered, and only asked where it would go. `spool`: a folder for files without a name.
-    `find`: whose mail a local part is, as this server may read it; raises CouldNotTell. `default_delivery`: as `lspawn` has it.
-    `outcome_of`: makes of an ending what the session is told."""
+    `find`: whose mail a local part is, as users/assign has it; None where it does not say. `of_system`: the same of the accounts of
+    the system, to be asked in a thread. Both raise CouldNotTell. `run_in_thread`: for what may hang; may raise CouldNotTell, as
+    where that takes too long. `default_delivery`: as `lspawn` has it. `outcome_of`: makes of an ending what the session is told."""
 
     def __init__(
         self,
         *,
         lspawn: LspawnPeer | None,
         spool: str,
-        find: Callable[[bytes], Account],
+        find: Callable[[bytes], Account | None],
+        of_system: Callable[[bytes], Account],
+        run_in_thread: Callable[..., Awaitable[Any]],
         default_delivery: bytes,
         forbidden: int = FORBIDDEN_BITS,
         outcome_of: Callable[[Ending], Outcome] = outcome_of,
@@ -82,21 +85,27 @@ class LocalDelivery:
         self._lspawn = lspawn
         self._spool = spool
         self._find = find
+        self._of_system = of_system
+        self._run_in_thread = run_in_thread
         self._default_delivery = default_delivery
         self._forbidden = forbidden
         self._outcome_of = outcome_of
 
-    def one_at_a_time(self, local: bytes) -> bool:
-        """Whether further recipients have to wait for a message of their own."""
-        return not self.is_plain(local)
-
-    def is_plain(self, local: bytes) -> bool:
-        """Whether its mail goes into Maildirs and nowhere else, as far as this server may see; False where it may not.
-
-        Reads some small files. Never raises.
-        """
+    async def are_plain(self, locals_: Sequence[bytes]) -> bool:
+        """Whether their mail goes into Maildirs and nowhere else, as far as this server may see; False where it may not, or where
+        that cannot be told in time. Reads some small files of each, in a thread. Never fails."""
         try:
-            account = self._find(local)
+            known = [(local, self._find(local)) for local in locals_]
+            return bool(await self._run_in_thread(self._are_plain, known))
+        except CouldNotTell:
+            return False
+
+    def _are_plain(self, known: Sequence[tuple[bytes, Account | None]]) -> bool:
+        return all(self._is_plain(account or self._of_system(local)) for local, account in known)
+
+    def _is_plain(self, account: Account) -> bool:
+        """Raises CouldNotTell."""
+        try:
             check_home(os.stat(account.home).st_mode, self._forbidden)
             found = find_dot_qmail(account.home, account.dash, account.extension)
             octets, mode = b"", 0
@@ -107,17 +116,21 @@ class LocalDelivery:
             elif account.dash:
                 return False
             lines = parse_file(octets, mode, self._default_delivery, self._forbidden)
-        except (CouldNotTell, BadInstructions, OSError):
+        except (BadInstructions, OSError):
             return False
         return all(isinstance(line, Maildir) for line in lines)
 
-    def place_of(self, local: bytes) -> Mapping[str, str]:
+    async def place_of(self, local: bytes) -> Mapping[str, str]:
         """The `.qmail` file that says where its mail goes, or the home without one, and whose it is; or why that cannot be told."""
         try:
-            account = self._find(local)
-            found = find_dot_qmail(account.home, account.dash, account.extension)
+            place: Mapping[str, str] = await self._run_in_thread(self._place_of, local, self._find(local))
         except CouldNotTell as doubt:
             return {"maildir": f"? {doubt}", "owner": ""}
+        return place
+
+    def _place_of(self, local: bytes, known: Account | None) -> Mapping[str, str]:
+        account = known or self._of_system(local)
+        found = find_dot_qmail(account.home, account.dash, account.extension)
         path = account.home if found is None else found.path
         return {"maildir": os.fsdecode(path), "owner": os.fsdecode(account.user)}
 

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IAddress
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
@@ -31,6 +30,7 @@ from twistedmx.net.wheel import Wheel
 from twistedmx.policy.site import Site
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
+from twistedmx.qmail.beside import Beside
 from twistedmx.qmail.call import Tell, silent
 from twistedmx.qmail.check_program import CheckProgram
 from twistedmx.qmail.chkuser import Recipients
@@ -78,6 +78,7 @@ class Qmail:
         self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
         self._places = Places(self._reactor, qmail.programs)
         self._mx = DnsMx(Resolver(reactor=self._reactor), settings=qmail.mx, clock=self._reactor)
+        self._beside = Beside(clock=self._reactor, call_from_thread=self._reactor.callFromThread)
         self._lspawn: tuple[socket.socket, Any] | None = None
         self._peer: LspawnPeer | None = None
         self._listening: socket.socket | None = None
@@ -245,7 +246,7 @@ class Qmail:
                 accounts=accounts,
                 vpopmail=Vpopmail(assign),
                 mx=self._mx,
-                run_in_thread=self._run_in_thread,
+                run_in_thread=self._beside.run,
             ),
             senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
@@ -256,9 +257,6 @@ class Qmail:
             offset=local_offset,
             now=self._world.now,
         )
-
-    def _run_in_thread(self, *call: Any) -> defer.Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), *call)
 
     def _delivering(self, assign: Assign, accounts: Accounts) -> Delivering:
         queue = ByQueue(self._queue)
@@ -277,7 +275,9 @@ class Qmail:
         local = LocalDelivery(
             lspawn=self._peer,
             spool=self._settings.data,
-            find=lambda local: assign.find(local) or accounts.find(local),
+            find=assign.find,
+            of_system=accounts.find,
+            run_in_thread=self._beside.run,
             default_delivery=default if default is not None else b"./Mailbox",
         )
         return ByOurselves(local, queue)
@@ -325,6 +325,7 @@ class Qmail:
     def stop(self) -> defer.Deferred[None]:
         """Fires when no program is at work."""
         self._mx.close()
+        self._beside.stop()
         if self._peer is not None:
             self._peer.stop()
         return self._queue.stop()

@@ -3,6 +3,7 @@
 Neither plugins nor RCPTCHECK are asked: they are the operator's programs, and may count who asks.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from twistedmx.model.verdict import Reason
@@ -37,7 +38,8 @@ async def look_up_on(host: QmailHost, address: object) -> dict[str, Any]:
     said = host.words(codes.RECIPIENT_OK)
     answer = _told(address, str(said), "accept", Reason.ACCEPTED, "")
     shown = judged.address.decode("utf-8", "backslashreplace")
-    answer["destinations"] = [{"address": shown, **house.delivering.place_of(judged.address, call)}]
+    place = house.delivering.place_of(judged.address, call)
+    answer["destinations"] = [{"address": shown, **(place if isinstance(place, Mapping) else await place)}]
     return answer
 
 
