@@ -120,6 +120,70 @@ class TestPerConnection(Qmail):
         self.assertIs(first.badrcptto, second.badrcptto)
 
 
+class TestLongLists(Qmail):
+    """validrcptto with a million lines: read anew, it holds up everything for half a second."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.readings = 0
+        before = os.open
+
+        def counting(path, *arguments, **named):
+            self.readings += os.path.basename(path) == "validrcptto"
+            return before(path, *arguments, **named)
+
+        self.patch(os, "open", counting)
+        self.edit(b"ann@example.org")
+
+    def edit(self, first: bytes) -> None:
+        self.write("validrcptto", first + b"\n" + b"somebody@example.org\n" * 60_000)
+
+    def test_a_long_list_is_read_once_for_an_edit_and_not_by_each_connection(self) -> None:
+        """For two seconds behind it each connection read all of it again."""
+        self.later()
+        for _ in range(1000):
+            self.later(0.03)
+        self.assertEqual(self.readings, 2)  # the first may have been within the tick of an edit
+        self.edit(b"bob@example.org")
+        for _ in range(600):
+            self.later()
+            self.assertEqual(self.files.current().validrcptto[0], b"ann@example.org")
+        self.assertEqual(self.later(0.3).validrcptto[0], b"bob@example.org")
+        for _ in range(1000):
+            self.later(0.03)
+        self.assertEqual(self.readings, 3)
+
+    def test_who_writes_without_end_has_it_read_now_and_then_alone(self) -> None:
+        """A script that appends an address every three seconds."""
+        self.settle()
+        for address in range(100):
+            self.edit(b"%d@example.org" % address)
+            self.later()
+            self.later(2.99)
+        self.assertLess(self.readings, 33)
+
+    def test_beside_it_an_edit_of_a_short_one_is_seen_by_the_next_connection(self) -> None:
+        """As ever; and a list that becomes short is read at once, as is one that is gone."""
+        self.settle()
+        self.edit(b"bob@example.org")
+        self.write("databytes", b"10")
+        controls = self.later()
+        self.assertEqual((controls.databytes, controls.validrcptto[0]), (10, b"ann@example.org"))
+        self.write("validrcptto", b"carol@example.org\n")
+        self.assertEqual(self.later().validrcptto, (b"carol@example.org",))
+        os.unlink(os.path.join(self.control, "validrcptto"))
+        self.assertIsNone(self.later().validrcptto)
+
+    def test_one_that_is_too_long_is_a_fault_without_being_read(self) -> None:
+        """By each connection until it is mended."""
+        self.settle()
+        before = self.readings
+        os.truncate(os.path.join(self.control, "validrcptto"), 33 * 1024 * 1024)
+        for _ in range(10):
+            self.assertRaises(BadControls, self.later, 5)
+        self.assertEqual(self.readings, before)
+
+
 class TestFaults(Qmail):
     def test_what_is_there_and_cannot_be_read_raises_until_it_is_mended(self):
         """The first call must not hide it from the second."""

@@ -7,7 +7,12 @@ and compared: two edits within one tick are two.
 What is missing has its default; what is there and cannot be read is BadControls, at each look until it is mended (die_control
 of qmail-smtpd.c). Files are read in the reactor's thread: they are small, and no connection can be told anything before.
 
-BUGS: each certificate in servercerts/ is looked at for each connection, so a thousand of them cost a millisecond.
+A list of more than a megabyte, as validrcptto may be, takes long to read, and as long holds up everything. So it is read once for
+an edit: when it has not changed for two seconds, nor been read for ten. Until then the last one holds.
+
+BUGS: the first connection behind an edit of such a list still has the last one, however long ago the edit was. A million lines
+hold up everything for half a second. Each certificate in servercerts/ is looked at for each connection, so a thousand of them cost
+a millisecond.
 """
 
 import os
@@ -17,10 +22,12 @@ from typing import Any, Final
 from twistedmx.qmail.cdb import BadCdb, Cdb
 from twistedmx.qmail.control import BadControls, Controls, Pem
 from twistedmx.qmail.lists import Lines, first_line, number
-from twistedmx.qmail.status import CHANGED, LARGE, Identity, identity_of, octets_of
+from twistedmx.qmail.status import CHANGED, LARGE, SIZE, Identity, identity_of, octets_of
 
 _AGAIN_SECONDS: Final = 0.002  # a burst of connections is one look
 _SETTLED_SECONDS: Final = 2.0  # the coarsest times of a file system, FAT's
+_LONG: Final = 1024 * 1024  # octets of a list: some 30 ms
+_LONG_SECONDS: Final = 10.0  # between two readings of such a one
 _MOST_CERTIFICATES: Final = 1_000
 
 _LINE, _NUMBER, _LINES, _CDB, _PEM, _TEXT, _PRESENT = "line", "number", "lines", "cdb", "pem", "text", "present"
@@ -42,6 +49,7 @@ _NAMES: Final = {
 }
 _KINDS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
 NAMES: Final = frozenset(_KINDS)
+_TOO_LONG: Final = f"more than {LARGE} octets: put them into its cdb"
 _SERVERCERTS: Final = "servercerts"
 
 # What a look sees: the identity of each path that is there, or the number of the error with which it is not seen.
@@ -60,6 +68,9 @@ class ControlFiles:
         self._seen: _Seen | None = None  # none that would do
         self._listed: dict[str, tuple[Identity | int, tuple[str, ...]]] = {}
         self._values: dict[str, tuple[Identity | int, Any]] = {}
+        # Long lists that are to be read, and since when they are as they are; and when they were read.
+        self._waiting: dict[str, tuple[Identity | int, float]] = {}
+        self._read_at: dict[str, float] = {}
         self._controls: Controls | None = None
         self._fault: tuple[str, str] | None = None
 
@@ -77,11 +88,11 @@ class ControlFiles:
         seen = self._see(fresh)
         if seen != self._seen:
             self._changed = now
-        elif not fresh:
+        elif not fresh and not self._waiting:
             self._looked = now
             return
         try:
-            controls = self._read(seen, fresh)
+            controls = self._read(seen, fresh, now)
         except BadControls as bad:
             self._fault = bad.file, bad.why
             self._seen = None
@@ -123,7 +134,7 @@ class ControlFiles:
         self._listed[directory] = identity, names
         return names
 
-    def _read(self, seen: _Seen, fresh: bool) -> Controls:
+    def _read(self, seen: _Seen, fresh: bool, now: float) -> Controls:
         # Who was changed long before the last change cannot be changed again within its own tick.
         changes = [identity[CHANGED] for identity in seen.values() if isinstance(identity, tuple)]
         recent = max(changes, default=0) - _SETTLED_SECONDS * 1e9
@@ -132,15 +143,42 @@ class ControlFiles:
             identity = seen.get(path)
             if identity is None:
                 self._values.pop(path, None)
+                self._waiting.pop(path, None)
                 continue
             known, value = self._values.get(path, (None, None))
-            if identity != known or (fresh and isinstance(identity, tuple) and identity[CHANGED] >= recent):
+            again = identity != known or (fresh and isinstance(identity, tuple) and identity[CHANGED] >= recent)
+            long = isinstance(identity, tuple) and _KINDS[name] == _LINES and _LONG < identity[SIZE] <= LARGE
+            if not long:
+                self._waiting.pop(path, None)
+            elif known is not None:
+                again = self._is_due(path, identity, known, now)
+            if again:
                 # An equal list stays the object that has been compiled.
                 read = _read_one(path, _KINDS[name], identity, value)
                 value = value if known is not None and value == read else read
                 self._values[path] = identity, value
+                if long:
+                    self._has_read(path, identity, now, is_first=known is None)
             values[_field(name)] = value
         return _made(self._directory, values, self._certificates(seen))
+
+    def _is_due(self, path: str, identity: Identity | int, known: Identity | int, now: float) -> bool:
+        """Whether a long list is to be read anew."""
+        waiting = self._waiting.get(path)
+        if waiting is None and identity == known:
+            return False
+        if waiting is None or waiting[0] != identity:
+            self._waiting[path] = identity, now
+            return False
+        return now - waiting[1] >= _SETTLED_SECONDS and now - self._read_at.get(path, -_LONG_SECONDS) >= _LONG_SECONDS
+
+    def _has_read(self, path: str, identity: Identity | int, now: float, *, is_first: bool) -> None:
+        """A long list. The first time nothing was waited for: another edit may be in the same tick of the file system."""
+        self._read_at[path] = now
+        if is_first:
+            self._waiting[path] = identity, now
+        else:
+            self._waiting.pop(path, None)
 
     def _certificates(self, seen: _Seen) -> tuple[tuple[str, Pem], ...]:
         found = []
@@ -175,6 +213,8 @@ def _read_one(path: str, kind: str, identity: Identity | int, before: Any) -> An
         raise BadControls(path, f"{os.strerror(identity)}: whom qmail-smtpd runs as must be able to read it")
     if kind == _PEM:
         return Pem(path=path, identity=identity)
+    if identity[SIZE] > LARGE and kind != _CDB:
+        raise BadControls(path, _TOO_LONG)
     try:
         if kind == _CDB:
             same = isinstance(before, Cdb) and before.same_as(os.stat(path))
@@ -185,7 +225,7 @@ def _read_one(path: str, kind: str, identity: Identity | int, before: Any) -> An
     except OSError as error:
         raise BadControls(path, f"{error.strerror}: whom qmail-smtpd runs as must be able to read it") from None
     if octets is None:
-        raise BadControls(path, f"more than {LARGE} octets: put them into its cdb")
+        raise BadControls(path, _TOO_LONG)
     if kind == _LINES:
         return Lines.read(octets, path)
     if kind == _TEXT:

@@ -63,7 +63,7 @@ class Lines(tuple[bytes, ...]):
     @cached_property
     def keys(self) -> frozenset[bytes]:
         """For look-ups of the exact length in any case, as constmap.c does them: lines in lower case."""
-        return frozenset(line.lower() for line in self)
+        return frozenset(map(bytes.lower, self))
 
     @cached_property
     def patterns(self) -> Patterns:

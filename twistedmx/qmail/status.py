@@ -5,6 +5,7 @@ from typing import Final
 
 Identity = tuple[int, ...]
 CHANGED: Final = 2  # where in it stands when the file was changed, in nanoseconds since the epoch
+SIZE: Final = 3  # where its size stands
 LARGE: Final = 32 * 1024 * 1024  # octets of a file that are read; a million addresses are as long
 
 
