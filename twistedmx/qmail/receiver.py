@@ -143,7 +143,7 @@ class QmailReceiver(QmailContent):
 
     def _at_mail(self, command: Mail) -> Answer:
         judging = self._judging.sender(
-            command.reverse_path.address,
+            self._unquoted(command.reverse_path),
             size=command.parameters.size,
             helo=self._helo,
             utf8=command.parameters.smtputf8,
@@ -171,7 +171,7 @@ class QmailReceiver(QmailContent):
         path, parameters = command
         transaction = self._open_transaction()
         judging = self._judging.recipient(
-            path.address,
+            self._unquoted(path),
             sender=transaction.reverse_path.address,
             helo=self._helo,
             others=recipients_of(transaction),
@@ -192,6 +192,13 @@ class QmailReceiver(QmailContent):
         why = refusal.qlog if refusal is not None else (b"rcptto", judged.by) if judged.by else (b"spp", b"")
         self._tell_decided(decision[0], why, recipient=path.address, allowed=judged.allowed)
         return self._around(judged.plugged, said) if refusal is None and isinstance(said, Reply) else said
+
+    def _unquoted(self, path: Path) -> bytes:
+        """The address as files and programs of qmail have it, and an envelope: quotes are of SMTP alone (addresses(5))."""
+        address = path.address
+        if self._house.in_qmail_dialect or address[:1] != b'"':
+            return address
+        return path.local_part + b"@" + path.domain
 
     def _at_data(self, command: Data) -> Answer:
         if not self._open_transaction().accepted:
