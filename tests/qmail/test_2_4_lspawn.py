@@ -199,6 +199,27 @@ class FaultTests(LspawnCase):
         self.assertIsInstance(ending, Deferred)
         self.assertIn("ZeroDivisionError", ending.text)
 
+    async def test_a_delivery_that_cannot_be_followed_is_not_begun(self) -> None:
+        """Without a descriptor left it was deferred, and delivered all the same: the mail came twice."""
+        home = self.user("ann", ANN)
+        self.program = (
+            START
+            + "opens = os.pidfd_open; fails = ['once', 'twice']\n"
+            + "def fail(pid):\n"
+            + "    if fails: fails.pop(); time.sleep(0.1); raise OSError(24, 'Too many open files')\n"
+            + "    return opens(pid)\n"
+            + "os.pidfd_open = fail; "
+            + RUN
+        )
+        self.begin()
+        before = len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        for _ in range(2):
+            self.assertIn("Too many open files", (await self.ask(b"ann")).text)
+        self.assertEqual(len(os.listdir(f"/proc/{self.process.pid}/fd")), before)
+        self.assertEqual(list((home / "Maildir/new").iterdir()), [])
+        self.assertIsInstance(await self.ask(b"ann"), Delivered)
+        self.assertEqual(len(list((home / "Maildir/new").iterdir())), 1)
+
     async def test_when_it_is_killed_all_is_deferred_from_then_on(self) -> None:
         """Nothing waits for ever, and the operator is told."""
         home = self.user("ann", ANN)
