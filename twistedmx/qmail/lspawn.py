@@ -47,6 +47,7 @@ from twistedmx.qmail.into_maildir import Names
 from twistedmx.qmail.local_terms import GRACE, Terms, parse_terms
 from twistedmx.qmail.lspawn_request import LONGEST as LONGEST_REQUEST
 from twistedmx.qmail.lspawn_request import BadRequest, Request, parse_request, render_answer
+from twistedmx.qmail.roots_own import check_roots_own
 
 READY: Final = b"ready"
 _IGNORED: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -245,7 +246,10 @@ def _wait(seconds: float) -> None:
 
 
 def find_account(terms: Terms, local_part: bytes) -> Account:
-    """By users/cdb, else by the accounts of the system, as the files are now. Raises CouldNotTell."""
+    """By users/cdb, else by the accounts of the system, as the files are now. As root, by files of root's own. Raises
+    CouldNotTell."""
+    if not os.geteuid():
+        check_roots_own(terms.home)
     return Assign(terms.home).find(local_part) or Accounts(alias=terms.alias).find(local_part)
 
 
