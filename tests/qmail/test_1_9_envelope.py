@@ -1,6 +1,8 @@
 """Who gets into the envelope of a message, and that there is somebody in it."""
 
+from tests.qmail.scene import QmailStage, Scene
 from tests.qmail.test_1_1_live import HostTest
+from twistedmx.settings import settings_from
 
 
 class TestNobody(HostTest):
@@ -42,3 +44,28 @@ class TestPassPlugins(HostTest):
             self.heard("bob@elsewhere.example", RELAYCLIENT=""),
             ("250 ok", ["Fa@example.net Tbob@elsewhere.example"]),
         )
+
+
+class TestQuotes(HostTest):
+    def stage(self, tree: str = "notqmail", **scene: object) -> QmailStage:
+        """In our own dialect."""
+        settings = settings_from({"host": "mx.example.org", "qmail": {"tree": tree}}, "test")
+        stage = QmailStage(Scene(**scene), settings)  # type: ignore[arg-type]
+        self.addCleanup(stage.close)
+        self.addCleanup(stage.wheel.stop)
+        return stage
+
+    def test_files_and_programs_of_qmail_never_see_the_quotes_of_smtp(self) -> None:
+        """Badmailfrom would not know the sender again, and qmail-queue deliver to a user whose name begins with a quote."""
+        stage = self.stage(environment={"RELAYCLIENT": ""}, control={"badmailfrom": "b ad@example.net\n"})
+        caller = stage.connect()
+        bad = caller.say(b"EHLO x", b'MAIL FROM:<"b ad"@example.net>', b'RCPT TO:<"o brien"@far.example>')
+        self.assertRegex(bad[-1], "^5.. .*badmailfrom")
+        good = [b'MAIL FROM:<"a b"@example.net>', b'RCPT TO:<"o brien"@far.example>', b'RCPT TO:<"x\\"@y"@far.example>']
+        self.assertEqual([each[:3] for each in caller.say(b"RSET", *good)], ["250"] * 4)
+        caller.say(b"DATA", b"Subject: x", b"", b".")
+        self.assertEqual(
+            [queued._envelope for queued in stage.queue],
+            ['Fa b@example.net To brien@far.example Tx"@y@far.example'],
+        )
+        caller.go()

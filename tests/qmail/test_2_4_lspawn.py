@@ -117,6 +117,29 @@ class DeliveryTests(LspawnCase):
         self.assertEqual((homes[1] / "stolen").read_bytes(), b"")
 
     @only_root
+    async def test_root_believes_no_assignment_that_others_can_change(self) -> None:
+        """Whoever can write it would run his programs as anybody; it says what to do, and holds at once when that is done."""
+        self.user("ann", ANN)
+        self.begin()
+        assign, users, home = (
+            os.path.join(self.base, "qmail", name).rstrip("/") for name in ("users/assign", "users", "")
+        )
+        for path in (assign, users, home):
+            before = os.stat(path)
+            for change, remedy in (
+                (lambda path: os.chown(path, BOB, -1), f"chown root {path}"),
+                (lambda path: os.chmod(path, 0o757), f"chmod go-w {path}"),
+                (lambda path: (os.chown(path, -1, BOB), os.chmod(path, 0o775)), f"chmod go-w {path}"),
+            ):
+                change(path)
+                answer = await self.ask(b"ann")
+                self.assertIsInstance(answer, Deferred)
+                self.assertIn(remedy, answer.text)
+                os.chown(path, before.st_uid, before.st_gid)
+                os.chmod(path, stat.S_IMODE(before.st_mode))
+            self.assertIsInstance(await self.ask(b"ann"), Delivered)
+
+    @only_root
     async def test_root_gets_no_mail(self) -> None:
         """Whatever an entry says; and no group of root's."""
         for numbers in ("0:100", f"{ANN}:0"):
@@ -198,6 +221,27 @@ class FaultTests(LspawnCase):
         ending = await self.ask(b"ann")
         self.assertIsInstance(ending, Deferred)
         self.assertIn("ZeroDivisionError", ending.text)
+
+    async def test_a_delivery_that_cannot_be_followed_is_not_begun(self) -> None:
+        """Without a descriptor left it was deferred, and delivered all the same: the mail came twice."""
+        home = self.user("ann", ANN)
+        self.program = (
+            START
+            + "opens = os.pidfd_open; fails = [0] * 20\n"
+            + "def fail(pid):\n"
+            + "    if fails: fails.pop(); time.sleep(0.02); raise OSError(24, 'Too many open files')\n"
+            + "    return opens(pid)\n"
+            + "os.pidfd_open = fail; "
+            + RUN
+        )
+        self.begin()
+        for _ in range(20):
+            self.assertIn("Too many open files", (await self.ask(b"ann")).text)
+        # Its socket, 1, 2 and what it waits with.
+        await self.until(lambda: len(os.listdir(f"/proc/{self.process.pid}/fd")) <= 4)
+        self.assertEqual(list((home / "Maildir/new").iterdir()), [])
+        self.assertIsInstance(await self.ask(b"ann"), Delivered)
+        self.assertEqual(len(list((home / "Maildir/new").iterdir())), 1)
 
     async def test_when_it_is_killed_all_is_deferred_from_then_on(self) -> None:
         """Nothing waits for ever, and the operator is told."""

@@ -47,6 +47,7 @@ from twistedmx.qmail.into_maildir import Names
 from twistedmx.qmail.local_terms import GRACE, Terms, parse_terms
 from twistedmx.qmail.lspawn_request import LONGEST as LONGEST_REQUEST
 from twistedmx.qmail.lspawn_request import BadRequest, Request, parse_request, render_answer
+from twistedmx.qmail.roots_own import check_roots_own
 
 READY: Final = b"ready"
 _IGNORED: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -128,20 +129,26 @@ class Lspawn:
     def _start(self, request: Request, message: int) -> None:
         """Raises OSError."""
         deadline = self._seconds() + self._terms.limits.seconds
-        reading, writing = os.pipe()
-        try:
+        with contextlib.ExitStack() as always, contextlib.ExitStack() as failed:
+            reading, writing = os.pipe()
+            failed.callback(os.close, reading)
+            always.callback(os.close, writing)
+            waiting, going_on = os.pipe()
+            always.callback(os.close, waiting)
+            always.callback(os.close, going_on)
             pid = os.fork()
             if not pid:
-                self._be_child(request, message, writing, deadline)
-        except OSError:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        child = _Child(pid, request.number, reading, deadline + GRACE)
-        ended = os.pidfd_open(pid)
-        self._children[ended] = child
-        self._selector.register(ended, selectors.EVENT_READ)
+                os.close(going_on)
+                self._be_child(request, message, writing, waiting, deadline)
+            failed.callback(os.waitpid, pid, 0)
+            failed.callback(os.kill, pid, signal.SIGKILL)
+            ended = os.pidfd_open(pid)
+            failed.callback(os.close, ended)
+            self._selector.register(ended, selectors.EVENT_READ)
+            # Not before it can be followed: what is answered "Z" must not be delivered as well.
+            os.write(going_on, b"!")
+            failed.pop_all()
+        self._children[ended] = _Child(pid, request.number, reading, deadline + GRACE)
 
     def _ended(self, ended: int) -> None:
         self._selector.unregister(ended)
@@ -176,9 +183,11 @@ class Lspawn:
 
     # -- in the child ------------------------------------------------------------------------------------------------
 
-    def _be_child(self, request: Request, message: int, writing: int, deadline: float) -> None:
-        """Never returns: what follows in the callers is the parent's."""
+    def _be_child(self, request: Request, message: int, writing: int, waiting: int, deadline: float) -> None:
+        """Never returns: what follows in the callers is the parent's. `waiting`: something comes there, or its end."""
         try:
+            if not os.read(waiting, 1):
+                return
             ordinary_signals(*_IGNORED)
             os.setpgid(0, 0)
             os.dup2(message, _MESSAGE, inheritable=False)
@@ -237,7 +246,10 @@ def _wait(seconds: float) -> None:
 
 
 def find_account(terms: Terms, local_part: bytes) -> Account:
-    """By users/cdb, else by the accounts of the system, as the files are now. Raises CouldNotTell."""
+    """By users/cdb, else by the accounts of the system, as the files are now. As root, by files of root's own. Raises
+    CouldNotTell."""
+    if not os.geteuid():
+        check_roots_own(terms.home)
     return Assign(terms.home).find(local_part) or Accounts(alias=terms.alias).find(local_part)
 
 

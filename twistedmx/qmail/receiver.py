@@ -144,7 +144,7 @@ class QmailReceiver(Identity):
         if self._transaction is not None:
             plugging.forget()  # what was said of the one that this MAIL ends is not said of the next
         judging = self._judging.sender(
-            command.reverse_path.address,
+            self._unquoted(command.reverse_path),
             size=command.parameters.size,
             helo=self._helo,
             utf8=command.parameters.smtputf8,
@@ -173,7 +173,7 @@ class QmailReceiver(Identity):
         path, parameters = command
         transaction = self._open_transaction()
         judging = self._judging.recipient(
-            path.address,
+            self._unquoted(path),
             sender=transaction.reverse_path.address,
             helo=self._helo,
             others=recipients_of(transaction),
@@ -194,6 +194,13 @@ class QmailReceiver(Identity):
         why = refusal.qlog if refusal is not None else (b"rcptto", judged.by) if judged.by else (b"spp", b"")
         self._tell_decided(decision[0], why, recipient=path.address, allowed=judged.allowed)
         return self._around(judged.plugged, said) if refusal is None and isinstance(said, Reply) else said
+
+    def _unquoted(self, path: Path) -> bytes:
+        """The address as files and programs of qmail have it, and an envelope: quotes are of SMTP alone (addresses(5))."""
+        address = path.address
+        if self._house.in_qmail_dialect or address[:1] != b'"':
+            return address
+        return path.local_part + b"@" + path.domain
 
     def _at_data(self, command: Data) -> Answer:
         if not self._open_transaction().accepted:
