@@ -77,6 +77,7 @@ class TestTheStart(QmailCase):
         except KeyError:
             entry = system_user(self, name)  # type: ignore[arg-type]  # it has a folder, and cleans up
         self.data = Path(self.tree.root, "data")
+        self.assign_by_root()
         server = self.start(before=())
         status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
         self.assertEqual(re.findall(r"^[UG]id:\t(\d+)", status, re.MULTILINE), [str(entry.pw_uid), str(entry.pw_gid)])
