@@ -148,7 +148,7 @@ class OperatorTests(SynchronousTestCase):
         self.addCleanup(self.host.close)
         self.checkout = copy_checkout(self.root / "checkout")
         for folder in ("examples", "contrib"):
-            shutil.copytree(SOURCE / folder, self.checkout / folder)
+            shutil.copytree(SOURCE / folder, self.checkout / folder, dirs_exist_ok=True)
         for path in (*self.checkout.glob("examples/small-host/*"), *self.checkout.glob("contrib/systemd/*")):
             path.write_text(self.here(path.read_text(encoding="utf-8")), encoding="utf-8")
         lineage = self.root / "etc" / "letsencrypt" / "live" / "mx.example.org"

@@ -187,13 +187,16 @@ class WheelTests(SynchronousTestCase):
     def test_the_program_for_tcpserver_finds_the_server_of_its_wheel(self) -> None:
         """By its name alone, as a run script has it; and without a server it says 421."""
         environment = self.environment()
-        tree, sock = self.folder / "qmail", Path(tempfile.mkdtemp()) / "smtpd.sock"
-        self.addCleanup(shutil.rmtree, sock.parent)
+        place = Path(tempfile.mkdtemp())
+        place.chmod(0o755)  # for who the server becomes
+        self.addCleanup(shutil.rmtree, place)
+        tree, sock = place / "qmail", place / "smtpd.sock"
         run([environment.python, "-m", "twistedmx.testing.qmail_tree", str(tree)], self.folder)
         self.assertEqual(self.said_by(environment, sock), b"421 unable to reach the mail server (#4.3.0)\r\n")
         settings = self.folder / "twistedmx.toml"
+        user = 'user = "nobody"\n' if os.geteuid() == 0 else ""
         settings.write_text(
-            f'data = "{self.folder / "data"}"\nlisten = []\n[qmail]\nhome = "{tree}"\nsocket = "{sock}"\n',
+            f'{user}data = "{place / "data"}"\nlisten = []\n[qmail]\nhome = "{tree}"\nsocket = "{sock}"\n',
             encoding="utf-8",
         )
         server = TwistdProcess(
