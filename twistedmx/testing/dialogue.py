@@ -50,6 +50,7 @@ plugin.add(SCRIPTED)
 CLOSED = "<closed>"
 _escape = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|([rnt\\]))")
 _times = re.compile(r"\\\{(\d+)\*([^{}]+)\}")
+_id = re.compile(r"\b[0-9B-DF-HJ-NP-TV-XYZ]{10}(?=\.\d|\b)|(?<=the id )[0-9B-DF-HJ-NP-TV-XYZ]{8}\b")
 _ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
 
 
@@ -152,6 +153,11 @@ def parse_dialogue(text: str, name: str) -> Dialogue:
         replies=replies,
         events=events,
     )
+
+
+def masked(text: str) -> str:
+    """Replies in which every id, another one each time, reads ID."""
+    return _id.sub("ID", text)
 
 
 def _repeated(words: str) -> str:

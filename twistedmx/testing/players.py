@@ -5,7 +5,6 @@ play_shell     the Twisted shell on a transport in memory
 play_socket    the same over a real TCP connection, with a real handshake at T:, or under TLS from the beginning
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,10 +28,9 @@ from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.waiting import deferred_of
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.session import Block, Need, Phase
-from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, Step
+from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, Step, masked
 from twistedmx.testing.stage import CLIENT, CLIENT_OVER_LOOPBACK, Stage, Staged
 
-_id = re.compile(r"\b[0-9B-DF-HJ-NP-TV-XYZ]{10}(?=\.\d|\b)|(?<=the id )[0-9B-DF-HJ-NP-TV-XYZ]{8}\b")
 _STARTTLS = "250-STARTTLS"
 _PATIENCE = 20.0  # seconds, for a reply that never comes
 
@@ -83,7 +81,7 @@ def _begun(dialogue: Dialogue, stage: Stage) -> Sequence[Step]:
 
 
 def _played(octets: bytes, closed: bool, stage: Stage) -> Played:
-    text = _id.sub("ID", octets.decode("ascii")).replace(CLIENT_OVER_LOOPBACK, CLIENT)
+    text = masked(octets.decode("ascii")).replace(CLIENT_OVER_LOOPBACK, CLIENT)
     if text and not text.endswith("\r\n"):
         raise AssertionError(f"the last reply is cut: {text!r}")
     return Played(replies=[*text.split("\r\n")[:-1], *([CLOSED] if closed else [])], events=stage.told)
