@@ -1,10 +1,7 @@
 """Siege 1 against a qmail host, as the operator of its story had it: chkuser, brtlimit, and a guesser who says RSET."""
 
 import json
-import os
 from typing import Any
-
-from twisted.trial.unittest import SkipTest
 
 from tests.integration.program import ORDERLY
 from tests.integration.qmail_case import QmailCase
@@ -21,8 +18,6 @@ class Siege(QmailCase):
     """Several processes, and seconds: where several Pythons are tried, one of them does it."""
 
     def setUp(self) -> None:
-        if os.environ.get("TWISTEDMX_PROCESSES") == "few":
-            raise SkipTest("several processes are played with another Python; unset TWISTEDMX_PROCESSES")
         super().setUp()
         self.control("brtlimit", "2\n")
         # What a queue does at least: it reads all of both.
