@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest
-
 from tests.integration.dialogue_case import Conversation, Kind, dialogues_of, edits_of, rules_of, should_hear
 from tests.integration.program import LISTENS, LOOPBACK
 from tests.integration.qmail_case import NO_MX, USER, QmailCase, needed
 from tests.qmail.hand_over import PROGRAM
 from tests.qmail.scene import Scene
 from twistedmx.net.tls import make_demo_certificate
+from twistedmx.testing.qmail_tree import remake
 
 # Dialogues have the limits of calm, and the machine of whoever runs the tests may be busy.
 CALM = "[load]\nhigh = 0\nlag_high = 0\nmemory_high = 0\nthrottled_high = 0\n"
@@ -27,17 +26,24 @@ class TestDialogues(QmailCase):
     """Each is heard as its file says, both ways."""
 
     def setUp(self) -> None:
-        if os.environ.get("TWISTEDMX_PROCESSES") == "few":
-            raise SkipTest("several processes are played with another Python; unset TWISTEDMX_PROCESSES")
         needed("tcpserver", "tcprules")
         super().setUp()
-        self.users("carol", "dave")  # users of the system, where the same is played in memory
+        self.users_of_the_system()
         self.queue("message envelope")
         self.controls = {path.name: path.read_text(encoding="ascii") for path in self.path("control").iterdir()}
         self.rules = self.folder / "tcp.smtp.cdb"
         self.socket = self.folder / "smtpd.sock"
         self.certificate = self.folder / "certificate.pem"
         make_demo_certificate(str(self.certificate), "host.example", 1_700_000_000.0)
+
+    def users_of_the_system(self) -> None:
+        """carol, dave and alias, who gets what nobody else does, stand in users/assign: this machine does not know them."""
+        self.users("carol", "dave")
+        assign = self.path("users", "assign")
+        lines = assign.read_text(encoding="ascii").removesuffix(".\n")
+        alias = f"+:alias:{self.uid}:{self.gid}:{self.tree.home('alias')}:-::\n"
+        assign.write_text(f"{lines}{alias}.\n", encoding="ascii")
+        remake(self.tree)
 
     # -- the host ----------------------------------------------------------------------------------------------------
 
