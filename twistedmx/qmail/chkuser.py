@@ -45,7 +45,7 @@ async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class Recipients:
-    """Of one qmail. Holds nothing of a session."""
+    """Of one qmail, whose home is `home`. Holds nothing of a session."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Recipients:
         self._mx = mx
         self._run_in_thread = run_in_thread
         self._routes = RoutesOf()
+        self.home = assign.home
         self._own = os.fsencode(assign.home).rstrip(b"/") + b"/"
 
     def check(
