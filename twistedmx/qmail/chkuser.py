@@ -3,8 +3,9 @@
     must_auth; start NONE; the thresholds; a domain; the format; rcpthosts, and what may be relayed; then
     who it is: a domain of vpopmail (`chkuser_domains`), or a local recipient of qmail's, or another host's
 
-What differs from the original: local recipients outside of vpopmail are looked for as qmail-lspawn and qmail-local will look,
-and not taken unchecked (check_local); what may not be read is 451, and not "no mailbox"; see `chkuser_domains` for the rest.
+What differs from the original: `<postmaster>` needs no domain; local recipients outside of vpopmail are looked for as qmail-lspawn
+and qmail-local will look, and not taken unchecked (check_local); what may not be read is 451, and not "no mailbox"; see
+`chkuser_domains` for the rest.
 A recipient in rcpthosts that is another host's, a secondary MX, is taken: nothing here can check it.
 
 What may hang is asked in a thread: the accounts of the system, and homes of users. Folders of qmail's own, and those of vpopmail's
@@ -34,6 +35,7 @@ from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.routes import Local, RoutesOf
 from twistedmx.qmail.vpopmail import Domain, Vpopmail
 
+_POSTMASTER: Final = b"postmaster"  # RFC 5321 4.5.1: with a domain or without
 _OF_VPOPMAIL: Final = b"/domains/"  # in the path of each of its domains (vpopmail.c, vadddomain)
 Question = Callable[[], Checked]
 """To be asked in a thread: raises CouldNotTell."""
@@ -87,13 +89,12 @@ class Recipients:
             return self._finish(_refused(refused, recipient), caller)
         local, at, domain = recipient.lower().rpartition(b"@")
         if not at:
-            local, domain = (
-                recipient.lower(),
-                b"" if settings.domain_wanted else (caller.controls.envnoathost or b"").lower(),
-            )
+            local, domain = recipient.lower(), b""
+            if settings.domain_wanted != "on" or local == _POSTMASTER:
+                domain = (caller.controls.envnoathost or b"").lower()
         if not domain:
             return self._finish(_refused(Case.NO_DOMAIN, recipient), caller)
-        if settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):
+        if at and settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):
             return self._finish(_refused(Case.RCPT_FORMAT, recipient), caller)
         if allowed:
             found = self._look_up(recipient, local, domain, caller)
