@@ -18,7 +18,6 @@ class TestDefaults(Qmail):
         self.assertIsNone(controls.morercpthosts)
         self.assertEqual((controls.databytes, controls.timeoutsmtpd), (0, 1200))
         self.assertEqual((controls.maxrcpt, controls.brtlimit, controls.tarpitdelay), (None, 0, 5))
-        self.assertFalse(controls.dnsbllist)
 
     def test_an_empty_rcpthosts_is_not_a_missing_one(self):
         """The one refuses all, the other is an open relay."""
@@ -49,9 +48,24 @@ class TestDefaults(Qmail):
         self.assertEqual((controls.timeoutsmtpd, controls.databytes, controls.maxrcpt), (1, 0, None))
         self.assertEqual(controls.concurrencyincoming, 30)
 
-    def test_ciphers_are_one_line_for_openssl(self):
-        self.write("tlsserverciphers", b"HIGH\n#\n!aNULL\n")
-        self.assertEqual(self.later().ciphers, b"HIGH:!aNULL")
+    def test_what_nobody_obeys_closes_no_port(self):
+        """Not even where it cannot be read; but it is told."""
+        names = (
+            "tlsserverciphers",
+            "tlsclients",
+            "relaymailfrom",
+            "clientca.pem",
+            "clientcrl.pem",
+            "dnsbllist",
+            "spfrules",
+        )
+        for name in names:
+            os.symlink(name, os.path.join(self.control, name))
+        self.assertEqual(self.later().me, b"mx.example.org")
+        for name in names:
+            row = row_of(Where.CONTROL, name)
+            assert row is not None
+            self.assertEqual(row.standing, Standing.NOT_YET_ACTIVE, name)
 
     def test_lines_that_count_for_nothing_are_told_with_file_and_place(self):
         self.write("badmailfrom", b"*@spam.example\n")

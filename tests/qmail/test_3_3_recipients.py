@@ -7,10 +7,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.qmail.tree import TreeTest
+from twistedmx.policy.mx import MxAnswer
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
 from twistedmx.qmail.chkuser_format import is_address
-from twistedmx.qmail.chkuser_mx import MxAnswer
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.qmail.settings import QmailSettings
 

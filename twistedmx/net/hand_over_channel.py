@@ -64,18 +64,12 @@ class Channel:
         return True
 
     def refuse(self, words: str) -> None:
-        """The connection stays its own. What it has said and nobody has read goes, its descriptors with it: else it would hear
-        of that, and not the words (unix(7))."""
+        """The connection stays its own. What it has said and nobody has read goes, its descriptors with it, which are never ours:
+        else it would hear of that, ECONNRESET, and not the words (unix(7))."""
         with contextlib.suppress(OSError):
             self._socket.recv(1)
         self.say(_REFUSED + words.encode())
         self.close()
-
-    def turn_away(self, words: str) -> None:
-        """As `refuse`, whether he was heard or not. Descriptors that come with what is unread are never ours."""
-        with contextlib.suppress(OSError):
-            self._socket.recv(1)  # what is unread would have him read ECONNRESET in place of the words
-        self.refuse(words)
 
     def end(self, status: int) -> None:
         """The session has ended: so may it, if it waits. Harmless twice, and where it does not wait."""

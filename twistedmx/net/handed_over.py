@@ -184,7 +184,7 @@ class HandOverPort:
     def _refuse(self, channel: Channel, words: str) -> None:
         self.refused += 1
         self._log.warn("a connection that was handed over is not taken: {words}", words=words)
-        channel.turn_away(words)
+        channel.refuse(words)
 
     # -- what the channels call --------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import attrs
 
+from twistedmx.policy.mx import Mx
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
@@ -28,7 +29,6 @@ from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
 from twistedmx.qmail.chkuser_domains import find_in_domain
 from twistedmx.qmail.chkuser_format import is_address
-from twistedmx.qmail.chkuser_mx import Mx
 from twistedmx.qmail.chkuser_senders import look_up
 from twistedmx.qmail.dot_qmail import find_dot_qmail
 from twistedmx.qmail.doubt import CouldNotTell

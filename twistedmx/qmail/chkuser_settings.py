@@ -74,7 +74,7 @@ class ChkuserSettings:
     domain_wanted: str = setting(
         "",
         unit="",
-        why='"on": a recipient must have a domain, but for the postmaster; "off": else envnoathost is meant. Empty: as the tree does.',
+        why='"on": a recipient must have a domain, but for the postmaster; "off": else envnoathost is meant. Empty: by the tree.',
         precedent="CHKUSER_DOMAIN_WANTED, on in sagredo's tree; qmail-smtpd takes them, RFC 5321 4.5.1 the postmaster",
         validator=_is_one_of("", "on", "off"),
     )
