@@ -64,9 +64,10 @@ class Channel:
         return True
 
     def refuse(self, words: str) -> None:
-        """The connection stays its own. What it has said and nobody has read goes, its descriptors with it, which are never ours:
-        else it would hear of that, ECONNRESET, and not the words (unix(7))."""
+        """The connection stays its own. It can say nothing more, and what it has said and nobody has read goes, its descriptors
+        with it: else it would hear of that, and not the words (unix(7))."""
         with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
             self._socket.recv(1)
         self.say(_REFUSED + words.encode())
         self.close()
