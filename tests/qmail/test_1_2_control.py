@@ -109,7 +109,7 @@ class TestInventory(Qmail):
             standings,
             {
                 "ALLOW_BARELF": Standing.NOT_SUPPORTED,
-                "QMAILQUEUE": Standing.HONOURED,
+                "QMAILQUEUE": Standing.WITH_A_DIFFERENCE,
                 "badmailform": Standing.UNKNOWN,
                 "dh2048.pem": Standing.NOT_SUPPORTED,
                 "dnsbllist": Standing.NOT_YET_ACTIVE,
@@ -136,7 +136,9 @@ class TestInventory(Qmail):
             with open(os.path.join(self.home, "users", name), "wb"):
                 pass
         found = [(each.name, each.standing) for each in inventory(self.home, {}) if each.where is Where.USERS]
-        self.assertEqual(found, [("assign", Standing.HONOURED), ("cdb", Standing.HONOURED), ("mine", Standing.UNKNOWN)])
+        self.assertEqual(
+            found, [("assign", Standing.WITH_A_DIFFERENCE), ("cdb", Standing.HONOURED), ("mine", Standing.UNKNOWN)]
+        )
 
     def test_each_name_stands_once_and_each_file_that_is_read_is_in_the_table(self):
         names = [(row.where, row.name) for row in ROWS]
