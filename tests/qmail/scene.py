@@ -38,12 +38,12 @@ from twisted.internet.testing import StringTransport
 
 from twistedmx.model.storage import Declined, HandedOver, Outcome
 from twistedmx.net.tls import ServerTls, make_demo_certificate
+from twistedmx.policy.mx import MxAnswer
 from twistedmx.policy.transaction import Transaction
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
 from twistedmx.qmail.call import Call, Tell
 from twistedmx.qmail.chkuser import Recipients
-from twistedmx.qmail.chkuser_mx import MxAnswer
 from twistedmx.qmail.chkuser_senders import Senders
 from twistedmx.qmail.delivering import recipients_of
 from twistedmx.qmail.house import House

@@ -18,7 +18,6 @@ class TestDefaults(Qmail):
         self.assertIsNone(controls.morercpthosts)
         self.assertEqual((controls.databytes, controls.timeoutsmtpd), (0, 1200))
         self.assertEqual((controls.maxrcpt, controls.brtlimit, controls.tarpitdelay), (None, 0, 5))
-        self.assertFalse(controls.dnsbllist)
 
     def test_an_empty_rcpthosts_is_not_a_missing_one(self):
         """The one refuses all, the other is an open relay."""
@@ -49,9 +48,24 @@ class TestDefaults(Qmail):
         self.assertEqual((controls.timeoutsmtpd, controls.databytes, controls.maxrcpt), (1, 0, None))
         self.assertEqual(controls.concurrencyincoming, 30)
 
-    def test_ciphers_are_one_line_for_openssl(self):
-        self.write("tlsserverciphers", b"HIGH\n#\n!aNULL\n")
-        self.assertEqual(self.later().ciphers, b"HIGH:!aNULL")
+    def test_what_nobody_obeys_closes_no_port(self):
+        """Not even where it cannot be read; but it is told."""
+        names = (
+            "tlsserverciphers",
+            "tlsclients",
+            "relaymailfrom",
+            "clientca.pem",
+            "clientcrl.pem",
+            "dnsbllist",
+            "spfrules",
+        )
+        for name in names:
+            os.symlink(name, os.path.join(self.control, name))
+        self.assertEqual(self.later().me, b"mx.example.org")
+        for name in names:
+            row = row_of(Where.CONTROL, name)
+            assert row is not None
+            self.assertEqual(row.standing, Standing.NOT_YET_ACTIVE, name)
 
     def test_lines_that_count_for_nothing_are_told_with_file_and_place(self):
         self.write("badmailfrom", b"*@spam.example\n")
@@ -95,7 +109,7 @@ class TestInventory(Qmail):
             standings,
             {
                 "ALLOW_BARELF": Standing.NOT_SUPPORTED,
-                "QMAILQUEUE": Standing.HONOURED,
+                "QMAILQUEUE": Standing.WITH_A_DIFFERENCE,
                 "badmailform": Standing.UNKNOWN,
                 "dh2048.pem": Standing.NOT_SUPPORTED,
                 "dnsbllist": Standing.NOT_YET_ACTIVE,
@@ -122,7 +136,9 @@ class TestInventory(Qmail):
             with open(os.path.join(self.home, "users", name), "wb"):
                 pass
         found = [(each.name, each.standing) for each in inventory(self.home, {}) if each.where is Where.USERS]
-        self.assertEqual(found, [("assign", Standing.HONOURED), ("cdb", Standing.HONOURED), ("mine", Standing.UNKNOWN)])
+        self.assertEqual(
+            found, [("assign", Standing.WITH_A_DIFFERENCE), ("cdb", Standing.HONOURED), ("mine", Standing.UNKNOWN)]
+        )
 
     def test_each_name_stands_once_and_each_file_that_is_read_is_in_the_table(self):
         names = [(row.where, row.name) for row in ROWS]

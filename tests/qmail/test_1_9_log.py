@@ -14,13 +14,10 @@ from twistedmx.qmail.qlog_lines import Facts, qlogenvelope, qlogreceived
 from twistedmx.qmail.smtpd_lines import (
     Found,
     auth_line,
-    blocklist_line,
     denied_line,
     early_line,
     excessive_line,
     found_line,
-    gone_early_line,
-    greet_delay_line,
     rcptcheck_line,
     told_line,
 )
@@ -85,12 +82,10 @@ class TestQlog(SynchronousTestCase):
         )
 
     def test_what_is_unsafe_is_an_underscore(self):
-        """outqlog: octets up to 32 and from 127 on; after SMTPUTF8 what can be printed stays."""
+        """outqlog: octets up to 32 and from 127 on."""
         facts = attrs.evolve(FACTS, helo=b"a b\n\x7f%=", rcptto=["ü\n@x".encode()])
         found = parsed(qlogenvelope(facts))[1]
         self.assertEqual((found[b"helo"], found[b"rcptto"]), (b"a_b__%=", b"___@x"))
-        found = parsed(qlogenvelope(attrs.evolve(facts, utf8=True)))[1]
-        self.assertEqual(found[b"rcptto"].decode(), "ü_@x")
 
     def test_many_recipients_are_cut_between_two_of_them(self):
         """The line is one write, and the keys behind them are there."""
@@ -124,11 +119,8 @@ class TestSmtpd(SynchronousTestCase):
                 found_line(7, Found.NOT_VALID, b"b@example.org", ip),
                 found_line(7, Found.OVER_LIMIT, b"b@example.org", ip),
                 rcptcheck_line(7, b"450 later\r\n"),
-                blocklist_line(7, ip, b"1.2.0.192.dnsbl.example", b"reject", b"it's\nlisted"),
-                greet_delay_line(7, 5),
                 early_line(7, ip, ignored=False),
                 early_line(7, ip, ignored=True),
-                gone_early_line(7, ip),
                 auth_line(7, True, b"login", b"c@example.org"),
                 auth_line(7, False, b"cram-md5", b"> x"),
             ],
@@ -142,11 +134,8 @@ class TestSmtpd(SynchronousTestCase):
                     b"validrcptto: drop address <b@example.org> at 192.0.2.1",
                     b"rcptcheck: overlimit sender <b@example.org> at 192.0.2.1",
                     b"RCPTCHECK error: 450 later??",
-                    b"rbl: ip=192.0.2.1 query=1.2.0.192.dnsbl.example result=reject message='it?s?listed'",
-                    b"GREETDELAY: 5s",
                     b"GREETDELAY from 192.0.2.1: client sent data before greeting",
                     b"GREETDELAY from 192.0.2.1: client sent data before greeting. ignoring",
-                    b"GREETDELAY from 192.0.2.1: client disconnected",
                     b"auth: auth-success type=login user=<c@example.org>",
                     b"auth: auth-failed type=cram-md5 user=<??x>",
                 )

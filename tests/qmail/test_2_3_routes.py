@@ -136,14 +136,6 @@ class TestAssign(TreeTest):
             self.assertIsNone(assign.beginning(b"joe"))
             self.assertIsNone(assign.beginning(b"joe.shmoe\0"))
 
-    def test_only_the_text_is_told(self) -> None:
-        """qmail-lspawn reads the cdb alone: somebody forgot qmail-newu."""
-        text, cdb = self.both(self.ENTRIES)
-        for assign in (text, cdb):
-            assign.find(b"joe")
-        self.assertIn("run qmail-newu", text.notice)
-        self.assertEqual(cdb.notice, "")
-
     def test_without_both_files_nothing_is_said(self) -> None:
         """Then the accounts of the system decide."""
         assign = Assign(self.mktemp())

@@ -2,15 +2,17 @@
 
 import os
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.qmail.tree import TreeTest
+from twistedmx.policy.mx import MxAnswer
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
 from twistedmx.qmail.chkuser_format import is_address
-from twistedmx.qmail.chkuser_mx import MxAnswer
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
+from twistedmx.qmail.settings import QmailSettings
 
 
 class Dns:
@@ -51,16 +53,39 @@ class TestOrder(RecipientsTest):
 
     def test_domain_and_format_come_before_rcpthosts(self) -> None:
         """Also for who may relay."""
-        self.assertIs(self.check(b"ann", allowed=True).case, Case.NO_DOMAIN)
-        self.assertIs(self.check(b"", allowed=True).case, Case.NO_DOMAIN)
+        self.assertIs(self.check(b"ann", allowed=True, domain_wanted="on").case, Case.NO_DOMAIN)
+        self.assertIs(self.check(b"", allowed=True, domain_wanted="on").case, Case.NO_DOMAIN)
         self.assertIs(self.check(b"ann@", allowed=False).case, Case.NO_DOMAIN)
         self.assertIs(self.check(b"a b@example.org", allowed=False).case, Case.RCPT_FORMAT)
         self.assertIs(self.check(b"a b@example.org", allowed=False, rcpt_format=False).case, Case.NOT_RELAYED)
 
     def test_without_domain_wanted_envnoathost_is_meant(self) -> None:
         """As qmail-smtpd without chkuser takes it."""
-        checked = self.check(b"Carol", domain_wanted=False)
+        checked = self.check(b"Carol", domain_wanted="off")
         self.assertEqual((checked.case, checked.address), (Case.ACCEPTED, b"Carol"))
+        self.assertIs(self.case(b"nobody", domain_wanted="off"), Case.NO_MAILBOX)
+        self.assertIs(self.case(b"", domain_wanted="off"), Case.NO_MAILBOX)
+
+    def test_the_postmaster_needs_no_domain(self) -> None:
+        """RFC 5321 4.5.1: whatever the settings say, in any case, and where envnoathost has no dot."""
+        for wanted in ("on", "off"):
+            checked = self.check(b"PostMaster", domain_wanted=wanted)
+            self.assertEqual((checked.case, checked.address), (Case.ACCEPTED, b"PostMaster"))
+        caller = self.caller(domain_wanted="on")
+        controls = attrs.evolve(self.controls, envnoathost=b"localhost", locals=(b"localhost",))
+        self.assertIs(self.case(b"postmaster", attrs.evolve(caller, controls=controls)), Case.ACCEPTED)
+
+    def test_the_tree_says_whether_a_domain_is_wanted_where_nothing_is_set(self) -> None:
+        """CHKUSER_DOMAIN_WANTED is of the patches."""
+        for tree, set_, wanted in (
+            ("sagredo", "", "on"),
+            ("notqmail", "", "off"),
+            ("netqmail", "", "off"),
+            ("sagredo", "off", "off"),
+            ("notqmail", "on", "on"),
+        ):
+            settings = QmailSettings(tree=tree, chkuser=ChkuserSettings(domain_wanted=set_))
+            self.assertEqual(settings.chkuser_with_mx.domain_wanted, wanted, (tree, set_))
 
 
 class TestRelaying(RecipientsTest):
@@ -328,7 +353,7 @@ class TestThresholds(RecipientsTest):
 
     def test_wrong_ones_are_those_without_mailbox_or_domain(self) -> None:
         """The one that reaches the limit hears what it would have heard."""
-        caller = self.caller(wrong_rcpt_limit=2, wrong_recipient="original")
+        caller = self.caller(wrong_rcpt_limit=2, wrong_recipient="original", domain_wanted="on")
         self.assertEqual(
             self.play(caller, b"a b@example.org", b"zoe@example.org", b"ann@example.org", b"zoe", b"ann@example.org"),
             [

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.qmail.tree import TreeTest
+from twistedmx.policy.mx import Mx, MxAnswer, MxSettings
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Checked
-from twistedmx.qmail.chkuser_mx import Mx, MxAnswer, MxSettings
 from twistedmx.qmail.chkuser_senders import Senders
 from twistedmx.testing.mx import DictMx, MxSuite
 

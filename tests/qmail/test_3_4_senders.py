@@ -4,9 +4,9 @@ from twisted.internet.defer import Deferred
 
 from tests.qmail.test_3_3_recipients import Dns
 from tests.qmail.tree import TreeTest
+from twistedmx.policy.mx import MxAnswer
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
-from twistedmx.qmail.chkuser_mx import MxAnswer
 from twistedmx.qmail.chkuser_senders import Senders
 
 DNS = {b"yes.example": MxAnswer.FOUND, b"no.example": MxAnswer.NONE, b"late.example": MxAnswer.COULD_NOT_TELL}

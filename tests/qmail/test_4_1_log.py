@@ -22,9 +22,6 @@ ENDS = Ends(
 RULES = re.compile(
     rb"tcpserver: (ok|deny) (\d+) ([^: ]*):([^ ]*):([^: ]*) ([^: ]*):([^ ]*):([^: ]*):([^: ]*)\n",
 )
-INDIMAIL = re.compile(
-    rb"tcpserver: (ok|deny) (\d+) ([^[ ]*)\[([^] ]*)\]([^: ]*) ([^[ ]*)\[([^] ]*)\]([^: ]*):([^: ]*):maxperip=(\d+)\n"
-)
 
 
 class TestLines(SynchronousTestCase):
@@ -40,20 +37,11 @@ class TestLines(SynchronousTestCase):
         self.assertEqual(end_line(1207, 1), b"tcpserver: end 1207 status 256\n")
         self.assertEqual(end_line(1207, 0), b"tcpserver: end 1207 status 0\n")
 
-    def test_those_of_indimail(self):
-        """ucspi-tcp-x: brackets in place of colons."""
-        self.assertEqual(status_line(1, 40, indimail=True), b"tcpserver: status: 1/40 sql: 0\n")
-        self.assertEqual(
-            rules_line(7, False, ENDS, indimail=True, most_per_ip=3),
-            b"tcpserver: ok 7 mx.example[192.0.2.9]25 client.example[192.0.2.1]ident:40123:maxperip=3\n",
-        )
-
     def test_ipv6(self):
         """Between a name and two words that have no colon."""
         ends = Ends(local_ip=b"2001:db8::9", local_port=b"25", remote_ip=b"2001:db8::1", remote_port=b"40123")
-        for expression, indimail in ((RULES, False), (INDIMAIL, True)):
-            found = expression.fullmatch(rules_line(1, False, ends, indimail=indimail)).groups()
-            self.assertEqual(found[2:9], (b"", b"2001:db8::9", b"25", b"", b"2001:db8::1", b"", b"40123"))
+        found = RULES.fullmatch(rules_line(1, False, ends)).groups()
+        self.assertEqual(found[2:], (b"", b"2001:db8::9", b"25", b"", b"2001:db8::1", b"", b"40123"))
 
     def test_log_injection_by_ident_and_by_a_name(self):
         """Both are what the peer's own servers say. `safecats`: ? for what is unsafe, and dots after 100 octets."""
@@ -66,8 +54,6 @@ class TestLines(SynchronousTestCase):
         found = RULES.fullmatch(rules_line(1, False, ends)).groups()
         self.assertEqual(found[5:7], (b"evil?1.2.3.4??[x]?", b"192.0.2.1"))
         self.assertEqual(found[7], b"a?[2J?" + b"b" * 94 + b"...")
-        found = INDIMAIL.fullmatch(rules_line(1, False, ends, indimail=True)).groups()
-        self.assertEqual(found[5:7], (b"evil?1.2.3.4???x??", b"192.0.2.1"))
 
 
 class TestTheRealOne(SynchronousTestCase):

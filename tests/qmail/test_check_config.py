@@ -95,7 +95,7 @@ class TestHost(Judged):
         self.assertEqual(
             listed,
             {
-                ("environment", "DATABYTES"): Standing.HONOURED,
+                ("environment", "DATABYTES"): Standing.WITH_A_DIFFERENCE,
                 (rules, "CHKUSER_START"): Standing.WITH_A_DIFFERENCE,
                 (rules, "MINE"): Standing.UNKNOWN,
                 ("run:1", "GREYIP=1"): Standing.NOT_SUPPORTED,

@@ -9,8 +9,6 @@ from unittest import SkipTest
 
 from tests.qmail.tree import TreeTest
 from twistedmx.qmail.cdb import Cdb
-from twistedmx.qmail.chkuser_checked import caller_of
-from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.testing.qmail_tree import main
 
 
@@ -46,9 +44,3 @@ class TestTree(TreeTest):
         for folder, _, files in os.walk(self.tree.root):
             for name in ("", *files):
                 self.assertNotEqual(os.stat(os.path.join(folder, name)).st_uid, 0)
-
-    def test_a_session_is_what_its_environment_says(self) -> None:
-        """The rules of tcpserver set it."""
-        caller = caller_of(ChkuserSettings(), self.controls, {b"RELAYCLIENT": b"@x", b"CHKUSER_RCPTLIMIT": b"7"})
-        self.assertEqual((caller.relayclient, caller.settings.rcpt_limit, caller.settings.start), (b"@x", 7, "NONE"))
-        self.assertIsNone(caller_of(ChkuserSettings(), self.controls, {}).relayclient)

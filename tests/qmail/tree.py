@@ -6,11 +6,11 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.policy.mx import Mx
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
 from twistedmx.qmail.chkuser import Recipients
 from twistedmx.qmail.chkuser_checked import Caller, Checked
-from twistedmx.qmail.chkuser_mx import Mx
 from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.qmail.vpopmail import Vpopmail
 from twistedmx.testing.qmail_tree import QmailTree, make_qmail_tree

@@ -29,5 +29,6 @@ class Visit:
     timeouts: Timeouts
 
 
-# Of a transport, and who is at its other end: called when the connection is there. Never waits.
+# Of a transport, and who is at its other end: called when the connection is there. Never waits. A transport that somebody handed
+# over has what came with it as `came_with` (`handed_over.HandedOver`); others have None, or no such attribute.
 Visits = Callable[[Any, Peer], Visit]

@@ -6,8 +6,8 @@
 the key is "!" + local + NUL, or "!" + beginning; the record without a key holds each octet in which a beginning ends, so that
 few lengths are asked for (qmail-lspawn.c). Case does not matter, and of two entries with the same name the first one counts.
 
-qmail-lspawn reads users/cdb alone. Where users/assign has no cdb yet, its text is read instead, and `notice` says so: qmail's
-own deliveries will not know of it before qmail-newu is run. Which of them is there, and whether it is still the same, is looked
+qmail-lspawn reads users/cdb alone. Where users/assign has no cdb yet, its text is read instead: qmail's own deliveries will not
+know of it before qmail-newu is run, as `check-config` warns. Which of them is there, and whether it is still the same, is looked
 at by each call.
 
 BUGS: a beginning that ends in a capital letter is found here, and never by qmail-lspawn.
@@ -34,7 +34,6 @@ class Assign:
         self._cdb = os.path.join(home, "users", "cdb")
         self._text = os.path.join(home, "users", "assign")
         self._table: AssignTable | None = None
-        self.notice = ""  # what the operator should know, as of the last call; "" for nothing
 
     def find(self, local: bytes) -> Account | None:
         """Whose mail for `local` is; None where the files do not say, and the accounts of the system decide.
@@ -69,7 +68,6 @@ class Assign:
         self._table = None
 
     def _opened(self) -> AssignTable | None:
-        self.notice = ""
         found = _status(self._cdb)
         if found is not None:
             return self._of(found, CdbTable, self._cdb)
@@ -77,9 +75,6 @@ class Assign:
         if found is None:
             self.close()
             return None
-        self.notice = (
-            f"{self._text} is read as it is, for there is no {self._cdb}; run qmail-newu, or qmail knows nothing of it"
-        )
         return self._of(found, TextTable, self._text)
 
     def _of(self, status: os.stat_result, kind: "type[CdbTable] | type[TextTable]", path: str) -> AssignTable:

@@ -3,8 +3,9 @@
     must_auth; start NONE; the thresholds; a domain; the format; rcpthosts, and what may be relayed; then
     who it is: a domain of vpopmail (`chkuser_domains`), or a local recipient of qmail's, or another host's
 
-What differs from the original: local recipients outside of vpopmail are looked for as qmail-lspawn and qmail-local will look,
-and not taken unchecked (check_local); what may not be read is 451, and not "no mailbox"; see `chkuser_domains` for the rest.
+What differs from the original: `<postmaster>` needs no domain; local recipients outside of vpopmail are looked for as qmail-lspawn
+and qmail-local will look, and not taken unchecked (check_local); what may not be read is 451, and not "no mailbox"; see
+`chkuser_domains` for the rest.
 A recipient in rcpthosts that is another host's, a secondary MX, is taken: nothing here can check it.
 
 What may hang is asked in a thread: the accounts of the system, and homes of users. Folders of qmail's own, and those of vpopmail's
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 import attrs
 
+from twistedmx.policy.mx import Mx
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.accounts import Accounts
 from twistedmx.qmail.assign import Assign
@@ -27,13 +29,13 @@ from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
 from twistedmx.qmail.chkuser_domains import find_in_domain
 from twistedmx.qmail.chkuser_format import is_address
-from twistedmx.qmail.chkuser_mx import Mx
 from twistedmx.qmail.chkuser_senders import look_up
 from twistedmx.qmail.dot_qmail import find_dot_qmail
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.routes import Local, RoutesOf
 from twistedmx.qmail.vpopmail import Domain, Vpopmail
 
+_POSTMASTER: Final = b"postmaster"  # RFC 5321 4.5.1: with a domain or without
 _OF_VPOPMAIL: Final = b"/domains/"  # in the path of each of its domains (vpopmail.c, vadddomain)
 Question = Callable[[], Checked]
 """To be asked in a thread: raises CouldNotTell."""
@@ -45,7 +47,7 @@ async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class Recipients:
-    """Of one qmail. Holds nothing of a session."""
+    """Of one qmail, whose home is `home`. Holds nothing of a session."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Recipients:
         self._mx = mx
         self._run_in_thread = run_in_thread
         self._routes = RoutesOf()
+        self.home = assign.home
         self._own = os.fsencode(assign.home).rstrip(b"/") + b"/"
 
     def check(
@@ -86,13 +89,12 @@ class Recipients:
             return self._finish(_refused(refused, recipient), caller)
         local, at, domain = recipient.lower().rpartition(b"@")
         if not at:
-            local, domain = (
-                recipient.lower(),
-                b"" if settings.domain_wanted else (caller.controls.envnoathost or b"").lower(),
-            )
+            local, domain = recipient.lower(), b""
+            if settings.domain_wanted != "on" or local == _POSTMASTER:
+                domain = (caller.controls.envnoathost or b"").lower()
         if not domain:
             return self._finish(_refused(Case.NO_DOMAIN, recipient), caller)
-        if settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):
+        if at and settings.rcpt_format and not is_address(local, domain, settings, utf8=utf8):
             return self._finish(_refused(Case.RCPT_FORMAT, recipient), caller)
         if allowed:
             found = self._look_up(recipient, local, domain, caller)

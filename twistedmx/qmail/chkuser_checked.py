@@ -1,13 +1,11 @@
 """What chkuser is asked with, and what it answers: values for recipients and senders."""
 
-from collections.abc import Mapping
-
 import attrs
 
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.chkuser_cases import REPLIES, Case
 from twistedmx.qmail.chkuser_counting import Counting
-from twistedmx.qmail.chkuser_settings import ChkuserSettings, overruled
+from twistedmx.qmail.chkuser_settings import ChkuserSettings
 from twistedmx.qmail.dot_qmail import Found
 from twistedmx.qmail.routes import Routing
 from twistedmx.qmail.vpopmail import User
@@ -30,13 +28,6 @@ class Caller:
     def must_authenticate(self) -> bool:
         """Has it no right to send anything?"""
         return self.settings.must_auth and self.relayclient is None
-
-
-def caller_of(settings: ChkuserSettings, controls: Routing, environment: Mapping[bytes, bytes]) -> Caller:
-    """A session that begins with this environment."""
-    return Caller(
-        settings=overruled(settings, environment), controls=controls, relayclient=environment.get(b"RELAYCLIENT")
-    )
 
 
 @attrs.frozen(kw_only=True)

@@ -6,10 +6,10 @@ logged (the delay of must_auth) does not depend on the log here.
 
 from collections.abc import Awaitable
 
+from twistedmx.policy.mx import Mx, MxAnswer
 from twistedmx.qmail.chkuser_cases import Case
 from twistedmx.qmail.chkuser_checked import Caller, Checked
 from twistedmx.qmail.chkuser_format import is_address
-from twistedmx.qmail.chkuser_mx import Mx, MxAnswer
 
 _DOUBLE_BOUNCE = b"#@[]"
 

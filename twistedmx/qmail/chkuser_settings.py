@@ -20,7 +20,8 @@ _number = re.compile(rb"[ \t]*\+?([0-9]{1,9})").match
 def _is_one_of(*words: str) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
     def check(instance: Any, attribute: "attrs.Attribute[Any]", value: str) -> None:
         if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}, is {value!r}")
+            known = ", ".join(word or '""' for word in words)
+            raise ValueError(f"must be one of {known}, is {value!r}")
 
     return check
 
@@ -70,10 +71,12 @@ class ChkuserSettings:
         "Whether recipients outside of vpopmail, users of the system and aliases, are checked too; else they are taken unchecked.",
         "chkuser: no; it accepts and qmail bounces",
     )
-    domain_wanted: bool = _switch(
-        True,
-        "Whether a recipient must have a domain; else envnoathost is meant.",
-        "CHKUSER_DOMAIN_WANTED on; qmail-smtpd takes them",
+    domain_wanted: str = setting(
+        "",
+        unit="",
+        why='"on": a recipient must have a domain, but for the postmaster; "off": else envnoathost is meant. Empty: by the tree.',
+        precedent="CHKUSER_DOMAIN_WANTED, on in sagredo's tree; qmail-smtpd takes them, RFC 5321 4.5.1 the postmaster",
+        validator=_is_one_of("", "on", "off"),
     )
     users: bool = _switch(True, "Whether users of vpopmail are looked for.", "CHKUSER_ENABLE_USERS on")
     aliases: bool = _switch(True, "Whether a domain's .qmail-NAME is a recipient.", "CHKUSER_ENABLE_ALIAS on")

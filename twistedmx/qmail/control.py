@@ -2,7 +2,7 @@
 
 Each field has the name of its file, and what it is where the file is missing (qmail-control(9), qmail-smtpd(8); the patched
 trees of netqmail where they add files); `control_files` reads them. What they mean is said by who asks: `hosts`, `denied`,
-`valid_recipients`.
+`valid_recipients`. Files that nobody here obeys (`standings`) have no field.
 """
 
 from functools import cached_property
@@ -70,16 +70,11 @@ class Controls:
     greetdelay: int = 0  # seconds
     rejectnullsenders: int = 0
     rejectrelaytest: int = 0
-    relaymailfrom: Lines = attrs.field(default=NO_LINES, converter=as_lines)
     moreipme: Lines = attrs.field(default=NO_LINES, converter=as_lines)
     notipme: Lines = attrs.field(default=NO_LINES, converter=as_lines)
 
     servercert: Pem | None = None
-    clientca: Pem | None = None
-    clientcrl: Pem | None = None
     servercerts: tuple[tuple[str, Pem], ...] = ()
-    tlsserverciphers: Lines = attrs.field(default=NO_LINES, converter=as_lines)
-    tlsclients: Lines = attrs.field(default=NO_LINES, converter=as_lines)
 
     # qmail-send(8) and qmail-start(8)
     locals: Lines = attrs.field(default=NO_LINES, converter=as_lines)
@@ -89,23 +84,10 @@ class Controls:
     defaultdelivery: bytes | None = None
     concurrencyincoming: int | None = None
 
-    # Not obeyed yet: only whether they are there.
-    dnsbllist: bool = False
-    dnsblfailclosed: bool = False
-    spfbehavior: bool = False
-    spfrules: bool = False
-    spfguess: bool = False
-    spfexp: bool = False
-
     @cached_property
     def own_addresses(self) -> OwnAddresses:
         """moreipme and notipme, read."""
         return own_addresses(self.moreipme, self.notipme)
-
-    @property
-    def ciphers(self) -> bytes:
-        """tlsserverciphers for OpenSSL, its lines with `:` between them; b"" without any."""
-        return b":".join(self.tlsserverciphers)
 
     def faults(self, *, exact: bool) -> tuple[str, ...]:
         """Sentences about lines that count for nothing. `exact`: badmailfrom is qmail's own, and has no expressions."""

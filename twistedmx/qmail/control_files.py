@@ -4,8 +4,9 @@ A look is one status of the directory and one of each known file in it, and what
 a file system writes beside a change may be as coarse as two seconds, so for as long after a change everything is read again
 and compared: two edits within one tick are two.
 
-What is missing has its default; what is there and cannot be read is BadControls, at each look until it is mended (die_control
-of qmail-smtpd.c). Files are read in the reactor's thread: they are small, and no connection can be told anything before.
+Files that nobody here obeys are not looked at: none of them closes the port. What is missing has its default; what is there and
+cannot be read is BadControls, at each look until it is mended (die_control of qmail-smtpd.c). Files are read in the reactor's
+thread: they are small, and no connection can be told anything before.
 
 A list of more than a megabyte, as validrcptto may be, takes long to read, and as long holds up everything. So it is read once for
 an edit: when it has not changed for two seconds, nor been read for ten. Until then the last one holds.
@@ -30,7 +31,7 @@ _LONG: Final = 1024 * 1024  # octets of a list: some 30 ms
 _LONG_SECONDS: Final = 10.0  # between two readings of such a one
 _MOST_CERTIFICATES: Final = 1_000
 
-_LINE, _NUMBER, _LINES, _CDB, _PEM, _TEXT, _PRESENT = "line", "number", "lines", "cdb", "pem", "text", "present"
+_LINE, _NUMBER, _LINES, _CDB, _PEM, _TEXT = "line", "number", "lines", "cdb", "pem", "text"
 _NAMES: Final = {
     _LINE: ("me", "smtpgreeting", "localiphost", "envnoathost"),
     _NUMBER: (
@@ -39,13 +40,12 @@ _NAMES: Final = {
     ),
     _LINES: (
         *("rcpthosts", "badmailfrom", "badmailfromnorelay", "badrcptto", "badrcpttonorelay", "badmailto"),
-        *("badmailtonorelay", "badhelo", "badhelonorelay", "validrcptto", "relaymailfrom", "moreipme", "notipme"),
-        *("tlsserverciphers", "tlsclients", "locals", "virtualdomains", "percenthack"),
+        *("badmailtonorelay", "badhelo", "badhelonorelay", "validrcptto", "moreipme", "notipme"),
+        *("locals", "virtualdomains", "percenthack"),
     ),
     _CDB: ("morercpthosts.cdb", "morevalidrcptto.cdb", "validrcptto.cdb"),
-    _PEM: ("servercert.pem", "clientca.pem", "clientcrl.pem"),
+    _PEM: ("servercert.pem",),
     _TEXT: ("defaultdelivery",),
-    _PRESENT: ("dnsbllist", "dnsblfailclosed", "spfbehavior", "spfrules", "spfguess", "spfexp"),
 }
 _KINDS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
 NAMES: Final = frozenset(_KINDS)
@@ -207,8 +207,6 @@ def _field(name: str) -> str:
 
 
 def _read_one(path: str, kind: str, identity: Identity | int, before: Any) -> Any:
-    if kind == _PRESENT:
-        return True
     if isinstance(identity, int):
         raise BadControls(path, f"{os.strerror(identity)}: whom qmail-smtpd runs as must be able to read it")
     if kind == _PEM:

@@ -1,4 +1,8 @@
-"""Where an accepted message goes: to the program of QMAILQUEUE, or to local users by our own delivery."""
+"""Where an accepted message goes: to the program of QMAILQUEUE, or to local users by our own delivery.
+
+Whose an address is, is found anew by each who asks: chkuser at RCPT, `goes_with`, `open`, and whom `lspawn` starts, who believes
+nobody. It costs some look-ups in memory and in users/cdb, and none of them has to trust what another one remembers.
+"""
 
 import os
 from collections.abc import Awaitable, Mapping, Sequence

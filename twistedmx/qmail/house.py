@@ -10,6 +10,7 @@ from twistedmx.qmail.chkuser_senders import Senders
 from twistedmx.qmail.delivering import Delivering
 from twistedmx.qmail.enhanced import enhanced
 from twistedmx.qmail.log_lines import Dialect
+from twistedmx.qmail.other_files import OtherFiles
 from twistedmx.qmail.rcpt_check import RcptCheck
 from twistedmx.qmail.received import Offset
 from twistedmx.qmail.valid_recipients import Listing, listing_of
@@ -30,19 +31,29 @@ class House:
     lines: Dialect
     offset: Offset
     now: Callable[[], float]
+    _elsewhere: OtherFiles = attrs.field(init=False, repr=False)
+
+    @_elsewhere.default
+    def _make_elsewhere(self) -> OtherFiles:
+        return OtherFiles(self.recipients.home)
 
     def said(self, words: Reply) -> Reply:
         """Those of qmail, as this host says them."""
         return words if self.in_qmail_dialect or words.enhanced else enhanced(words)
 
     def listing_of(self, recipient: bytes, call: Call) -> Listing:
-        """What validrcptto says of a recipient; nothing of those of whom may relay. Raises BadCdb: could not tell."""
+        """What validrcptto says of a recipient; nothing of those of whom may relay. VALIDRCPTTO and MOREVALIDRCPTTO_CDB name other
+        files than those of control/; one that is missing lists nobody. Raises BadCdb and BadControls: could not tell."""
         terms = call.terms
         if terms.relayclient is not None:
             return Listing.UNLISTED
         controls = terms.controls
-        cdbs = [cdb for cdb in (controls.morevalidrcptto, controls.validrcptto_cdb) if cdb is not None]
-        return listing_of(recipient, controls.validrcptto, cdbs)
+        lines, more = controls.validrcptto, controls.morevalidrcptto
+        if other := call.fact(b"VALIDRCPTTO"):
+            lines = self._elsewhere.lines(other)
+        if other := call.fact(b"MOREVALIDRCPTTO_CDB"):
+            more = self._elsewhere.cdb(other)
+        return listing_of(recipient, lines, [cdb for cdb in (more, controls.validrcptto_cdb) if cdb is not None])
 
     def in_envelope(self, address: bytes, recipient: bytes, call: Call) -> bytes:
         """`address`, which chkuser has made of `recipient`, with RELAYCLIENT behind it: in an unpatched qmail, behind every one."""

@@ -19,6 +19,7 @@ from twistedmx.qmail.call import Call
 from twistedmx.qmail.cdb import BadCdb
 from twistedmx.qmail.chkuser_cases import BAD_RECIPIENT, OF_SENDERS, Case
 from twistedmx.qmail.chkuser_checked import Checked
+from twistedmx.qmail.control import BadControls
 from twistedmx.qmail.denials import Asked, Refusal, denial_of_recipient, denial_of_sender, too_many
 from twistedmx.qmail.hosts import is_allowed
 from twistedmx.qmail.house import House
@@ -69,14 +70,14 @@ _NOT_OURS: Final = Refusal(
 @attrs.frozen(kw_only=True)
 class Judged:
     """`refusal`: None where it is taken. `address`: as it goes into the envelope. `delay`: seconds until the reply, as chkuser has
-    it. `plugged`: what plugins have printed goes around the reply. `allowed`: rcpthosts has the domain. `by`: who has found it, in
-    qlog's word."""
+    it. `plugged`: what plugins have printed goes around the reply. `allowed`: whether rcpthosts has the domain; None where that
+    was not asked, or could not be told. `by`: who has found it, in qlog's word."""
 
     address: bytes
     refusal: Refusal | None = None
     delay: float = 0.0
     plugged: Answer = NOTHING
-    allowed: bool = False
+    allowed: bool | None = None
     by: bytes = b""
 
 
@@ -135,37 +136,38 @@ class Judging:
             call=call, helo=helo, sender=sender, recipient=recipient, taken=len(others), passed=plugging.passed
         )
         plugged = NOTHING
-        allowed = False
         try:
             refusal = denial_of_sender(asked)
-            if refusal is None:
-                allowed = self._allows(recipient)
-                if plugging.has(Stage.RCPT):
-                    plugged = await plugging.ask(Stage.RCPT, **self._known(asked, number, allowed))
-                    refusal = _by_plugin(plugged)
-                if plugged.address is not None:
-                    asked = attrs.evolve(asked, recipient=plugged.address)
-                    allowed = self._allows(plugged.address)
+            if refusal is not None:
+                return Judged(address=recipient, refusal=refusal)
+            allowed = self._allows(recipient)
+            if plugging.has(Stage.RCPT):
+                plugged = await plugging.ask(Stage.RCPT, **self._known(asked, number, allowed))
+                refusal = _by_plugin(plugged)
+            if plugged.address is not None:
+                asked = attrs.evolve(asked, recipient=plugged.address)
+                allowed = self._allows(plugged.address)
             if refusal is None and not plugged.skip_checks:
                 refusal = denial_of_recipient(asked)
             if refusal is not None:
+                # `recipient`, not what a plugin has made of it: nothing goes into the envelope, and the client's word is told.
                 return Judged(address=recipient, refusal=refusal, plugged=plugged, allowed=allowed)
             judged = await self._looked_up(asked, plugged, allowed=allowed, utf8=utf8)
             if judged.refusal is None:
                 judged = await self._passed(judged, asked, others, number)
-        except BadCdb as fault:
+        except (BadCdb, BadControls) as fault:
             refusal = Refusal(words=words.NO_CONTROLS, reason=Reason.LOOKUP_FAILED, detail=str(fault))
             judged = Judged(address=recipient, refusal=refusal, plugged=plugged)
         return judged
 
-    def _known(self, asked: Asked, number: int, allowed: bool) -> Known:
+    def _known(self, asked: Asked, number: int, allowed: bool | None) -> Known:
         return {
             "helo": asked.helo,
             "sender": asked.sender,
             "rcpt": asked.recipient,
             "rcpt_count": asked.taken,
             "rcpt_count_all": number,
-            "in_rcpthosts": allowed or self._call.terms.relayclient is not None,
+            "in_rcpthosts": bool(allowed) or self._call.terms.relayclient is not None,
         }
 
     def _allows(self, recipient: bytes) -> bool:
@@ -185,7 +187,7 @@ class Judging:
             if allowed or call.terms.relayclient is not None:
                 by = b"validrcptto" if listing is Listing.TAKEN else b""
                 return Judged(address=recipient, plugged=plugged, allowed=allowed, by=by)
-            return Judged(address=recipient, refusal=_NOT_OURS, plugged=plugged)
+            return Judged(address=recipient, refusal=_NOT_OURS, plugged=plugged, allowed=False)
         checked = self._house.recipients.check(recipient, call.caller, allowed=allowed, utf8=utf8)
         if not isinstance(checked, Checked):
             checked = await checked
@@ -205,7 +207,7 @@ class Judging:
                 recipient=recipient,
                 helo=asked.helo,
                 found=bool(judged.by),
-                in_rcpthosts=judged.allowed,
+                in_rcpthosts=bool(judged.allowed),
             )
             self._telling.rcpt_check(answer.finding, recipient)
             if answer.reply is not None:
@@ -230,7 +232,7 @@ class Judging:
                 refusal = Refusal(words=codes.TOO_MANY_RECIPIENTS, detail="its answer would not be that of the others")
         return attrs.evolve(judged, address=address, refusal=refusal)
 
-    def _judged(self, checked: Checked, address: bytes, plugged: Answer, *, allowed: bool = False) -> Judged:
+    def _judged(self, checked: Checked, address: bytes, plugged: Answer, *, allowed: bool | None = None) -> Judged:
         case = checked.case
         if checked.is_accepted:
             by = b"chkuserrelay" if case is Case.RELAYED else b"chkuser"
@@ -244,10 +246,6 @@ class Judging:
             qlog=(b"chkusersender" if case in OF_SENDERS else b"chkuser", _QLOG.get(case, b"invalid")),
         )
         return Judged(address=address, refusal=refusal, delay=checked.delay, plugged=plugged, allowed=allowed)
-
-
-def _not_in_rcpthosts() -> Refusal:
-    return Refusal(words=words.NOT_IN_RCPTHOSTS, reason=Reason.NOT_OURS, bad=True, qlog=(b"not_in_rcpthosts", b""))
 
 
 def _by_plugin(answer: Answer) -> Refusal | None:

@@ -24,7 +24,7 @@ class Facts:
     `result`: accepted or rejected. `code`: of the reply. `reason`, `detail`: what decided, in the original's words (chkuser,
     nomailbox). `rcptto`: the recipient, or those of a message. `relay`: whether RELAYCLIENT is set. `rcpthosts`: whether the
     recipient's domain is in there. `size`: octets of the message. `encrypted`: tls or ssl. `qp`: number of the queue program.
-    `pid`: of the session. `utf8`: after SMTPUTF8; then what can be printed stays.
+    `pid`: of the session.
     """
 
     result: bytes
@@ -48,7 +48,6 @@ class Facts:
     remotehost: bytes = b""
     qp: int | None = None
     pid: int
-    utf8: bool = False
 
 
 def qlogenvelope(facts: Facts) -> bytes:
@@ -63,7 +62,7 @@ def qlogreceived(facts: Facts) -> bytes:
 
 def _qlog(head: bytes, facts: Facts) -> bytes:
     def word(octets: bytes, most: int = WORD) -> bytes:
-        return safe(octets, instead=b"_", most=most, utf8=facts.utf8)
+        return safe(octets, instead=b"_", most=most, utf8=False)
 
     def short(octets: bytes) -> bytes:
         return word(octets, _SHORT)

@@ -8,6 +8,19 @@
 
 The grammar is the session's, words are those of `words` and chkuser; how often somebody guesses, resets or talks nonsense, and when
 the session ends for it, is counted as on any other host (`policy.conduct`).
+
+One object in eight parts: QmailReceiver is an Identity, that an Asking, that a QmailContent (of this room); that a Receiver, that a
+ContentReceiver, that an Authenticating, that an Attending (of policy). What is done otherwise than on other hosts:
+
+| method                                   | of              | done otherwise by |
+|------------------------------------------|-----------------|-------------------|
+| greeting, talks_early, answer, ended     | Receiver        | QmailReceiver     |
+| secured                                  | Receiver        | Identity          |
+| _decided, _accept                        | Receiver        | QmailReceiver     |
+| take, _opened, _commit, _accepted, _over | ContentReceiver | QmailContent      |
+| authenticated, _offered, _checked        | Authenticating  | Identity          |
+| _error, _hang_up, _with_id               | Attending       | QmailReceiver     |
+| _plugged, _around, _when                 | Asking          | nobody            |
 """
 
 from collections.abc import Callable

@@ -145,9 +145,12 @@ class QmailSettings:
 
     @property
     def chkuser_with_mx(self) -> ChkuserSettings:
-        """Those of chkuser, without the look-ups that are off."""
-        on = self.mx_checks == "on" if self.mx_checks else TREES[self.tree].extends
-        return self.chkuser if on else attrs.evolve(self.chkuser, sender_mx=False, rcpt_mx=False)
+        """Those of chkuser, without the look-ups that are off, and with what the tree says where they say nothing."""
+        is_patched = TREES[self.tree].extends
+        wanted = self.chkuser.domain_wanted or ("on" if is_patched else "off")
+        settings = attrs.evolve(self.chkuser, domain_wanted=wanted)
+        on = self.mx_checks == "on" if self.mx_checks else is_patched
+        return settings if on else attrs.evolve(settings, sender_mx=False, rcpt_mx=False)
 
     @property
     def exact(self) -> bool:

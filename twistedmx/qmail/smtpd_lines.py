@@ -17,7 +17,6 @@ class Found(Enum):
 
     VALID = b"validrcptto: accepted address"
     NOT_VALID = b"validrcptto: drop address"
-    CHECKING = b"rcptcheck: checking"
     ACCEPTED = b"rcptcheck: accepted address"
     DROPPED = b"rcptcheck: drop address"
     IGNORED = b"rcptcheck: ignore address"
@@ -46,28 +45,10 @@ def rcptcheck_line(pid: int, reply: bytes) -> bytes:
     return _line(pid, b"RCPTCHECK error: ", safe_text(reply, most=1024))
 
 
-def blocklist_line(pid: int, ip: bytes, query: bytes, result: bytes, message: bytes) -> bytes:
-    """What a list of dnsbllist says. `result`: ignore, pass, accept, delay, reject or dnserr."""
-    message = safe_text(message, never=b"'", most=500)
-    return _line(
-        pid, b"rbl: ip=", safe(ip), b" query=", safe(query), b" result=", safe(result), b" message='", message, b"'"
-    )
-
-
-def greet_delay_line(pid: int, seconds: int) -> bytes:
-    """The greeting is held back."""
-    return _line(pid, b"GREETDELAY: %ds" % seconds)
-
-
 def early_line(pid: int, remote_ip: bytes, ignored: bool) -> bytes:
     """The client did not wait. `ignored`: what it sent is thrown away, and the session goes on."""
     text = b"client sent data before greeting" + (b". ignoring" if ignored else b"")
     return _line(pid, b"GREETDELAY from ", safe(remote_ip), b": ", text)
-
-
-def gone_early_line(pid: int, remote_ip: bytes) -> bytes:
-    """The client did not wait, and left."""
-    return _line(pid, b"GREETDELAY from ", safe(remote_ip), b": client disconnected")
 
 
 def auth_line(pid: int, success: bool, method: bytes, user: bytes) -> bytes:

@@ -1,4 +1,13 @@
-"""The site of a connection: ours, by the terms of the connection; and in qmail's dialect with what qmail-smtpd says of itself."""
+"""The site of a connection: ours, by the terms of the connection; and in qmail's dialect with what qmail-smtpd says of itself.
+
+What a peer hears is changed in three places, the last of which speaks last:
+
+    House.said              words of qmail get a status code, in our own dialect
+    QmailReceiver._around   what plugins have printed is put around a reply
+    QmailSession._said      in qmail's dialect, each reply of ours that `words_of` knows becomes qmail-smtpd's
+
+`QmailHost.words` is the third for who has no session: `twistedmx rcpt`.
+"""
 
 from collections.abc import Mapping
 from typing import Final

@@ -45,50 +45,35 @@ _HONOURED: Final = {
         "smtpgreeting": "what the greeting begins with",
         "localiphost": "stands for an own address in brackets",
         "morercpthosts.cdb": "more of rcpthosts; made by qmail-newmrh",
-        "databytes": "most octets of a message; 0 for no limit",
-        "timeoutsmtpd": "seconds for each read and write",
         "badmailfromnorelay badrcptto badrcpttonorelay badmailto badmailtonorelay badhelo": "regular expressions, denied",
         "validrcptto morevalidrcptto.cdb validrcptto.cdb": "recipients that are there, or are not",
         "brtlimit": "bad recipients of a session before it is closed",
         "maxrecipients": "as maxrcpt, where that is missing",
-        "tarpitcount tarpitdelay": "recipients that are answered at once, and seconds before each further one",
-        "greetdelay": "seconds before the greeting",
         "rejectnullsenders": "the null sender is told 421",
         "rejectrelaytest": "@, % and ! in a local part are refused",
         "moreipme notipme": "addresses that are ours, or are not",
-        "servercert.pem servercerts": "certificates for STARTTLS and SMTPS, by the name that the client asks for",
+        "servercert.pem": "certificate for STARTTLS and `listen_tls`",
+        "servercerts": "more certificates, by the name that the client asks for; without a servercert.pem none of them is read",
         "smtpplugins": "programs of qmail-spp, with ENABLE_SPP",
         "locals virtualdomains percenthack envnoathost": "who gets a local message",
-        "defaultdelivery": "for an empty .qmail file",
-        "tcp.smtp.cdb": "the rules, where `-x` or the settings name it",
     },
     Where.USERS: {
         "cdb": "users/assign as qmail-newu has made it",
-        "assign": "read by qmail-newu, which makes users/cdb of it",
     },
     Where.ENVIRONMENT: {
         "TCPREMOTEIP TCPREMOTEPORT TCPLOCALIP TCPLOCALPORT PROTO": "the connection",
-        "TCP6REMOTEIP TCP6REMOTEHOST TCP6REMOTEINFO TCP6REMOTEPORT TCP6LOCALIP TCP6LOCALHOST TCP6LOCALPORT": "the connection",
-        "DATABYTES": "instead of control/databytes",
-        "QMAILQUEUE": "the program that takes messages",
-        "ERROR_FD": "where that program writes its own words for the peer",
         "DISABLE_BADMAILFROM": "badmailfrom is not looked at",
         "DISABLE_MAXRCPT": "maxrcpt is not looked at",
         "LOGREGEX": "the line that denies is logged",
         "MAXRECIPIENTS": "instead of control/maxrcpt",
         "BRTLIMIT": "instead of control/brtlimit",
         "VALIDRCPTTO MOREVALIDRCPTTO_CDB": "instead of the file in control/",
-        "RCPTCHECK RCPTCHECKRELAYCLIENT": "a program that is asked about each recipient",
         "REJECTNULLSENDERS": "instead of control/rejectnullsenders",
-        "SMTPD_GREETDELAY GREETDELAY": "seconds before the greeting",
-        "DROP_PRE_GREET": "who speaks before the greeting is dropped",
-        "TARPITCOUNT": "instead of control/tarpitcount",
         "RBLSMTPD": "the words with which rblsmtpd refuses; empty: it never does",
         "FORCETLS": "no AUTH before TLS; 0: with or without",
         "DISABLETLS": "no STARTTLS",
         "SMTPAUTH": "which mechanisms of AUTH",
         "FORCEAUTHMAILFROM": "the sender is who logged in",
-        "SPPCONFFILE": "instead of control/smtpplugins",
         "SMTPHELOHOST SMTPMAILFROM SMTPRCPTTO SMTPRCPTCOUNT SMTPRCPTCOUNTALL SMTPRCPTHOSTSOK": "set for qmail-spp's programs",
         "SMTPAUTHUSER SMTP_AUTH_USER SMTPAUTHMETHOD": "set when a client has logged in",
         "CHKUSER_SENDER_NOCHECK_VARIABLE CHKUSER_DISABLE_VARIABLE": "the name of a variable that switches checks off",
@@ -101,21 +86,45 @@ _HONOURED: Final = {
         "CHKUSER_MUSTAUTH": "only who may relay may send",
     },
 }
+_LARGEST: Final = "[qmail] largest, 256 MiB, is the limit"
+_NO_DELAY: Final = "under load nothing is delayed"
+# Way (b), in which tcpserver hands its connections over: docs/qmail.md.
+_OF_US: Final = "in way (b) that of root and of the server's own user alone"
+_TRUSTED: Final = f"{_OF_US}: where another's differs from the server's own, the connection hears 421"
 _DIFFERENT: Final = {
     Where.CONTROL: {
         "rcpthosts": "missing, it makes no open relay unless the settings say so; present, it is obeyed as it is",
         "badmailfrom": "exact as in qmail, or expressions as in the patches: the settings say which, for no file does",
         "badhelonorelay": "matched against the name of HELO; the patch matches the last address by mistake",
         "concurrencyincoming": "read at the start: most strangers at a time, unless [governor] ceiling is set; the load lowers it",
+        "databytes": f"octets of a message; 0, or no such file: {_LARGEST}",
+        "timeoutsmtpd": "seconds for each read and write; 1200, as where it is missing: [timeouts] of the settings",
+        "tarpitcount tarpitdelay": f"recipients that are answered at once, and seconds before each further one; {_NO_DELAY}",
+        "greetdelay": f"seconds before the greeting; {_NO_DELAY}",
+        "defaultdelivery": "for an empty .qmail file; read at the start alone: who delivers as root is told nothing later",
+        "tcp.smtp.cdb": "the rules, found in control/ or /etc without being named, unless [qmail] rules names others; not asked in way (b)",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
+    Where.USERS: {
+        "assign": "qmail-newu makes users/cdb of it; where that is missing, it is read itself, which qmail-lspawn never does",
+    },
     Where.ENVIRONMENT: {
+        "DATABYTES": f"instead of control/databytes; 0: {_LARGEST}",
+        "QMAILQUEUE": f"the program that takes messages; {_TRUSTED}",
+        "ERROR_FD": f"where that program writes its own words for the peer; {_OF_US}",
+        "RCPTCHECK": f"a program that is asked about each recipient; {_TRUSTED}",
+        "RCPTCHECKRELAYCLIENT": f"whether it is asked about those of who may relay, too; {_OF_US}",
+        "SPPCONFFILE": f"instead of control/smtpplugins; {_TRUSTED}",
+        "SMTPD_GREETDELAY GREETDELAY": f"seconds before the greeting; {_NO_DELAY}",
+        "DROP_PRE_GREET": f"who speaks before the greeting is dropped; {_NO_DELAY}, and nobody can be too early",
+        "TARPITCOUNT": f"instead of control/tarpitcount; {_NO_DELAY}",
         "TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST": "as tcpserver has them; where this server listens itself, it looks up no names",
         "NOBADHELO": "badhelo is not looked at, as qregex documents it; in the patch no code reads it",
         "RELAYCLIENT": "allows to relay; its value is put behind recipients, with chkuser only those of domains not in rcpthosts",
-        "ENABLE_SPP": "0 switches programs off, and a missing smtpplugins is no fault; in the patch both make a 421",
+        "ENABLE_SPP": "0 switches programs off, and a missing smtpplugins is no fault; in the patch both make a 421; "
+        + _TRUSTED,
         "CHKUSER_START": "ALWAYS, DOMAIN, NONE or nothing; another word is DOMAIN, as in stock chkuser; off in the patches",
-        "TARPITDELAY": "seconds; 999 is a long time here, and in SPAMCONTROL a refusal",
+        "TARPITDELAY": "seconds; 999 is a long time here, and in SPAMCONTROL a refusal; " + _NO_DELAY,
     },
 }
 _LATER: Final = "the check it belongs to is not made by the drop-in yet: set up the server's own, or keep {}"
@@ -136,6 +145,7 @@ _NOT_YET: Final = {
         "MAXPERIP": "[governor] shares and least say how many connections one host may have",
     },
 }
+_OF_TCP6: Final = "of IndiMail's tcpserver: not read, and passed on; TCPREMOTEIP and its like have what is asked"
 _SPAMCONTROL: Final = "of SPAMCONTROL: {}"
 _NOT_SUPPORTED: Final = {
     Where.CONTROL: {
@@ -161,7 +171,8 @@ _NOT_SUPPORTED: Final = {
         "UCSPITLS": _SPAMCONTROL.format("STARTTLS is the server's own: control/servercert.pem"),
         "SPFINFO": _SPAMCONTROL.format("the SPF of sslserver is not read"),
         "QREGEX": "of IndiMail: the settings say whether badmailfrom holds expressions",
-        "TCPPARANOID TCP6INTERFACE": "of IndiMail's tcpserver: not read",
+        "TCPPARANOID TCP6INTERFACE TCP6REMOTEIP TCP6REMOTEHOST TCP6REMOTEINFO TCP6REMOTEPORT": _OF_TCP6,
+        "TCP6LOCALIP TCP6LOCALHOST TCP6LOCALPORT": _OF_TCP6,
         "GREYIP LOGFILTER SHUTDOWN REQPTR ENFORCE_FQDN_HELO MAX_RCPT_ERRCOUNT": "of IndiMail: use the server's own settings",
     },
 }

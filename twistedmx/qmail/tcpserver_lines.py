@@ -5,8 +5,7 @@
     tcpserver: ok 1207 mx.example:192.0.2.9:25 client.example:192.0.2.1::40123
     tcpserver: end 1207 status 256
 
-IndiMail's says `mx.example[192.0.2.9]25 client.example[192.0.2.1]:40123:maxperip=0` and `status: 1/40 sql: 0`. The patches for
-IPv6 leave the colons in addresses, and so do we; they stand between a name and two words without any.
+The patches for IPv6 leave the colons in addresses, and so do we; they stand between a name and two words without any.
 """
 
 from typing import Final
@@ -32,9 +31,9 @@ class Ends:
     remote_port: bytes = b""
 
 
-def status_line(connections: int, limit: int, *, indimail: bool = False) -> bytes:
+def status_line(connections: int, limit: int) -> bytes:
     """How many connections there are, of how many there may be (-c)."""
-    return line(b"tcpserver: status: %d/%d" % (connections, limit), b" sql: 0" if indimail else b"")
+    return line(b"tcpserver: status: %d/%d" % (connections, limit))
 
 
 def pid_line(pid: int, remote_ip: bytes) -> bytes:
@@ -42,19 +41,12 @@ def pid_line(pid: int, remote_ip: bytes) -> bytes:
     return line(b"tcpserver: pid %d from " % pid, safe(remote_ip, utf8=False))
 
 
-def rules_line(pid: int, denied: bool, ends: Ends, *, indimail: bool = False, most_per_ip: int = 0) -> bytes:
-    """What the rules say of it. `most_per_ip`: connections, IndiMail's -C; 0 where there is no limit."""
-    verdict = b"tcpserver: %s %d " % (b"deny" if denied else b"ok", pid)
-    local_ip, remote_ip = _word(ends.local_ip, b"[]"), _word(ends.remote_ip, b"[]")
-    if indimail:
-        return line(
-            verdict, _word(ends.local_host, b":[]"), b"[", local_ip, b"]", _word(ends.local_port, b":"),
-            b" ", _word(ends.remote_host, b":[]"), b"[", remote_ip, b"]", _word(ends.remote_info, b":"),
-            b":", _word(ends.remote_port, b":"), b":maxperip=%d" % most_per_ip,
-        )  # fmt: skip
+def rules_line(pid: int, denied: bool, ends: Ends) -> bytes:
+    """What the rules say of it."""
     return line(
-        verdict, _word(ends.local_host, b":"), b":", local_ip, b":", _word(ends.local_port, b":"),
-        b" ", _word(ends.remote_host, b":"), b":", remote_ip, b":", _word(ends.remote_info, b":"),
+        b"tcpserver: %s %d " % (b"deny" if denied else b"ok", pid),
+        _word(ends.local_host, b":"), b":", _word(ends.local_ip, b"[]"), b":", _word(ends.local_port, b":"),
+        b" ", _word(ends.remote_host, b":"), b":", _word(ends.remote_ip, b"[]"), b":", _word(ends.remote_info, b":"),
         b":", _word(ends.remote_port, b":"),
     )  # fmt: skip
 

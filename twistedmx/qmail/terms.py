@@ -39,6 +39,8 @@ _VARIABLES: Final = (
     b"TARPITCOUNT",
     b"TARPITDELAY",
     b"MAXRECIPIENTS",
+    b"VALIDRCPTTO",
+    b"MOREVALIDRCPTTO_CDB",
 )
 _CHKUSER: Final = b"CHKUSER_"
 _digits = re.compile(rb"[0-9]{1,18}").match
