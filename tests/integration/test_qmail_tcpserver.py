@@ -101,6 +101,17 @@ class TestTheRunScript(TheRunScript, UnderTcpserver):
         envelope, _ = self.stored()
         self.assertEqual(envelope, b"Fme@client.example\0Twhoever@elsewhere.example\0\0")
 
+    def test_what_programs_say_is_in_its_log(self) -> None:
+        """That of the queue and RCPTCHECK, as they say it to the descriptor 2 that qmail-smtpd has left them."""
+        self.queue("say:scanned message envelope store")
+        self.program("#!/bin/sh\necho checked >&2\nexit 112\n", "bin", "check")
+        self.serve()
+        log = self.run_script(exports="export RCPTCHECK=bin/check")
+        with self.from_("127.0.0.1") as client:
+            self.assertEqual(client.transaction("ann@example.org")[:3], "250")
+        log.wait_for(" checked$")
+        log.wait_for(" scanned$")
+
     def test_a_server_that_is_killed_and_comes_again(self) -> None:
         """tcpserver runs on: who comes meanwhile hears 421, and who comes then is served."""
         server = self.serve()

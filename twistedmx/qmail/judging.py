@@ -206,6 +206,7 @@ class Judging:
                 helo=asked.helo,
                 found=bool(judged.by),
                 in_rcpthosts=judged.allowed,
+                tell=call.tell,
             )
             self._telling.rcpt_check(answer.finding, recipient)
             if answer.reply is not None:

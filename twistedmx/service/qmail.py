@@ -75,7 +75,7 @@ class Qmail:
         self._events = events
         self._reactor: Any = world.reactor
         qmail = settings.qmail
-        self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
+        self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home)
         self._places = Places(self._reactor, qmail.programs)
         self._mx = DnsMx(Resolver(reactor=self._reactor), settings=qmail.mx, clock=self._reactor)
         self._beside = Beside(clock=self._reactor, call_from_thread=self._reactor.callFromThread)
@@ -250,7 +250,7 @@ class Qmail:
             ),
             senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
-            rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
+            rcpt_check=RcptCheck(self._places, home=qmail.home),
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),
