@@ -77,7 +77,7 @@ class TestTheStart(QmailCase):
         except KeyError:
             entry = system_user(self, name)  # type: ignore[arg-type]  # it has a folder, and cleans up
         self.data = Path(self.tree.root, "data")
-        self.assign_by_root()
+        self.below_roots_own()
         server = self.start(before=())
         status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
         self.assertEqual(re.findall(r"^[UG]id:\t(\d+)", status, re.MULTILINE), [str(entry.pw_uid), str(entry.pw_gid)])
@@ -160,7 +160,7 @@ class TestTheEnd(QmailCase):
         self.gate = self.folder / "gate"
         os.mkfifo(self.gate)
         self.owned(self.gate)
-        self.finished = Path(self.tree.root, "finished")
+        self.finished = self.folder / "finished"
         # It waits at the gate until nobody holds that open any more.
         text = f"#!/bin/sh\ncat > /dev/null; cat <&1 > /dev/null\nread line < {self.gate}\n: > {self.finished}\n"
         self.program(text, "bin", "qmail-queue")
