@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
 from twistedmx.net.adopted import adopt
+from twistedmx.net.certificates import Certificate
 from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
 from twistedmx.net.mx import DnsMx
 from twistedmx.net.readers import Readers
@@ -58,6 +59,7 @@ from twistedmx.service.qmail_environment import Environments
 from twistedmx.service.qmail_found import delivers_itself, local_offset
 from twistedmx.service.qmail_host import QmailHost, rules_of
 from twistedmx.service.qmail_look_up import look_up_on
+from twistedmx.service.qmail_told import controls_of, host_of, limits_of
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -206,23 +208,21 @@ class Qmail:
 
     def describe(self) -> dict[str, Any]:
         """For `twistedmx status`."""
-        qmail = self._qmail
-        delivery = "own" if delivers_itself(qmail) else "queue"
-        return {
-            "home": qmail.home,
-            "dialect": qmail.dialect,
-            "tree": qmail.tree,
-            "delivery": delivery,
-        }
+        return host_of(self._qmail, self._port)
+
+    def limits(self) -> dict[str, int]:
+        """As `qmail_told.limits_of`."""
+        return limits_of(self._qmail)
+
+    def certificates(self) -> list[Certificate]:
+        """As `QmailHost.certificates`."""
+        return self._host.certificates() if self._host is not None else []
 
     @property
     def name(self) -> str:
         """The host's, as control/me has it; "" where that cannot be read."""
-        try:
-            controls = ControlFiles(self._qmail.home, self._reactor.seconds).current()
-        except BadControls:
-            return ""
-        return (controls.me or controls.smtpgreeting).decode("ascii", "replace")
+        controls = controls_of(self._qmail.home)
+        return "" if controls is None else (controls.me or controls.smtpgreeting).decode("ascii", "replace")
 
     def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """From now on these hold."""

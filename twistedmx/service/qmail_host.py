@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from twistedmx.model.login import Recognition
 from twistedmx.model.peer import Peer
+from twistedmx.net.certificates import Certificate
 from twistedmx.net.handed_over import HandedOver
 from twistedmx.net.line_sink import Lines
 from twistedmx.net.timeouts import Timeouts
@@ -217,6 +218,14 @@ class QmailHost:
         if seconds == _DEFAULT_TIMEOUT:
             return self._timeouts
         return attrs.evolve(self._timeouts, command=float(seconds), content=float(seconds))
+
+    def certificates(self) -> list[Certificate]:
+        """Those that who comes now is shown behind STARTTLS; none while control files cannot be read."""
+        try:
+            tls = self._certificates(self.files.current())
+        except BadControls:
+            return []
+        return tls.certificates() if tls is not None else []
 
     # -- TLS ---------------------------------------------------------------------------------------------------------
 
