@@ -87,7 +87,7 @@ class Qmail:
         self._port: HandOverPort | None = None
         self._check_programs: dict[tuple[bytes, ...], CheckProgram] = {}
         self._host: QmailHost | None = None
-        self._warned = ""
+        self._warned: set[str] = set()
 
     @property
     def _qmail(self) -> QmailSettings:
@@ -185,7 +185,13 @@ class Qmail:
             site=site,
             timeouts=timeouts,
             tls=tls,
-            environments=Environments(self._environment(), rules_of(qmail), self._warn, self._world.uid()),
+            environments=Environments(
+                self._environment(),
+                rules_of(qmail),
+                self._warn,
+                self._world.uid(),
+                tuple(map(os.fsencode, qmail.check_program)),
+            ),
             is_ours=self._world.is_ours,
             tell=tell,
             occupancy=occupancy,
@@ -307,8 +313,10 @@ class Qmail:
 
     def _warn(self, words: str) -> None:
         """Once, however many come."""
-        if words != self._warned:
-            self._warned = words
+        if words not in self._warned:
+            if len(self._warned) >= _MOST_WARNINGS:
+                self._warned.clear()
+            self._warned.add(words)
             _log.warn("{words}", words=words)
 
     def tell(self, line: bytes) -> None:
@@ -332,3 +340,4 @@ class Qmail:
 
 
 _MOST_CHECK_PROGRAMS: Final = 16
+_MOST_WARNINGS: Final = 64  # that are not told again

@@ -40,7 +40,7 @@ from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
 from twistedmx.qmail.words import words_of
-from twistedmx.service.qmail_environment import Environments, UsualRules
+from twistedmx.service.qmail_environment import Environments, NotTrusted, UsualRules
 from twistedmx.smtp.auth import AuthSession
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
@@ -105,12 +105,15 @@ class QmailHost:
         handed: HandedOver | None = getattr(transport, "came_with", None)
         tell = self._tell_of(handed)
         of_client = partial(self._environments.of_client, transport.getHost())
-        environment, denied = of_client(peer) if handed is None else (self._environments.of_handed(handed), False)
         try:
+            environment, denied = of_client(peer) if handed is None else (self._environments.of_handed(handed), False)
             controls = self._current()
             plugins = self._plugins_of(environment, tell)
         except (BadControls, BadSppFile) as fault:
             self._warn(f"{fault}: who comes hears 421 until it is mended")
+            return self._unserved()
+        except NotTrusted as why:
+            self._warn(str(why))
             return self._unserved()
         program = self._check_program(self._arguments_of(handed))
         terms, site = self._terms(controls, environment, authenticates=program is not None)
