@@ -7,6 +7,7 @@ from twistedmx.cli.qmail_table import table
 from twistedmx.net.demo_certificate import make_demo_certificate
 from twistedmx.qmail.run_script import parse_run_script
 from twistedmx.qmail.standings import Standing
+from twistedmx.service import qmail_start
 from twistedmx.service.check_qmail import reader_of
 from twistedmx.settings import Settings
 from twistedmx.testing.qmail_tree import make_qmail_tree
@@ -97,6 +98,7 @@ class TestHost(Calling):
 
     def setUp(self):
         super().setUp()
+        self.patch(qmail_start, "_USERS", ())  # of this machine nobody
         self.tree = make_qmail_tree(os.path.join(self.folder, "qmail"))
         with open(os.path.join(self.tree.root, "control", "defaultdelivery"), "w", encoding="ascii") as file:
             file.write("./Maildir/\n")
@@ -127,6 +129,20 @@ class TestHost(Calling):
         said = self.call("check-config", "--qmail", self.tree.root, "--run-script", "/nowhere/run")
         self.assertEqual((said.status, said.out), (1, ""))
         self.assertIn("/nowhere/run: cannot be read", said.beside)
+
+    def test_the_limit_of_run_scripts_is_the_ceiling_as_in_the_server(self):
+        """What is obeyed is nothing to be told of."""
+        self.write_control("concurrencyincoming", b"30\n")
+        words = ("check-config", "--qmail", self.tree.root)
+        self.assertNotIn("warning", self.call(*words).out)
+        said = self.call(*words, self.write("[governor]\nceiling = 20\n"))
+        self.assertIn("[governor] ceiling is 20, and that counts", said.out)
+
+    def test_without_settings_the_reader_is_whom_the_server_would_become(self):
+        """Root reads everything, and the server is not root."""
+        self.patch(qmail_start, "_USERS", ("no-such-user-of-ours", "nobody"))
+        said = self.call("check-config", "--qmail", self.tree.root)
+        self.assertIn(f"{self.tree.root}, for a server that is nobody (uid ", said.out)
 
     def test_certificates_are_judged(self):
         path = self.write_control("servercert.pem", b"none")

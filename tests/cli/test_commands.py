@@ -419,6 +419,22 @@ disk          free space not known
             "         1: empty, restarts 9\n",
         )
 
+    def test_a_qmail_host_is_told_in_words(self):
+        """Its settings are its own files, where it has none of ours."""
+        qmail = {"home": "/var/qmail", "dialect": "qmail", "tree": "sagredo", "delivery": "queue"}
+        handed = {"refused": 2, "log_lines_lost": 0}
+        self.serve(status={"settings": "", "qmail": {**qmail, "handed_over": handed}})
+        self.assertEqual(
+            self.ask("status").out.splitlines(),
+            [
+                "settings  none, all is as /var/qmail has it",
+                "qmail     /var/qmail, dialect qmail, tree sagredo, delivery queue",
+                "          handed over: refused 2, log lines lost 0",
+            ],
+        )
+        self.assertEqual(next(page({"settings": "/etc/mx.toml", "qmail": qmail})), "settings  /etc/mx.toml")
+        self.assertEqual(list(page({"settings": "", "qmail": None})), ["settings  the demo's"])
+
     def test_no_value_of_pythons_is_on_the_page(self):
         """Whoever reads it need not know Python: what a server of next year tells is in words as well."""
         self.serve(status={**STATUS, "new_thing": {"on": False, "path": "", "more": {"a_b": 1.25, "c": [True]}}})

@@ -80,10 +80,9 @@ class QmailCase(SynchronousTestCase):
 
     # -- the host ----------------------------------------------------------------------------------------------------
 
-    def assign_by_root(self) -> None:
+    def below_roots_own(self) -> None:
         """As qmail is installed: else nothing is delivered by users/cdb as root."""
-        for name in (".", "users", "users/assign", "users/cdb"):
-            os.chown(os.path.join(self.tree.root, name), 0, 0)
+        os.chown(self.folder, 0, 0)
 
     def owned(self, path: Path) -> Path:
         """It belongs to whoever the server is."""

@@ -16,6 +16,7 @@ from tests.integration.program import COMPLAINT, LOOPBACK, ORDERLY, shown
 from tests.integration.qmail_case import NO_MX, TWISTD, Client, QmailCase, as_user, needed
 from tests.integration.test_life import system_user
 from tests.integration.worker_case import runs
+from twistedmx.net.demo_certificate import make_demo_certificate
 
 
 class TestTheStart(QmailCase):
@@ -77,7 +78,7 @@ class TestTheStart(QmailCase):
         except KeyError:
             entry = system_user(self, name)  # type: ignore[arg-type]  # it has a folder, and cleans up
         self.data = Path(self.tree.root, "data")
-        self.assign_by_root()
+        self.below_roots_own()
         server = self.start(before=())
         status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
         self.assertEqual(re.findall(r"^[UG]id:\t(\d+)", status, re.MULTILINE), [str(entry.pw_uid), str(entry.pw_gid)])
@@ -160,7 +161,7 @@ class TestTheEnd(QmailCase):
         self.gate = self.folder / "gate"
         os.mkfifo(self.gate)
         self.owned(self.gate)
-        self.finished = Path(self.tree.root, "finished")
+        self.finished = self.folder / "finished"
         # It waits at the gate until nobody holds that open any more.
         text = f"#!/bin/sh\ncat > /dev/null; cat <&1 > /dev/null\nread line < {self.gate}\n: > {self.finished}\n"
         self.program(text, "bin", "qmail-queue")
@@ -235,6 +236,25 @@ class TestWhileItRuns(QmailCase):
         self.path("control", "rcpthosts").chmod(0o644)
         self.until(lambda: self.said_of("ann@new.example")[:3] == "250")
         self.assertGreaterEqual(len(list(found.glob("*.message"))), 3)
+
+    def test_status_tells_what_the_host_has(self) -> None:
+        """Without a settings file of ours: its certificate, its limits, and where it is."""
+        certificate = self.path("control", "servercert.pem")
+        make_demo_certificate(str(certificate), "host.example", 0.0)
+        self.owned(certificate)
+        self.control("maxrcpt", "7\n")
+        self.start()
+        told = self.status()
+        self.assertEqual([each["file"] for each in told["certificates"]], [str(certificate)])
+        self.assertEqual((told["limits"]["size"], told["limits"]["recipients"]), (20_000_000, 7))
+        said = self.asked("status").stdout
+        self.assertRegex(said, rf"(?m)^settings +none, all is as {self.tree.root} has it$")
+        self.assertRegex(said, rf"(?m)^qmail +{self.tree.root}, dialect twistedmx, tree notqmail, delivery own$")
+        self.assertRegex(said, r"(?m)^certificates  .*servercert\.pem: host\.example, ")
+        self.control("databytes", "0\n")
+        self.until(lambda: self.status()["limits"]["size"] == 268_435_456)  # [qmail] largest
+        self.path("control", "rcpthosts").chmod(0)
+        self.until(lambda: self.status()["certificates"] == [])  # nor is anybody served
 
     def test_commands_of_the_operator(self) -> None:
         """status, why and ban know of a qmail host what they know of any other."""

@@ -166,7 +166,7 @@ class TestOurOwnDelivery(QmailCase):
             raise SkipTest("only root can deliver to others")
         entry = system_user(self, "mxdora")  # type: ignore[arg-type]  # it has a folder, and cleans up
         self.control("defaultdelivery", "./Mailbox\n")
-        self.assign_by_root()
+        self.below_roots_own()
         self.start(*self.configured(f'user = "nobody"\n[qmail]\nhome = "{self.tree.root}"\n'), before=())
         self.assertEqual(self.client().transaction("mxdora@host.example")[:3], "250")
         self.assertRegex(self.client().transaction("mxdora-x@host.example"), "^[45]5[01] ")

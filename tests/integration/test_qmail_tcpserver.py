@@ -1,6 +1,7 @@
 """The run script of a qmail host, with tcpserver, tcprules and multilog as they are, and twistedmx-smtpd in it for qmail-smtpd."""
 
 import os
+import pwd
 import re
 import socket
 import subprocess
@@ -101,6 +102,17 @@ class TestTheRunScript(TheRunScript, UnderTcpserver):
         envelope, _ = self.stored()
         self.assertEqual(envelope, b"Fme@client.example\0Twhoever@elsewhere.example\0\0")
 
+    def test_what_programs_say_is_in_its_log(self) -> None:
+        """That of the queue and RCPTCHECK, as they say it to the descriptor 2 that qmail-smtpd has left them."""
+        self.queue("say:scanned message envelope store")
+        self.program("#!/bin/sh\necho checked >&2\nexit 112\n", "bin", "check")
+        self.serve()
+        log = self.run_script(exports="export RCPTCHECK=bin/check")
+        with self.from_("127.0.0.1") as client:
+            self.assertEqual(client.transaction("ann@example.org")[:3], "250")
+        log.wait_for(" checked$")
+        log.wait_for(" scanned$")
+
     def test_a_server_that_is_killed_and_comes_again(self) -> None:
         """tcpserver runs on: who comes meanwhile hears 421, and who comes then is served."""
         server = self.serve()
@@ -114,6 +126,29 @@ class TestTheRunScript(TheRunScript, UnderTcpserver):
         self.assertEqual(server.stop()[0], ORDERLY)
         self.assertFalse(self.socket.exists())
         self.assertEqual(self.heard(), UNREACHED)
+
+
+class TestWhoIsNotTrusted(UnderTcpserver):
+    """tcpserver becomes another user than the server."""
+
+    def test_a_scanner_that_he_names_is_not_passed_by(self) -> None:
+        """Its clients hear 421, and the operator once what to do; what both export is run."""
+        if os.geteuid() != 0:
+            raise SkipTest("tcpserver becomes another user, which only root can")
+        daemon = pwd.getpwnam("daemon")
+        names = 'user = "nobody"\nlisten = []'
+        text = f'{names}\n[qmail]\nsocket = "{self.socket}"\nsocket_users = ["daemon"]\n'
+        for own, heard in ({}, b"421 "), ({"QMAILQUEUE": "bin/scan"}, b"220 "):
+            server = self.launch(*self.configured(text), before=(), **own)
+            server.ports_of(rf"listens on ({re.escape(str(self.socket))})$")
+            if not own:
+                exports = "export QMAILQUEUE=bin/scan RCPTCHECK="
+                self.run_script(f"-u {daemon.pw_uid} -g {daemon.pw_gid}", exports=exports)
+            self.assertEqual([self.heard()[:4] for _ in range(3)], [heard] * 3)
+            handed = {"refused": 0, "log_lines_lost": 0}
+            self.assertEqual(self.status()["qmail"]["handed_over"], handed)
+            log = [line for line in server.stop()[1] if f"user {daemon.pw_uid} hands over" in line]
+            self.assertEqual(len(log), 0 if own else 1, log)
 
 
 class TestTheRunScriptInC(TheRunScript, UnderTcpserver):

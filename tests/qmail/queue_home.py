@@ -66,10 +66,10 @@ class QueueCase(TestCase):
         self.programs = self.build()
         self.before = descriptors(), children()
 
-    def build(self, *, says: bool = False, **settings: Any) -> QueuePrograms:
-        """Programs with these settings. `says`: what they say is in `said`, else they have our descriptor 2."""
+    def build(self, **settings: Any) -> QueuePrograms:
+        """Programs with these settings."""
         chosen: dict[str, Any] = {"folder": self.home, **settings}
-        return QueuePrograms(reactor, QueueSettings(**chosen), self.home, tell=self.said.append if says else None)
+        return QueuePrograms(reactor, QueueSettings(**chosen), self.home)
 
     def program(self, name: str, text: str = "", mode: int = 0o755) -> None:
         """The fake under this name in the home, or another text."""
@@ -78,8 +78,10 @@ class QueueCase(TestCase):
         path.write_text(text or f"#!{sys.executable} -IS\n{FAKE.read_text()}")
         path.chmod(mode)
 
-    def open(self, steps: str = "", *, programs: QueuePrograms | None = None, **words: Any) -> QueueIncoming:
-        """A message for a program that takes these steps."""
+    def open(
+        self, steps: str = "", *, programs: QueuePrograms | None = None, says: bool = False, **words: Any
+    ) -> QueueIncoming:
+        """A message for a program that takes these steps. `says`: what it says is in `said`, else it has our descriptor 2."""
         environment = {b"FAKE_FOLDER": self.folder.encode(), **words.pop("environment", {})}
         if steps:
             environment[b"FAKE"] = steps.encode()
@@ -89,6 +91,7 @@ class QueueCase(TestCase):
             "recipients": [b"bob@example.org"],
             "received": RECEIVED,
             "environment": environment,
+            "tell": self.said.append if says else None,
             **words,
         }
         return (programs or self.programs).open(**asked)

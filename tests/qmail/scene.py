@@ -270,7 +270,7 @@ class QmailStage(Stage):
             recipients=Recipients(assign=assign, accounts=Accounts(_tree().user_named), vpopmail=self.vpopmail, mx=mx),
             senders=Senders(mx),
             delivering=delivering,
-            rcpt_check=RcptCheck(places, home=self.home, tell=self._log_line),
+            rcpt_check=RcptCheck(places, home=self.home),
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),

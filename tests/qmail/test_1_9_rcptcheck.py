@@ -55,8 +55,15 @@ class TestRcptCheck(ProgramsCase):
         return super().setUp()
 
     def ask(self, text, on=None, environment=None, **more):
-        check = RcptCheck(Places(on or Timed(), ProgramSettings()), home=str(self.folder), tell=self.told.append)
-        facts = {"sender": b"a@x", "recipient": b"b@y", "helo": b"h", "found": False, "in_rcpthosts": False} | more
+        check = RcptCheck(Places(on or Timed(), ProgramSettings()), home=str(self.folder))
+        facts = {
+            "sender": b"a@x",
+            "recipient": b"b@y",
+            "helo": b"h",
+            "found": False,
+            "in_rcpthosts": False,
+            "tell": self.told.append,
+        } | more
         return check.ask(self.program(text), {**ENVIRONMENT, **(environment or {})}, pid=7, **facts)
 
     @inlineCallbacks

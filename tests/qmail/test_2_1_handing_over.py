@@ -97,22 +97,29 @@ class TestWhatItFinds(QueueCase):
 
     async def test_what_it_says_on_2_is_told_in_lines_that_are_bounded(self):
         """A scanner that prints its whole quarantine fills nobody's log."""
-        programs = self.build(says=True)
-        await self.hand("say:first say:last message envelope", programs=programs)
+        await self.hand("say:first say:last message envelope", says=True)
         self.assertEqual(self.said, [b"first", b"last"])
         self.said.clear()
-        await self.hand("text:2:no_end much:2 message envelope", programs=programs)
+        await self.hand("text:2:no_end much:2 message envelope", says=True)
         self.assertEqual((self.said[0][:12], self.said[-1]), (b"no endDxxxxx", b"(it says more, which is not shown)"))
         self.assertLess(sum(map(len, self.said)), 150_000)
         self.assertLessEqual(max(map(len, self.said)), 1000)
-        await self.assert_nothing_is_left(programs)
+        await self.assert_nothing_is_left()
 
     async def test_what_it_says_on_2_moves_no_cursor_of_who_reads_the_log(self):
         """A scanner tells the subject of a message, with the escape sequences that a peer has put there."""
-        programs = self.build(says=True)
-        await self.hand("say:virus:\x1b[2J\x07\x08 message envelope", programs=programs)
+        await self.hand("say:virus:\x1b[2J\x07\x08 message envelope", says=True)
         self.assertEqual(self.said, [b"virus:?[2J??"])
-        await self.assert_nothing_is_left(programs)
+        await self.assert_nothing_is_left()
+
+    async def test_each_message_has_its_log(self):
+        """Behind tcpserver, that of its run script; two at a time do not mix."""
+        told: list[list[bytes]] = [[], []]
+        await gatherResults(
+            [self.hand(f"say:{number} message envelope", tell=lines.append) for number, lines in enumerate(told)]
+        )
+        self.assertEqual(told, [[b"0"], [b"1"]])
+        await self.assert_nothing_is_left()
 
     async def test_a_child_of_it_that_reads_on_is_fed_on(self):
         """A wrapper that leaves its work to another and says 0: the original believes it, too."""

@@ -245,13 +245,14 @@ class TestPrograms(QueueCase):
             + [f"exit:{code}" for code in (0, 1, 11, 31, 54, 82, 88, 111, 120)]
         )
         chance = Random(1)
-        programs = self.build(says=True, programs=10, line=1000, time_limit=2, in_memory=1000)
+        programs = self.build(programs=10, line=1000, time_limit=2, in_memory=1000)
         outcomes = await gatherResults(
             [
                 self.hand(
                     " ".join(chance.choices(steps, k=chance.randrange(6))) or "exit:0",
                     chance.choice((b"", b"short\n", LONG)),
                     programs=programs,
+                    says=True,
                     error_fd=chance.choice((b"", b"2", b"5")),
                 )
                 for _ in range(100)

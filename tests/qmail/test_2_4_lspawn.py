@@ -11,7 +11,9 @@ from twisted.internet import defer
 
 from tests.qmail.homes import MESSAGE
 from tests.qmail.lspawns import ANN, ANNS_GROUP, AS_ANN, BOB, ROOT, RUN, START, LspawnCase
+from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.endings import Bounced, Deferred, Delivered
+from twistedmx.qmail.roots_own import check_roots_own
 
 
 def is_running(pid: int) -> bool:
@@ -138,6 +140,37 @@ class DeliveryTests(LspawnCase):
                 os.chown(path, before.st_uid, before.st_gid)
                 os.chmod(path, stat.S_IMODE(before.st_mode))
             self.assertIsInstance(await self.ask(b"ann"), Delivered)
+
+    @only_root
+    def test_root_believes_no_folder_or_link_above_it_that_others_can_change(self) -> None:
+        """Who can put another folder in its place has the same as who can write it."""
+        Path(self.base, "qmail/users/assign").write_text(".\n")
+        above, further = Path(self.base, "above"), Path(self.base, "above/further")
+        further.mkdir(parents=True)
+        os.rename(f"{self.base}/qmail", further / "qmail")
+        link = Path(self.base, "link")
+        link.symlink_to("above/../above/further")
+        home = str(link / "qmail")
+        check_roots_own(home)
+        for path in (above, further, link):
+            os.chown(path, BOB, -1, follow_symlinks=False)
+            with self.assertRaisesRegex(CouldNotTell, rf"^{path}: belongs to uid {BOB}, .*chown (-h )?root {path}$"):
+                check_roots_own(home)
+            os.chown(path, 0, -1, follow_symlinks=False)
+            check_roots_own(home)
+        above.chmod(0o777)
+        with self.assertRaisesRegex(CouldNotTell, rf"^{above}: can be changed .*chmod go-w {above}$"):
+            check_roots_own(home)
+        above.chmod(0o1777)
+        check_roots_own(home)  # as /tmp: nobody else can take away what root has there
+        (further / "qmail/users").chmod(0o1777)
+        with self.assertRaisesRegex(CouldNotTell, "users: can be changed"):  # but make users/cdb
+            check_roots_own(home)
+        above.chmod(0o755)
+        link.unlink()
+        link.symlink_to(link)
+        with self.assertRaisesRegex(CouldNotTell, "symbolic links"):
+            check_roots_own(home)
 
     @only_root
     async def test_root_gets_no_mail(self) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from unittest import SkipTest
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.finding import Finding, Reader
 from twistedmx.qmail.report import Host, Report, report
+from twistedmx.qmail.roots_own import check_roots_own
 from twistedmx.qmail.run_script import parse_run_script
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.standings import Standing
@@ -187,11 +190,23 @@ class TestControls(Judged):
         self.age("control/morercpthosts", 120)
         self.assertEqual(self.judge().findings, ())
 
+    def test_files_of_another_tree_are_told(self):
+        """A host of the patches that is judged as another has other expressions in its lists."""
+        self.write("control/badrcptto", b"")
+        self.warning(
+            self.path("control"), "has badrcptto: it is read by a patched qmail-smtpd alone, and [qmail] tree is"
+        )
+        self.write("control/brtlimit", b"2\n")
+        netqmail = self.with_settings(tree="netqmail")
+        self.warning(self.path("control"), "badrcptto and brtlimit: they are read", settings=netqmail)
+        found = self.judge(settings=self.with_settings(tree="sagredo", badmailfrom="addresses"))
+        self.assertEqual(found.findings, ())
+
     def test_a_limit_of_processes_is_not_the_limit_here(self):
         self.write("control/concurrencyincoming", b"30\n")
         path = self.path("control/concurrencyincoming")
-        self.warning(path, "[governor] ceiling has none")
         self.warning(path, "[governor] ceiling is 20", ceiling=20)
+        self.assertEqual(self.judge().findings, ())
         self.assertEqual(self.judge(ceiling=30).findings, ())
 
     def test_plugins_that_are_no_lines_are_told(self):
@@ -253,6 +268,18 @@ class TestUsers(Judged):
         self.warning(self.path("users/cdb"), "is missing")
         self.write("users/assign", b"nonsense\n")
         self.fault(self.path("users/assign"), "line 1")
+
+    def test_where_root_delivers_by_what_is_not_roots_alone_it_is_a_fault(self):
+        """Without it the server starts, and answers 451 to all mail."""
+        try:
+            check_roots_own(self.root)
+        except CouldNotTell as doubt:
+            raise SkipTest(f"the folder of the tests is not root's: {doubt}") from None
+        os.chmod(self.path("users"), 0o777)
+        self.fault(self.path("users"), "can be changed by others", from_root=True)
+        self.assertEqual(self.judge().findings, ())
+        self.program("bin/qmail-queue")
+        self.assertEqual(self.judge(from_root=True).findings, ())
 
 
 class TestPrograms(Judged):

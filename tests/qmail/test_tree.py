@@ -39,8 +39,14 @@ class TestTree(TreeTest):
                 asked = subprocess.run([program, "-q", path, key], capture_output=True, check=True, timeout=10)
                 self.assertEqual(asked.stdout, found)
 
-    def test_nothing_in_it_is_roots(self) -> None:
-        """qmail delivers nothing as root, and root may have made it."""
-        for folder, _, files in os.walk(self.tree.root):
-            for name in ("", *files):
-                self.assertNotEqual(os.stat(os.path.join(folder, name)).st_uid, 0)
+    def test_no_mailbox_in_it_is_roots_and_users_is_where_root_has_made_it(self) -> None:
+        """qmail delivers nothing as root; and as others by what is root's alone, as an installed qmail has it."""
+        owners = {
+            os.stat(self.path(*names)).st_uid for names in ((), ("users",), ("users", "cdb"), ("users", "assign"))
+        }
+        self.assertEqual(owners, {os.geteuid()})
+        for below in ("alias", "home", "vpopmail", "control"):
+            for folder, _, files in os.walk(self.path(below)):
+                for name in ("", *files):
+                    self.assertEqual(os.stat(os.path.join(folder, name)).st_uid, self.tree.uid)
+        self.assertNotEqual(self.tree.uid, 0)

@@ -91,6 +91,10 @@ def page(status: Mapping[str, Any]) -> Iterator[str]:
     """The lines. Never raises, whatever came."""
     rows: list[tuple[str, str]] = []
     rest = dict(status)
+    if rest.get("qmail", "") is None:
+        del rest["qmail"]
+    elif rest.get("settings") == "" and isinstance(rest.get("qmail"), dict):
+        rest["settings"] = f"none, all is as {rest['qmail'].get('home')} has it"
     for label, keys, words in _KNOWN:
         told = {key: rest[key] for key in keys if key in rest}
         if not told:
@@ -119,6 +123,14 @@ def _server(told: Mapping[str, Any]) -> list[str]:
 
 def _since(told: Mapping[str, Any]) -> list[str]:
     return [moment(told["since"]) + (f", {length(told['uptime'])}" if "uptime" in told else "")]
+
+
+def _qmail(told: Mapping[str, Any]) -> list[str]:
+    """And how the connections fare that others hand over, where they do."""
+    qmail = dict(told["qmail"])
+    home, handed = qmail.pop("home"), qmail.pop("handed_over", None)
+    lines = [", ".join([home, *pairs(qmail)])]
+    return lines if handed is None else [*lines, f"handed over: {', '.join(pairs(handed))}"]
 
 
 def _reloaded(told: Mapping[str, Any]) -> list[str]:
@@ -209,6 +221,7 @@ _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Any]], li
     ("server", ("version", "host", "pid"), _server),
     ("since", ("since", "uptime"), _since),
     ("settings", ("settings",), lambda told: [str(told["settings"]) or "the demo's"]),
+    ("qmail", ("qmail",), _qmail),
     ("reloaded", ("reloaded",), _reloaded),
     ("listening", ("listening",), lambda told: [", ".join(map(str, told["listening"]))] if told["listening"] else []),
     ("sessions", ("sessions",), _sessions),

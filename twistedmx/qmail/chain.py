@@ -11,6 +11,7 @@ _HONOURED, _DIFFERENT = Standing.HONOURED, Standing.WITH_A_DIFFERENCE
 _NOT, _ELSEWHERE = Standing.NOT_SUPPORTED, Standing.ELSEWHERE
 _KEEP: Final = "keep tcpserver, with twistedmx-smtpd in place of qmail-smtpd"
 
+SMTPDS: Final = frozenset(("qmail-smtpd", "twistedmx-smtpd"))
 TCPSERVER: Final = frozenset(("tcpserver", "sslserver"))
 _VALUED: Final = {"tcpserver": "xtugelbBcCmwknsI", "sslserver": "xtugelbBcCwVa"}
 
@@ -18,6 +19,7 @@ PROGRAMS: Final = {
     "tcpserver": (_HONOURED, "this server listens itself; or keep it, with twistedmx-smtpd in place of qmail-smtpd"),
     "sslserver": (_DIFFERENT, "TLS before the greeting is `listen_tls`, with the certificates of control/"),
     "qmail-smtpd": (_HONOURED, "this server; or twistedmx-smtpd, under tcpserver"),
+    "twistedmx-smtpd": (_HONOURED, "hands each connection to this server"),
     "softlimit": (_NOT, "this server is one process for all: MemoryMax= of its unit, and [governor] for the load"),
     "setuidgid": (_DIFFERENT, "`user` of the settings: it binds the port first"),
     "envuidgid": (_DIFFERENT, "`user` of the settings: it binds the port first"),

@@ -54,6 +54,7 @@ class ByQueue:
             environment=dict(call.environment),
             error_fd=call.fact(b"ERROR_FD"),
             beginning=beginning,
+            tell=call.tell,
         )
 
     def place_of(self, address: bytes, call: Call) -> Mapping[str, str]:

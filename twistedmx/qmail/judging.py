@@ -208,6 +208,7 @@ class Judging:
                 helo=asked.helo,
                 found=bool(judged.by),
                 in_rcpthosts=bool(judged.allowed),
+                tell=call.tell,
             )
             self._telling.rcpt_check(answer.finding, recipient)
             if answer.reply is not None:

@@ -69,6 +69,7 @@ class _Order:
     recipients: tuple[bytes, ...]
     environment: Mapping[bytes, bytes]
     texts: tuple[int, ...]
+    tell: Callable[[bytes], None] | None
 
     def failed(self, reply: Reply, detail: str) -> Declined:
         return Declined(reply=reply, detail=f"{self.program.decode('utf-8', 'backslashreplace')}: {detail}", fault=True)
@@ -135,20 +136,16 @@ class QueueIncoming:
 
 class QueuePrograms:
     """`reactor`: the real one: it starts no thread and no process before there is a message. `home`: of qmail, an absolute path.
-    `tell`: hears what programs say on their descriptor 2; None: they have ours.
 
     From now on no descriptor that we were started with is inherited by any program, but for 0, 1 and 2.
     """
 
     log = Logger()
 
-    def __init__(
-        self, reactor: Any, settings: QueueSettings, home: str, *, tell: Callable[[bytes], None] | None = None
-    ) -> None:
+    def __init__(self, reactor: Any, settings: QueueSettings, home: str) -> None:
         self._reactor = reactor
         self._settings = settings
         self._home = home
-        self._tell = tell
         self.places = Places(reactor, most=settings.programs, line=settings.line, wait=settings.wait)
         keep_to_ourselves()
 
@@ -162,11 +159,13 @@ class QueuePrograms:
         environment: Mapping[bytes, bytes],
         error_fd: bytes = b"",
         beginning: int = 0,
+        tell: Callable[[bytes], None] | None = None,
     ) -> QueueIncoming:
         """Begin a message. `program`: QMAILQUEUE, or `DEFAULT`. `received`: our trace, whole lines with LF, above the content.
 
         `environment`: the whole of the session's. `error_fd`: ERROR_FD of it. `beginning`: octets that may be asked for again,
-        as in `ports.Acceptance.open`. Touches no disk, never raises.
+        as in `ports.Acceptance.open`. `tell`: hears what the program says on its descriptor 2, each a line without its end; None:
+        it has ours. Touches no disk, never raises.
         """
         order = _Order(
             program=program,
@@ -174,6 +173,7 @@ class QueuePrograms:
             recipients=tuple(recipients),
             environment=environment,
             texts=texts_of(error_fd),
+            tell=tell,
         )
         spool = Spool(
             run_in_thread=self._run_in_thread, folder=self._settings.folder, in_memory=self._settings.in_memory
@@ -200,7 +200,7 @@ class QueuePrograms:
                 home=self._home,
                 environment=order.environment,
                 texts=order.texts,
-                own_errors=self._tell is not None,
+                own_errors=order.tell is not None,
             )
             return await self._outcome(order, program, spool, envelope)
         except NotStarted as why:
@@ -213,8 +213,8 @@ class QueuePrograms:
 
     async def _outcome(self, order: _Order, program: Program, spool: Spool, envelope: bytes) -> Outcome:
         lines = None
-        if self._tell is not None and program.errors is not None:
-            lines = Lines(self._reactor, program.errors, self._tell)
+        if order.tell is not None and program.errors is not None:
+            lines = Lines(self._reactor, program.errors, order.tell)
         feeding = Deferred.fromCoroutine(_feed(program, spool, envelope))
         judging = Deferred.fromCoroutine(_judged(order, program, spool, feeding))
         try:

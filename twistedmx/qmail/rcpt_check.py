@@ -79,12 +79,11 @@ def rcpt_check_of(environment: Mapping[bytes, bytes]) -> bytes:
 
 
 class RcptCheck:
-    """For all sessions. `home`: qmail's. `tell`: hears what programs write, and what is wrong with them, each a line of the log."""
+    """For all sessions. `home`: qmail's."""
 
-    def __init__(self, places: Places, *, home: bytes | str, tell: Callable[[bytes], None]) -> None:
+    def __init__(self, places: Places, *, home: bytes | str) -> None:
         self._places = places
         self._home = home
-        self._tell = tell
 
     def ask(
         self,
@@ -97,26 +96,28 @@ class RcptCheck:
         helo: bytes,
         found: bool,
         in_rcpthosts: bool,
+        tell: Callable[[bytes], None],
     ) -> Deferred[RcptAnswer]:
-        """What `program` says of the recipient. `pid`: of the session, for the log. Never fails, but when it is cancelled."""
+        """What `program` says of the recipient. `pid`: of the session, for its log: `tell` hears what the program writes, and what
+        is wrong with it, each a line. Never fails, but when it is cancelled."""
         its = {**environment, b"SENDER": sender, b"RECIPIENT": recipient, b"HELO": helo, b"USE_FD4": b"1"}
         for name, holds in ((b"RCPTFOUND", found), (b"RCPTHOSTS", in_rcpthosts)):
             its.pop(name, None)
             if holds:
                 its[name] = b"1"
         running = self._places.run([program], its, cwd=self._home, taken=(1, 2, 4))
-        return running.addCallback(self._answer, pid, program)
+        return running.addCallback(self._answer, pid, program, tell)
 
-    def _answer(self, ended: Ended, pid: int, program: bytes) -> RcptAnswer:
+    def _answer(self, ended: Ended, pid: int, program: bytes, tell: Callable[[bytes], None]) -> RcptAnswer:
         for descriptor in (1, 2):
             for each in lines_of(ended.outputs.get(descriptor, b"")):
-                self._tell(each)
+                tell(each)
         own = ended.outputs.get(4, b"")[:_OWN_REPLY].strip(b"\r\n")
         if own:
-            self._tell(rcptcheck_line(pid, own))
+            tell(rcptcheck_line(pid, own))
         answer = _ANSWERS.get(ended.status, _ACCEPTED) if ended.status is not None else _failed(ended)
         if answer.finding in (Finding.COULD_NOT_RUN, Finding.COULD_NOT_TELL):
-            self._tell(line(b"qmail-smtpd[%d]: rcptcheck: " % pid, safe_text(program), f": {ended}".encode()))
+            tell(line(b"qmail-smtpd[%d]: rcptcheck: " % pid, safe_text(program), f": {ended}".encode()))
         if own and answer.finding in (Finding.NO_MAILBOX, Finding.OVER_LIMIT):
             return RcptAnswer(finding=Finding.OWN_REPLY, reply=own_reply(own))
         return answer

@@ -9,14 +9,15 @@ from typing import Final
 
 import attrs
 
-from twistedmx.qmail.chain import PROGRAMS, TCPSERVER, of_flag
+from twistedmx.qmail.chain import PROGRAMS, SMTPDS, TCPSERVER, of_flag
 from twistedmx.qmail.control import BadControls, Controls
 from twistedmx.qmail.finding import Finding, Reader, fault, warning
 from twistedmx.qmail.inventory import inventory, row_of
 from twistedmx.qmail.report_controls import Kind, in_controls, kind_of, read_controls
-from twistedmx.qmail.report_programs import Variable, as_environment, of_programs
+from twistedmx.qmail.report_handing import of_handing
+from twistedmx.qmail.report_programs import Variable, as_environment, is_delivered_here, of_programs
 from twistedmx.qmail.report_rules import RulesFound, look_at_rules, usual_rules
-from twistedmx.qmail.report_users import in_users
+from twistedmx.qmail.report_users import in_users, not_roots_own
 from twistedmx.qmail.run_script import Export, RunScript
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.standings import Standing, Where
@@ -29,15 +30,18 @@ _UNKNOWN: Final = "unknown: nobody reads it here; programs in QMAILQUEUE, qmail-
 
 @attrs.frozen(kw_only=True)
 class Host:
-    """What is judged. `settings`: as a server would have them. `ceiling`: of [governor], 0 for none. `environment`: in which the
-    server would be started. `script`: the run script of the qmail-smtpd before."""
+    """What is judged. `settings`: as a server would have them. `ceiling`: of [governor], 0 for none. `from_root`: the server would
+    be started as root, who delivers then. `environment`: in which it would be. `script`: the run script of the qmail-smtpd before;
+    `tcpserver`: whom that becomes there, None where it is not known."""
 
     home: str
     settings: QmailSettings
     reader: Reader
     ceiling: int = 0
+    from_root: bool = False
     environment: Mapping[bytes, bytes] = attrs.field(factory=dict)
     script: RunScript | None = None
+    tcpserver: Reader | None = None
     open_relay: bool = False
 
 
@@ -92,7 +96,10 @@ def report(host: Host) -> Report:
     findings += _relays(host, open_relay=open_relay)
     findings += rules.findings
     findings += in_users(host.home, host.reader)
+    if host.from_root and is_delivered_here(host.home, settings):
+        findings += not_roots_own(host.home)
     findings += of_programs(host.home, controls, settings, variables, host.reader)
+    findings += of_handing(settings, host.script, variables, host.environment, by=host.tcpserver, reader=host.reader)
     findings += _ceiling(host, controls)
     findings += _of_lines(host)
     has_list = os.path.exists(os.path.join(host.home, "control", "badmailfrom"))
@@ -156,7 +163,7 @@ def _of_script(script: RunScript | None) -> Iterator[Listed]:
             yield Listed(place=place, name=f"{step.name} {name}", standing=standing, words=words)
             continue
         standing, words = PROGRAMS[step.name]
-        if step.name == "qmail-smtpd" and step.value:
+        if step.name in SMTPDS and step.value:
             words += f"; AUTH asks what [qmail] check_program names: {_as_list(step.value)}"
         yield Listed(place=place, name=step.name, standing=standing, words=words)
 
@@ -189,12 +196,11 @@ def _relays(host: Host, *, open_relay: bool) -> Iterator[Finding]:
 
 def _ceiling(host: Host, controls: Controls | BadControls) -> Iterator[Finding]:
     wanted = controls.concurrencyincoming if isinstance(controls, Controls) else None
-    if wanted and wanted != host.ceiling:
-        has = f"is {host.ceiling}" if host.ceiling else "has none"
+    if wanted and host.ceiling and wanted != host.ceiling:
         yield warning(
             os.path.join(host.home, "control", "concurrencyincoming"),
-            f"has {wanted} connections at a time, which was a limit of processes; [governor] ceiling {has}, and that counts here",
-            f"write [governor] ceiling = {wanted}, or leave it to the load, and take the file away",
+            f"has {wanted} connections at a time; [governor] ceiling is {host.ceiling}, and that counts here",
+            f"write [governor] ceiling = {wanted}; or take one of them away, and the other counts",
         )
 
 
@@ -209,7 +215,7 @@ def _of_lines(host: Host) -> Iterator[Finding]:
     script = host.script
     if script is None:
         return
-    if not any(step.name in TCPSERVER or step.name == "qmail-smtpd" for step in script.steps):
+    if not any(step.name in TCPSERVER or step.name in SMTPDS for step in script.steps):
         yield warning(script.file, "runs neither tcpserver nor qmail-smtpd", "name the run script of qmail-smtpd")
     for line, words in script.unread:
         remedy = "call this command in the same environment" + (

@@ -12,6 +12,7 @@ from twistedmx.qmail.control_files import NAMES, ControlFiles
 from twistedmx.qmail.finding import Finding, Reader, fault, is_older, not_readable, warning
 from twistedmx.qmail.settings import QmailSettings
 from twistedmx.qmail.spp_file import BadSppFile, read_spp_file
+from twistedmx.qmail.trees import TREES
 
 # What no address has, and every other expression does; "*", "+", "?", "{" and "|" may be in an address.
 _expression = re.compile(rb"[\\\[\]()^$]|\.\*|^!|^\*@").search
@@ -23,6 +24,8 @@ _NOT_READ: Final = frozenset(
         *("dnsbllist", "dnsblfailclosed", "spfbehavior", "spfrules", "spfguess", "spfexp"),
     )
 )
+# No release of qmail reads them.
+_PATCHED: Final = ("badrcptto", "validrcptto", "brtlimit", "smtpplugins")
 _MADE: Final = {
     "morercpthosts": ("morercpthosts.cdb", "run qmail-newmrh"),
     "tcp.smtp": ("tcp.smtp.cdb", "run tcprules, as `qmailctl cdb` does"),
@@ -74,6 +77,7 @@ def in_controls(
         for sentence in controls.faults(exact=settings.exact):
             yield _of_sentence(sentence)
         yield from _other_kind(controls, exact=settings.exact)
+    yield from _of_another_tree(folder, settings)
     for source, (made, remedy) in _MADE.items():
         yield from out_of_date(os.path.join(folder, source), os.path.join(folder, made), remedy)
     yield from _plugins(home, environment)
@@ -124,6 +128,17 @@ def _relays(folder: str, controls: Controls, *, open_relay: bool) -> Iterator[Fi
         yield warning(path, "is empty: no recipient with a domain is accepted", "write your domains into it")
     elif controls.rcpthosts is None and controls.morercpthosts is not None:
         yield warning(f"{path}: morercpthosts.cdb", "is not asked where rcpthosts is missing", "write rcpthosts")
+
+
+def _of_another_tree(folder: str, settings: QmailSettings) -> Iterator[Finding]:
+    there = [name for name in _PATCHED if os.path.lexists(os.path.join(folder, name))]
+    if there and not TREES[settings.tree].extends:
+        are = f"{' and '.join(there)}: they are" if len(there) > 1 else f"{there[0]}: it is"
+        yield warning(
+            folder,
+            f'has {are} read by a patched qmail-smtpd alone, and [qmail] tree is "{settings.tree}"',
+            'write tree = "sagredo" into [qmail], if this host had the patches of that tree',
+        )
 
 
 def _other_kind(controls: Controls, *, exact: bool) -> Iterator[Finding]:

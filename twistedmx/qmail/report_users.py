@@ -10,6 +10,7 @@ from twistedmx.qmail.cdb import BadCdb, Cdb
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.finding import Finding, Reader, fault, not_readable
 from twistedmx.qmail.report_controls import out_of_date
+from twistedmx.qmail.roots_own import check_roots_own
 from twistedmx.qmail.vpopmail import Domain, Unclaimed, read_default
 
 _NEWU: Final = "run qmail-newu"
@@ -30,6 +31,16 @@ def in_users(home: str, reader: Reader) -> Iterator[Finding]:
             if not unreadable:
                 yield from _domains_of(path, reader)
             return
+
+
+def not_roots_own(home: str) -> Iterator[Finding]:
+    """Where root delivers, by what others can change."""
+    try:
+        check_roots_own(home)
+    except CouldNotTell as doubt:
+        file, _, rest = str(doubt).partition(": ")
+        found, _, remedy = rest.rpartition("; ")
+        yield fault(file, f"{found}: mail for users of users/ is answered 451", remedy)
 
 
 def _domains_of(path: str, reader: Reader) -> Iterator[Finding]:

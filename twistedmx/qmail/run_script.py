@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from twistedmx.qmail.chain import CHAIN, TCPSERVER, with_value
+from twistedmx.qmail.chain import CHAIN, SMTPDS, TCPSERVER, with_value
 from twistedmx.qmail.lists import first_line
 from twistedmx.qmail.shell_words import MOST_OCTETS, Printed, ShellCommand, Word, commands
 
@@ -184,7 +184,7 @@ class _Reading:
             for place, name in enumerate(names)
             if name in CHAIN and not (place and names[place - 1] in _OF_A_NAME)
         ]
-        if not places or not any(name in TCPSERVER or name == "qmail-smtpd" for name in names):
+        if not places or not any(name in TCPSERVER or name in SMTPDS for name in names):
             return
         for name, value in assigned:
             self._set(line, name, value, exports=True)

@@ -14,6 +14,7 @@ from twistedmx.qmail.control import Controls
 from twistedmx.qmail.finding import Finding, Reader, fault, warning
 from twistedmx.qmail.report import Host, Report, report
 from twistedmx.qmail.run_script import RunScript, read_run_script
+from twistedmx.service.qmail_start import of_host, with_home
 from twistedmx.service.start import read_file
 from twistedmx.settings import BadSettings, Settings
 from twistedmx.settings.machine import account
@@ -34,18 +35,19 @@ def look_at_qmail(
     `path`: the settings file, None for defaults. `script`: a run script. `at`: now, seconds since the epoch. Raises ValueError
     where the run script cannot be read.
     """
-    settings = _settings(path)
-    named = home or settings.qmail.home
-    if not named:
+    settings = _as_started(path, home, open_relay=open_relay)
+    if not settings.qmail.home:
         return None
     read = read_run_script(script) if script else None
     host = Host(
-        home=os.path.abspath(named),
+        home=os.path.abspath(settings.qmail.home),
         settings=settings.qmail,
         ceiling=settings.governor.ceiling,
         reader=reader_of(settings, read),
+        from_root=os.geteuid() == 0 or bool(path and settings.user),
         environment=environment,
         script=read,
+        tcpserver=tcpserver_of(read),
         open_relay=open_relay,
     )
     found = report(host)
@@ -53,18 +55,23 @@ def look_at_qmail(
 
 
 def reader_of(settings: Settings, script: RunScript | None) -> Reader:
-    """Whom the server becomes: by the settings, or by `tcpserver -u`, or else who asks."""
+    """Whom the server becomes: by the settings, or as `tcpserver -u` was, or else who asks."""
     if settings.user:
         named = account(settings.user)
         if named is not None:
             return Reader(name=named.name, uid=named.uid, groups=named.groups)
+    who_asks = Reader(name="", uid=os.geteuid(), groups=frozenset((os.getegid(), *os.getgroups())))
+    return tcpserver_of(script) or who_asks
+
+
+def tcpserver_of(script: RunScript | None) -> Reader | None:
+    """Whom `tcpserver -u` becomes; None where that is not said, or is nobody here."""
     flag = script.flag("u") if script is not None else None
-    if flag is not None:
-        found = _user(flag.asked)
-        if found is not None:
-            groups = {found.pw_gid, *os.getgrouplist(found.pw_name, found.pw_gid)}
-            return Reader(name=found.pw_name, uid=found.pw_uid, groups=frozenset(groups))
-    return Reader(name="", uid=os.geteuid(), groups=frozenset((os.getegid(), *os.getgroups())))
+    found = _user(flag.asked) if flag is not None else None
+    if found is None:
+        return None
+    groups = {found.pw_gid, *os.getgrouplist(found.pw_name, found.pw_gid)}
+    return Reader(name=found.pw_name, uid=found.pw_uid, groups=frozenset(groups))
 
 
 def as_document(found: Report, findings: list[Finding]) -> dict[str, Any]:
@@ -88,9 +95,14 @@ def _written(finding: Finding) -> dict[str, str]:
     return {"file": finding.file, "found": finding.found, "remedy": finding.remedy}
 
 
-def _settings(path: str | None) -> Settings:
-    if path is None:
-        return Settings()
+def _as_started(path: str | None, home: str | None, *, open_relay: bool) -> Settings:
+    """As `twistd twistedmx --qmail` would have them. Without a home where there is no qmail."""
+    if path is not None:
+        return with_home(_settings(path), home, open_relay=open_relay)
+    return of_host(home, None, open_relay=open_relay) if home else Settings()
+
+
+def _settings(path: str) -> Settings:
     try:
         return read_file(path)
     except BadSettings as error:  # told by `check.findings`

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from twistedmx.model.remark import Remark
 from twistedmx.net.adopted import adopt
+from twistedmx.net.certificates import Certificate
 from twistedmx.net.handed_over import HandedOver, HandOverPort, bind
 from twistedmx.net.mx import DnsMx
 from twistedmx.net.readers import Readers
@@ -58,6 +59,7 @@ from twistedmx.service.qmail_environment import Environments
 from twistedmx.service.qmail_found import delivers_itself, local_offset
 from twistedmx.service.qmail_host import QmailHost, rules_of
 from twistedmx.service.qmail_look_up import look_up_on
+from twistedmx.service.qmail_told import controls_of, host_of, limits_of
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -75,7 +77,7 @@ class Qmail:
         self._events = events
         self._reactor: Any = world.reactor
         qmail = settings.qmail
-        self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home, tell=self.tell)
+        self._queue = QueuePrograms(self._reactor, qmail.queue, qmail.home)
         self._places = Places(self._reactor, qmail.programs)
         self._mx = DnsMx(Resolver(reactor=self._reactor), settings=qmail.mx, clock=self._reactor)
         self._beside = Beside(clock=self._reactor, call_from_thread=self._reactor.callFromThread)
@@ -85,7 +87,7 @@ class Qmail:
         self._port: HandOverPort | None = None
         self._check_programs: dict[tuple[bytes, ...], CheckProgram] = {}
         self._host: QmailHost | None = None
-        self._warned = ""
+        self._warned: set[str] = set()
 
     @property
     def _qmail(self) -> QmailSettings:
@@ -183,7 +185,13 @@ class Qmail:
             site=site,
             timeouts=timeouts,
             tls=tls,
-            environments=Environments(self._environment(), rules_of(qmail), self._warn, self._world.uid()),
+            environments=Environments(
+                self._environment(),
+                rules_of(qmail),
+                self._warn,
+                self._world.uid(),
+                tuple(map(os.fsencode, qmail.check_program)),
+            ),
             is_ours=self._world.is_ours,
             tell=tell,
             occupancy=occupancy,
@@ -206,23 +214,21 @@ class Qmail:
 
     def describe(self) -> dict[str, Any]:
         """For `twistedmx status`."""
-        qmail = self._qmail
-        delivery = "own" if delivers_itself(qmail) else "queue"
-        return {
-            "home": qmail.home,
-            "dialect": qmail.dialect,
-            "tree": qmail.tree,
-            "delivery": delivery,
-        }
+        return host_of(self._qmail, self._port)
+
+    def limits(self) -> dict[str, int]:
+        """As `qmail_told.limits_of`."""
+        return limits_of(self._qmail)
+
+    def certificates(self) -> list[Certificate]:
+        """As `QmailHost.certificates`."""
+        return self._host.certificates() if self._host is not None else []
 
     @property
     def name(self) -> str:
         """The host's, as control/me has it; "" where that cannot be read."""
-        try:
-            controls = ControlFiles(self._qmail.home, self._reactor.seconds).current()
-        except BadControls:
-            return ""
-        return (controls.me or controls.smtpgreeting).decode("ascii", "replace")
+        controls = controls_of(self._qmail.home)
+        return "" if controls is None else (controls.me or controls.smtpgreeting).decode("ascii", "replace")
 
     def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """From now on these hold."""
@@ -250,7 +256,7 @@ class Qmail:
             ),
             senders=Senders(self._mx),
             delivering=self._delivering(assign, accounts),
-            rcpt_check=RcptCheck(self._places, home=qmail.home, tell=self.tell),
+            rcpt_check=RcptCheck(self._places, home=qmail.home),
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),
@@ -307,8 +313,10 @@ class Qmail:
 
     def _warn(self, words: str) -> None:
         """Once, however many come."""
-        if words != self._warned:
-            self._warned = words
+        if words not in self._warned:
+            if len(self._warned) >= _MOST_WARNINGS:
+                self._warned.clear()
+            self._warned.add(words)
             _log.warn("{words}", words=words)
 
     def tell(self, line: bytes) -> None:
@@ -332,3 +340,4 @@ class Qmail:
 
 
 _MOST_CHECK_PROGRAMS: Final = 16
+_MOST_WARNINGS: Final = 64  # that are not told again

@@ -1,8 +1,9 @@
 """The environment of a connection: of the run script, the rules, and the connection itself; or what tcpserver made of it.
 
 Whoever hands over a connection says who may relay, and names programs that are then ours to run: QMAILQUEUE, RCPTCHECK, those
-of SPPCONFFILE, the check program of AUTH. From root and from our own user all of that is taken; from others only what names no
-program, and ours are run: they would be us otherwise.
+of SPPCONFFILE, the check program of AUTH. From root and from our own user all of that is taken. Others would be us if we ran what
+they name: they may name what we have in our own environment and settings (`qmail.named_programs`), or else are not served. Of what
+is neither such a variable nor makes terms, theirs is not looked at.
 """
 
 import os
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IAddress
 
 from twistedmx.model.peer import Peer
 from twistedmx.net.handed_over import HandedOver
+from twistedmx.qmail.named_programs import named_otherwise
 from twistedmx.qmail.rules import Allowed, CouldNotTell, Rules, Ruling
 from twistedmx.qmail.terms import is_of_terms
 
@@ -38,27 +40,44 @@ class UsualRules:
         return self._found.find(ip, host, info)
 
 
+class NotTrusted(Exception):
+    """Who hands over names programs that are not run for him. The text is for the operator, with what to do."""
+
+
 class Environments:
     """Of one host. `own`: of this program, as a run script has made it: each connection that comes to us begins with it. `warn`:
-    hears why nobody is let in. `own_user`: as whom we run."""
+    hears why nobody is let in. `own_user`: as whom we run. `check_program`: of the settings."""
 
     def __init__(
-        self, own: Mapping[bytes, bytes], rules: Rules | UsualRules, warn: Callable[[str], None], own_user: int
+        self,
+        own: Mapping[bytes, bytes],
+        rules: Rules | UsualRules,
+        warn: Callable[[str], None],
+        own_user: int,
+        check_program: tuple[bytes, ...] = (),
     ) -> None:
         self.own = dict(own)
         self._rules = rules
         self._warn = warn
         self._trusted = (0, own_user)
+        self._check_program = check_program
 
     def trusts(self, handed: HandedOver) -> bool:
         """Whether what it names is run."""
         return handed.user in self._trusted
 
     def of_handed(self, handed: HandedOver) -> dict[bytes, bytes]:
-        """Of a connection of tcpserver."""
+        """Of a connection of tcpserver. Raises NotTrusted."""
         told = handed.environment
         if self.trusts(handed):
             return dict(told)
+        named = [name.decode() for name in named_otherwise(told, self.own)]
+        if named:
+            remedy = "export the same in the run script of this server"
+            raise NotTrusted(_not_trusted(handed.user, " and ".join(named), remedy))
+        if handed.arguments not in ((), self._check_program):
+            remedy = "write the same into the settings, [qmail] check_program"
+            raise NotTrusted(_not_trusted(handed.user, "the words behind twistedmx-smtpd", remedy))
         return self.own | {name: value for name, value in told.items() if is_of_terms(name) or name.startswith(_FACTS)}
 
     def of_client(self, local: IAddress, peer: Peer) -> tuple[dict[bytes, bytes], bool]:
@@ -75,6 +94,13 @@ class Environments:
             else:
                 environment[name] = value
         return environment, False
+
+
+def _not_trusted(user: int, what: str, remedy: str) -> str:
+    return (
+        f"user {user} hands over connections and names programs with {what}, which are not run for him: who comes that way hears "
+        f"421 until it is mended; {remedy}, or have tcpserver's -u be the user of this server"
+    )
 
 
 def _facts(local: Any, peer: Peer) -> dict[bytes, bytes]:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from twistedmx.model.login import Recognition
 from twistedmx.model.peer import Peer
+from twistedmx.net.certificates import Certificate
 from twistedmx.net.handed_over import HandedOver
 from twistedmx.net.line_sink import Lines
 from twistedmx.net.timeouts import Timeouts
@@ -39,7 +40,7 @@ from twistedmx.qmail.terms import Terms, key_of, terms_of
 from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
 from twistedmx.qmail.words import words_of
-from twistedmx.service.qmail_environment import Environments, UsualRules
+from twistedmx.service.qmail_environment import Environments, NotTrusted, UsualRules
 from twistedmx.smtp.auth import AuthSession
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
@@ -104,12 +105,15 @@ class QmailHost:
         handed: HandedOver | None = getattr(transport, "came_with", None)
         tell = self._tell_of(handed)
         of_client = partial(self._environments.of_client, transport.getHost())
-        environment, denied = of_client(peer) if handed is None else (self._environments.of_handed(handed), False)
         try:
+            environment, denied = of_client(peer) if handed is None else (self._environments.of_handed(handed), False)
             controls = self._current()
             plugins = self._plugins_of(environment, tell)
         except (BadControls, BadSppFile) as fault:
             self._warn(f"{fault}: who comes hears 421 until it is mended")
+            return self._unserved()
+        except NotTrusted as why:
+            self._warn(str(why))
             return self._unserved()
         program = self._check_program(self._arguments_of(handed))
         terms, site = self._terms(controls, environment, authenticates=program is not None)
@@ -217,6 +221,14 @@ class QmailHost:
         if seconds == _DEFAULT_TIMEOUT:
             return self._timeouts
         return attrs.evolve(self._timeouts, command=float(seconds), content=float(seconds))
+
+    def certificates(self) -> list[Certificate]:
+        """Those that who comes now is shown behind STARTTLS; none while control files cannot be read."""
+        try:
+            tls = self._certificates(self.files.current())
+        except BadControls:
+            return []
+        return tls.certificates() if tls is not None else []
 
     # -- TLS ---------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twistedmx import __version__
+from twistedmx.net.certificates import Certificate
 from twistedmx.policy.attack_summing import AttackSumming
 from twistedmx.policy.attacks import Attacks
 from twistedmx.policy.reputation import Reputation
@@ -83,6 +84,7 @@ def state(server: "Server") -> dict[str, Any]:
         "limits": {
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             **{key: value for key, value in attrs.asdict(settings.limits).items() if not key.endswith("_words")},
+            **(lasting.qmail.limits() if lasting.qmail is not None else {}),
         },
         "backends": [attrs.asdict(each) for each in lasting.mailboxes.describe()],
         "qmail": lasting.qmail.describe() if lasting.qmail is not None else None,
@@ -129,5 +131,9 @@ def _reputation(reputation: Reputation) -> dict[str, Any]:
     }
 
 
-def _certificates(server: "Server") -> Any:
-    return server.parts.tls.certificates() if server.parts.tls is not None else ()
+def _certificates(server: "Server") -> list[Certificate]:
+    """Of the settings, and before them those of a qmail host."""
+    of_settings = server.parts.tls.certificates() if server.parts.tls is not None else []
+    qmail = server.lasting.qmail
+    of_host = qmail.certificates() if qmail is not None else []
+    return [*of_host, *(each for each in of_settings if each not in of_host)]

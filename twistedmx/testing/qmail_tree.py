@@ -10,7 +10,8 @@
     backup.example  in rcpthosts alone: another host's, for which we are a second MX
 
 It has a small vdelivermail, and no queue: the server delivers by itself, unless a program is put into bin/qmail-queue. The password
-of every mailbox is "secret". Nothing in it needs root; made by root, all of it belongs to `uid` and `gid`.
+of every mailbox is "secret". Nothing in it needs root; made by root, DIR itself and users/ are root's, as a qmail has them that is
+installed, for root delivers by no others; and the rest belongs to `uid` and `gid`.
 """
 
 import argparse
@@ -75,7 +76,7 @@ class QmailTree:
 
 
 def make_qmail_tree(root: str, *, uid: int | None = None, gid: int | None = None) -> QmailTree:
-    """Make it in `root`, a folder that is empty or not there. `uid`, `gid`: whose all is, never 0. Raises OSError."""
+    """Make it in `root`, a folder that is empty or not there. `uid`, `gid`: of mailboxes and homes, never 0. Raises OSError."""
     uid = (os.getuid() or _NEVER_ROOT) if uid is None else uid
     gid = (os.getgid() or _NEVER_ROOT) if gid is None else gid
     tree = QmailTree(root=os.path.abspath(root), uid=uid, gid=gid)
@@ -90,10 +91,20 @@ def make_qmail_tree(root: str, *, uid: int | None = None, gid: int | None = None
             os.makedirs(os.path.join(folder, part))
     _write_cdbs(tree)
     if os.geteuid() == 0:
-        for folder, _, files in os.walk(tree.root):
-            for name in ("", *files):
-                os.chown(os.path.join(folder, name), uid, gid)
+        _give_away(tree)
     return tree
+
+
+def _give_away(tree: QmailTree) -> None:
+    """All but what root has to have, which others read."""
+    users = os.path.join(tree.root, "users")
+    for folder, _, files in os.walk(tree.root):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            if path == tree.root or path == users or os.path.dirname(path) == users:
+                os.chown(path, 0, 0)
+                os.chmod(path, 0o755 if path == folder else 0o644)
+            else:
+                os.chown(path, tree.uid, tree.gid)
 
 
 def remake(tree: QmailTree) -> None:
@@ -233,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m twistedmx.testing.qmail_tree", description="Make a small /var/qmail with domains of vpopmail."
     )
     parser.add_argument("folder", metavar="DIR", help="where: a folder that is empty, or not there")
-    parser.add_argument("--uid", type=int, help="whose all is; default: yours, or 1000 for root")
+    parser.add_argument("--uid", type=int, help="whose mailboxes and homes are; default: yours, or 1000 for root")
     parser.add_argument("--gid", type=int, help="and which group's")
     wanted = parser.parse_args(arguments)
     try:
