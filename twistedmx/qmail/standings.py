@@ -102,7 +102,7 @@ _DIFFERENT: Final = {
         "tarpitcount tarpitdelay": f"recipients that are answered at once, and seconds before each further one; {_NO_DELAY}",
         "greetdelay": f"seconds before the greeting; {_NO_DELAY}",
         "defaultdelivery": "for an empty .qmail file; read at the start alone: who delivers as root is told nothing later",
-        "tcp.smtp.cdb": "the rules, found in control/ or /etc without being named, unless [qmail] rules names others; not asked in way (b)",
+        "tcp.smtp.cdb": "the rules, found in control/ or /etc unless [qmail] rules names others; not asked in way (b)",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.USERS: {
