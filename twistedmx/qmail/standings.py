@@ -89,8 +89,9 @@ _HONOURED: Final = {
 _LARGEST: Final = "[qmail] largest, 256 MiB, is the limit"
 _NO_DELAY: Final = "under load nothing is delayed"
 # Way (b), in which tcpserver hands its connections over: docs/qmail.md.
-_OF_US: Final = "in way (b) that of root and of the server's own user alone"
-_TRUSTED: Final = f"{_OF_US}: where another's differs from the server's own, the connection hears 421"
+_TRUSTED: Final = (
+    "in way (b) obeyed of root and of the server's own user; of others 421, unless it says what the server's own does"
+)
 _DIFFERENT: Final = {
     Where.CONTROL: {
         "rcpthosts": "missing, it makes no open relay unless the settings say so; present, it is obeyed as it is",
@@ -102,7 +103,7 @@ _DIFFERENT: Final = {
         "tarpitcount tarpitdelay": f"recipients that are answered at once, and seconds before each further one; {_NO_DELAY}",
         "greetdelay": f"seconds before the greeting; {_NO_DELAY}",
         "defaultdelivery": "for an empty .qmail file; read at the start alone: who delivers as root is told nothing later",
-        "tcp.smtp.cdb": "the rules, found in control/ or /etc without being named, unless [qmail] rules names others; not asked in way (b)",
+        "tcp.smtp.cdb": "the rules, found in control/ or /etc unless [qmail] rules names others; not asked in way (b)",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.USERS: {
@@ -111,9 +112,9 @@ _DIFFERENT: Final = {
     Where.ENVIRONMENT: {
         "DATABYTES": f"instead of control/databytes; 0: {_LARGEST}",
         "QMAILQUEUE": f"the program that takes messages; {_TRUSTED}",
-        "ERROR_FD": f"where that program writes its own words for the peer; {_OF_US}",
+        "ERROR_FD": f"where that program writes its own words for the peer; {_TRUSTED}",
         "RCPTCHECK": f"a program that is asked about each recipient; {_TRUSTED}",
-        "RCPTCHECKRELAYCLIENT": f"whether it is asked about those of who may relay, too; {_OF_US}",
+        "RCPTCHECKRELAYCLIENT": f"whether it is asked about those of who may relay, too; {_TRUSTED}",
         "SPPCONFFILE": f"instead of control/smtpplugins; {_TRUSTED}",
         "SMTPD_GREETDELAY GREETDELAY": f"seconds before the greeting; {_NO_DELAY}",
         "DROP_PRE_GREET": f"who speaks before the greeting is dropped; {_NO_DELAY}, and nobody can be too early",
