@@ -84,10 +84,11 @@ class TestAnyLine(SynchronousTestCase):
     @given(st.fixed_dictionaries(dict.fromkeys(_ends, _words)), st.booleans())
     def test_tcpserver(self, words: dict[str, bytes], denied: bool) -> None:
         """Whatever the names hold, it is one line of ASCII, and analysers find as many fields as there are."""
-        octets = rules_line(1, denied, Ends(**words))
-        self.is_one_line(octets)
-        self.assertTrue(octets.isascii())
-        self.assertRegex(octets, test_4_1_log.RULES)
+        for expression, indimail in ((test_4_1_log.RULES, False), (test_4_1_log.INDIMAIL, True)):
+            octets = rules_line(1, denied, Ends(**words), indimail=indimail)
+            self.is_one_line(octets)
+            self.assertTrue(octets.isascii())
+            self.assertRegex(octets, expression)
 
     @EXAMPLES
     @given(_words, _words)

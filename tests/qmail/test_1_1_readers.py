@@ -108,8 +108,8 @@ class TestPerConnection(Qmail):
         self.later()
         self.write("databytes", b"10")
         self.assertEqual(self.files.current().databytes, 0)
-        self.assertEqual(self.later(0.001).databytes, 0)
-        self.assertEqual(self.later(0.002).databytes, 10)
+        self.assertEqual(self.later(0.000_4).databytes, 0)
+        self.assertEqual(self.later(0.000_2).databytes, 10)
 
     def test_an_unchanged_list_stays_the_object_that_was_compiled(self):
         self.write("badrcptto", b"a\n")

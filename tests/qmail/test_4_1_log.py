@@ -22,6 +22,9 @@ ENDS = Ends(
 RULES = re.compile(
     rb"tcpserver: (ok|deny) (\d+) ([^: ]*):([^ ]*):([^: ]*) ([^: ]*):([^ ]*):([^: ]*):([^: ]*)\n",
 )
+INDIMAIL = re.compile(
+    rb"tcpserver: (ok|deny) (\d+) ([^[ ]*)\[([^] ]*)\]([^: ]*) ([^[ ]*)\[([^] ]*)\]([^: ]*):([^: ]*):maxperip=(\d+)\n"
+)
 
 
 class TestLines(SynchronousTestCase):
@@ -36,6 +39,14 @@ class TestLines(SynchronousTestCase):
         self.assertEqual(rules_line(1, True, Ends()), b"tcpserver: deny 1 :: :::\n")
         self.assertEqual(end_line(1207, 1), b"tcpserver: end 1207 status 256\n")
         self.assertEqual(end_line(1207, 0), b"tcpserver: end 1207 status 0\n")
+
+    def test_those_of_indimail(self):
+        """ucspi-tcp-x: brackets in place of colons."""
+        self.assertEqual(status_line(1, 40, indimail=True), b"tcpserver: status: 1/40 sql: 0\n")
+        self.assertEqual(
+            rules_line(7, False, ENDS, indimail=True),
+            b"tcpserver: ok 7 mx.example[192.0.2.9]25 client.example[192.0.2.1]ident:40123:maxperip=0\n",
+        )
 
     def test_ipv6(self):
         """Between a name and two words that have no colon."""
@@ -54,6 +65,8 @@ class TestLines(SynchronousTestCase):
         found = RULES.fullmatch(rules_line(1, False, ends)).groups()
         self.assertEqual(found[5:7], (b"evil?1.2.3.4??[x]?", b"192.0.2.1"))
         self.assertEqual(found[7], b"a?[2J?" + b"b" * 94 + b"...")
+        found = INDIMAIL.fullmatch(rules_line(1, False, ends, indimail=True)).groups()
+        self.assertEqual(found[5:7], (b"evil?1.2.3.4???x??", b"192.0.2.1"))
 
 
 class TestTheRealOne(SynchronousTestCase):

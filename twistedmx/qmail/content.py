@@ -41,7 +41,7 @@ class QmailContent(Receiver):
         super().__init__(site, session, peer)
         self._house = house
         self._call = call
-        self._telling = Telling(house.lines, call, beside=call.is_beside)
+        self._telling = Telling(house.lines, call, beside=call.is_beside, indimail=house.indimail)
         self._plugging = Plugging(call.plugins, call)
 
     @property

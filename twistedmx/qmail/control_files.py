@@ -25,7 +25,7 @@ from twistedmx.qmail.control import BadControls, Controls, Pem
 from twistedmx.qmail.lists import Lines, first_line, number
 from twistedmx.qmail.status import CHANGED, LARGE, SIZE, Identity, identity_of, octets_of
 
-_AGAIN_SECONDS: Final = 0.002  # a burst of connections is one look
+_AGAIN_SECONDS: Final = 0.000_5  # a burst of connections is one look
 _SETTLED_SECONDS: Final = 2.0  # the coarsest times of a file system, FAT's
 _LONG: Final = 1024 * 1024  # octets of a list: some 30 ms
 _LONG_SECONDS: Final = 10.0  # between two readings of such a one

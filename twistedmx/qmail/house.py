@@ -20,7 +20,7 @@ from twistedmx.smtp.reply import Reply
 @attrs.frozen(kw_only=True)
 class House:
     """`in_qmail_dialect`: what peers hear. `open_relay`: a missing rcpthosts lets everybody through. `lines`: how those of the log
-    look. `offset`: of local time, as `received.Offset`."""
+    look; `indimail`: those of connections as IndiMail has them. `offset`: of local time, as `received.Offset`."""
 
     recipients: Recipients
     senders: Senders
@@ -29,6 +29,7 @@ class House:
     in_qmail_dialect: bool
     open_relay: bool
     lines: Dialect
+    indimail: bool = False
     offset: Offset
     now: Callable[[], float]
     _elsewhere: OtherFiles = attrs.field(init=False, repr=False)

@@ -6,9 +6,10 @@ from twistedmx.qmail.tcpserver_lines import status_line
 
 
 class Occupancy:
-    """`limit`: how many there may be, at this moment. `tell`: takes the lines."""
+    """`limit`: how many there may be, at this moment. `tell`: takes the lines; `indimail`: in its form."""
 
-    def __init__(self, limit: Callable[[], int], tell: Callable[[bytes], None]) -> None:
+    def __init__(self, limit: Callable[[], int], tell: Callable[[bytes], None], *, indimail: bool = False) -> None:
+        self._indimail = indimail
         self._limit = limit
         self._tell = tell
         self._connections = 0
@@ -25,4 +26,4 @@ class Occupancy:
 
     def tell(self) -> None:
         """How it is."""
-        self._tell(status_line(self._connections, self._limit()))
+        self._tell(status_line(self._connections, self._limit(), indimail=self._indimail))

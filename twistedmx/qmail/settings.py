@@ -111,6 +111,14 @@ class QmailSettings:
         restart=True,
         validator=_one_of(*LINES),
     )
+    connections: str = setting(
+        "tcpserver",
+        unit="",
+        why='How lines of connections look: "tcpserver", or "indimail", whose tcpserver has addresses in brackets.',
+        precedent="ucspi-tcp 0.88; IndiMail's ucspi-tcp-x",
+        restart=True,
+        validator=_one_of("tcpserver", "indimail"),
+    )
     check_program: tuple[str, ...] = setting(
         (),
         unit="words",
@@ -129,7 +137,7 @@ class QmailSettings:
     socket_users: tuple[str, ...] = setting(
         ("qmaild",),
         unit="system users",
-        why="As whom twistedmx-smtpd may run, beside root and us: they say who may relay. Programs that they name are not run.",
+        why="As whom twistedmx-smtpd may run, beside root and us: they say who may relay. A program they name runs where ours is the same.",
         precedent="tcpserver -u",
         restart=True,
     )

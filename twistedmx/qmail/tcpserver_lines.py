@@ -5,7 +5,8 @@
     tcpserver: ok 1207 mx.example:192.0.2.9:25 client.example:192.0.2.1::40123
     tcpserver: end 1207 status 256
 
-The patches for IPv6 leave the colons in addresses, and so do we; they stand between a name and two words without any.
+IndiMail's says `mx.example[192.0.2.9]25 client.example[192.0.2.1]:40123:maxperip=0` and `status: 1/40 sql: 0`. The patches for
+IPv6 leave the colons in addresses, and so do we; they stand between a name and two words without any.
 """
 
 from typing import Final
@@ -31,9 +32,9 @@ class Ends:
     remote_port: bytes = b""
 
 
-def status_line(connections: int, limit: int) -> bytes:
+def status_line(connections: int, limit: int, *, indimail: bool = False) -> bytes:
     """How many connections there are, of how many there may be (-c)."""
-    return line(b"tcpserver: status: %d/%d" % (connections, limit))
+    return line(b"tcpserver: status: %d/%d" % (connections, limit), b" sql: 0" if indimail else b"")
 
 
 def pid_line(pid: int, remote_ip: bytes) -> bytes:
@@ -41,12 +42,19 @@ def pid_line(pid: int, remote_ip: bytes) -> bytes:
     return line(b"tcpserver: pid %d from " % pid, safe(remote_ip, utf8=False))
 
 
-def rules_line(pid: int, denied: bool, ends: Ends) -> bytes:
+def rules_line(pid: int, denied: bool, ends: Ends, *, indimail: bool = False) -> bytes:
     """What the rules say of it."""
+    verdict = b"tcpserver: %s %d " % (b"deny" if denied else b"ok", pid)
+    local_ip, remote_ip = _word(ends.local_ip, b"[]"), _word(ends.remote_ip, b"[]")
+    if indimail:
+        return line(
+            verdict, _word(ends.local_host, b":[]"), b"[", local_ip, b"]", _word(ends.local_port, b":"),
+            b" ", _word(ends.remote_host, b":[]"), b"[", remote_ip, b"]", _word(ends.remote_info, b":"),
+            b":", _word(ends.remote_port, b":"), b":maxperip=0",
+        )  # fmt: skip
     return line(
-        b"tcpserver: %s %d " % (b"deny" if denied else b"ok", pid),
-        _word(ends.local_host, b":"), b":", _word(ends.local_ip, b"[]"), b":", _word(ends.local_port, b":"),
-        b" ", _word(ends.remote_host, b":"), b":", _word(ends.remote_ip, b"[]"), b":", _word(ends.remote_info, b":"),
+        verdict, _word(ends.local_host, b":"), b":", local_ip, b":", _word(ends.local_port, b":"),
+        b" ", _word(ends.remote_host, b":"), b":", remote_ip, b":", _word(ends.remote_info, b":"),
         b":", _word(ends.remote_port, b":"),
     )  # fmt: skip
 

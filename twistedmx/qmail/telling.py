@@ -34,10 +34,14 @@ _queued = re.compile(r"(?:ok \d+ qp|Ok: queued as) (\d+)").fullmatch
 
 
 class Telling:
-    """`dialect`: of chkuser's lines; with the labelled ones go qlog's. `beside`: tcpserver itself tells of connections."""
+    """`dialect`: of chkuser's lines; with the labelled ones go qlog's. `beside`: tcpserver itself tells of connections.
 
-    def __init__(self, dialect: Dialect, call: Call, *, beside: bool) -> None:
+    `indimail`: those lines are told as IndiMail's tcpserver words them.
+    """
+
+    def __init__(self, dialect: Dialect, call: Call, *, beside: bool, indimail: bool = False) -> None:
         self._dialect = dialect
+        self._indimail = indimail
         self._call = call
         self._beside = beside
         self._is_counted = False
@@ -57,7 +61,7 @@ class Telling:
             self._is_counted = True
             call.occupancy.came()
         call.tell(pid_line(call.pid, call.remote_ip))
-        call.tell(rules_line(call.pid, call.denied, call.ends))
+        call.tell(rules_line(call.pid, call.denied, call.ends, indimail=self._indimail))
 
     def ended(self, status: int) -> None:
         """It is gone. `status`: what qmail-smtpd would have ended with."""

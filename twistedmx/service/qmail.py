@@ -151,7 +151,11 @@ class Qmail:
         tell, occupancy = silent, None
         if self._settings.log.format == "qmail":
             tell = self.tell
-            occupancy = Occupancy(lambda: self._settings.governor.ceiling or factory.door.admission.limit, tell)
+            occupancy = Occupancy(
+                lambda: self._settings.governor.ceiling or factory.door.admission.limit,
+                tell,
+                indimail=qmail.connections == "indimail",
+            )
             occupancy.tell()
         most = ControlFiles(qmail.home, self._reactor.seconds).current().concurrencyincoming
         if most and most == self._settings.governor.ceiling:
@@ -260,6 +264,7 @@ class Qmail:
             in_qmail_dialect=qmail.in_qmail_dialect,
             open_relay=qmail.open_relay,
             lines=Dialect(qmail.lines),
+            indimail=qmail.connections == "indimail",
             offset=local_offset,
             now=self._world.now,
         )
