@@ -137,7 +137,7 @@ class QmailSettings:
     socket_users: tuple[str, ...] = setting(
         ("qmaild",),
         unit="system users",
-        why="As whom twistedmx-smtpd may run, beside root and us: they say who may relay. A program they name runs where ours is the same.",
+        why="As whom twistedmx-smtpd may run, beside root and us: they say who may relay. Their programs run where ours do.",
         precedent="tcpserver -u",
         restart=True,
     )
