@@ -1,6 +1,7 @@
 """`twistedmx check-config` of a qmail host, as an operator calls it."""
 
 import os
+import time
 
 from tests.cli.calling import Calling
 from twistedmx.cli.qmail_table import table
@@ -158,6 +159,19 @@ class TestHost(Calling):
         self.assertEqual(len(found), 2, found)
         self.assertIn("has expired on", found[0])
         self.assertIn("names mx.example.org, not host.example", found[1])
+
+    def test_ciphers_and_certificates_that_serve_nobody_are_told(self):
+        ciphers = self.write_control("tlsserverciphers", b"NO-SUCH\n")
+        folder = os.path.join(self.tree.root, "control", "servercerts", "a.example")
+        os.makedirs(folder)
+        make_demo_certificate(os.path.join(folder, "servercert.pem"), "a.example", time.time())
+        said = self.call("check-config", "--qmail", self.tree.root, "--json").json
+        found = {each["file"]: each["found"] for each in said["qmail"]["warnings"]}
+        self.assertIn("names no cipher of this OpenSSL", found[ciphers])
+        self.assertIn("there is no servercert.pem", found[os.path.dirname(folder)])
+        self.write_control("tlsserverciphers", b"HIGH\n")
+        said = self.call("check-config", "--qmail", self.tree.root, "--json").json
+        self.assertNotIn(ciphers, [each["file"] for each in said["qmail"]["warnings"]])
 
 
 class TestReader(Calling):

@@ -51,7 +51,6 @@ class TestDefaults(Qmail):
     def test_what_nobody_obeys_closes_no_port(self):
         """Not even where it cannot be read; but it is told."""
         names = (
-            "tlsserverciphers",
             "tlsclients",
             "relaymailfrom",
             "clientca.pem",

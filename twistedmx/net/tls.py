@@ -28,6 +28,7 @@ from twistedmx.net.tls_clients import Demand, ServerConnection, TlsClients
 from twistedmx.setting import setting
 
 __all__ = [
+    "CIPHERS",
     "BadCertificate",
     "BadTls",
     "Certificate",
@@ -35,6 +36,7 @@ __all__ = [
     "TlsClients",
     "TlsSettings",
     "agreed",
+    "are_ciphers",
     "make_demo_certificate",
     "read_certificate",
     "read_tls",
@@ -42,7 +44,7 @@ __all__ = [
 
 _VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 # Of TLS 1.2; for TLS 1.3 OpenSSL has Mozilla's three from the start.
-_CIPHERS: Final = (
+CIPHERS: Final = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
@@ -98,21 +100,29 @@ class BadTls(ValueError):
         super().__init__("\n".join(faults))
 
 
+@attrs.frozen
+class _Allowed:
+    """What may be agreed on. `minimum`: a version of OpenSSL's. `ciphers`: of TLS 1.2, as in ciphers(1)."""
+
+    minimum: int = _VERSIONS["1.2"]
+    ciphers: bytes = CIPHERS
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class _Contexts:
     """The contexts of OpenSSL for one group of peers: for each set of certificates one, chosen by server_name."""
 
-    def __init__(self, credentials: Sequence[Credential], minimum: int, demand: Demand | None) -> None:
+    def __init__(self, credentials: Sequence[Credential], allowed: _Allowed, demand: Demand | None) -> None:
         """Raises BadCertificate."""
         made: dict[tuple[Credential, ...], SSL.Context] = {}
 
         def context_of(served: tuple[Credential, ...]) -> SSL.Context:
             if served not in made:
-                made[served] = _context(served, minimum, demand)
+                made[served] = _context(served, allowed, demand)
             return made[served]
 
         # Always its own: it alone has the callback, and the key of all tickets.
-        self._default = _context(of_default(credentials), minimum, demand)
+        self._default = _context(of_default(credentials), allowed, demand)
         self._default.set_tlsext_servername_callback(self._choose)
         self._by_name = {name: context_of(served) for name, served in by_name(credentials).items()}
 
@@ -130,11 +140,11 @@ class ServerTls:
     """What a server does in handshakes. It makes connections for peers that are not asked for a certificate;
     `for_peer` says what makes them for one at an address."""
 
-    def __init__(self, credentials: Sequence[Credential], demands: Sequence[Demand], minimum: int) -> None:
+    def __init__(self, credentials: Sequence[Credential], demands: Sequence[Demand], allowed: _Allowed) -> None:
         """`credentials`: the default first. Raises BadCertificate."""
         self._certificates = [credential.certificate for credential in credentials]
-        self._strangers = _Contexts(credentials, minimum, None)
-        self._chosen = [(demand, _Contexts(credentials, minimum, demand)) for demand in demands]
+        self._strangers = _Contexts(credentials, allowed, None)
+        self._chosen = [(demand, _Contexts(credentials, allowed, demand)) for demand in demands]
 
     def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
         """One connection, of a stranger."""
@@ -152,8 +162,17 @@ class ServerTls:
         return list(self._certificates)
 
 
-def read_tls(settings: TlsSettings) -> ServerTls:
-    """What the settings describe. Reads files, changes nothing. Raises BadTls."""
+def are_ciphers(text: bytes) -> bool:
+    """Whether it is a list of ciphers(1) with one of TLS 1.2 that this OpenSSL has."""
+    try:
+        SSL.Context(SSL.TLS_SERVER_METHOD).set_cipher_list(text)
+    except SSL.Error:
+        return False
+    return True
+
+
+def read_tls(settings: TlsSettings, *, ciphers: bytes = CIPHERS) -> ServerTls:
+    """What the settings describe, with `ciphers` of TLS 1.2 (`are_ciphers`). Reads files, changes nothing. Raises BadTls."""
     faults: list[str] = []
     credentials: list[Credential] = []
     demands: list[Demand] = []
@@ -176,14 +195,14 @@ def read_tls(settings: TlsSettings) -> ServerTls:
     if faults:
         raise BadTls(faults)
     try:
-        return ServerTls(credentials, demands, _VERSIONS[settings.minimum])
+        return ServerTls(credentials, demands, _Allowed(_VERSIONS[settings.minimum], ciphers))
     except BadCertificate as error:
         raise BadTls([f"tls: {error}"]) from None
 
 
 def read_certificate(path: str) -> ServerTls:
     """One certificate, and all else by default: for the demo and for tests. Raises BadCertificate."""
-    return ServerTls([read_credential(path)], [], _VERSIONS["1.2"])
+    return ServerTls([read_credential(path)], [], _Allowed())
 
 
 def agreed(connection: SSL.Connection) -> Tls:
@@ -197,10 +216,10 @@ def agreed(connection: SSL.Connection) -> Tls:
     )
 
 
-def _context(credentials: Sequence[Credential], minimum: int, demand: Demand | None) -> SSL.Context:
+def _context(credentials: Sequence[Credential], allowed: _Allowed, demand: Demand | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(minimum)
-    context.set_cipher_list(_CIPHERS)
+    context.set_min_proto_version(allowed.minimum)
+    context.set_cipher_list(allowed.ciphers)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)

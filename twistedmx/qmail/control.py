@@ -75,6 +75,7 @@ class Controls:
 
     servercert: Pem | None = None
     servercerts: tuple[tuple[str, Pem], ...] = ()
+    tlsserverciphers: bytes = b""  # as in ciphers(1); empty: our own
 
     # qmail-send(8) and qmail-start(8)
     locals: Lines = attrs.field(default=NO_LINES, converter=as_lines)

@@ -33,7 +33,7 @@ _MOST_CERTIFICATES: Final = 1_000
 
 _LINE, _NUMBER, _LINES, _CDB, _PEM, _TEXT = "line", "number", "lines", "cdb", "pem", "text"
 _NAMES: Final = {
-    _LINE: ("me", "smtpgreeting", "localiphost", "envnoathost"),
+    _LINE: ("me", "smtpgreeting", "localiphost", "envnoathost", "tlsserverciphers"),
     _NUMBER: (
         *("databytes", "timeoutsmtpd", "maxrcpt", "maxrecipients", "brtlimit", "tarpitcount", "tarpitdelay"),
         *("greetdelay", "rejectnullsenders", "rejectrelaytest", "concurrencyincoming"),

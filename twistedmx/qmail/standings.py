@@ -104,6 +104,7 @@ _DIFFERENT: Final = {
         "greetdelay": f"seconds before the greeting; {_NO_DELAY}",
         "defaultdelivery": "for an empty .qmail file; read at the start alone: who delivers as root is told nothing later",
         "tcp.smtp.cdb": "the rules, found in control/ or /etc unless [qmail] rules names others; not asked in way (b)",
+        "tlsserverciphers": "of TLS 1.2 behind STARTTLS; missing or wrong, our own hold, and for `listen_tls` always",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.USERS: {
@@ -111,6 +112,7 @@ _DIFFERENT: Final = {
     },
     Where.ENVIRONMENT: {
         "DATABYTES": f"instead of control/databytes; 0: {_LARGEST}",
+        "TLSCIPHERS": "instead of control/tlsserverciphers; empty, it says nothing",
         "QMAILQUEUE": f"the program that takes messages; {_TRUSTED}",
         "ERROR_FD": f"where that program writes its own words for the peer; {_TRUSTED}",
         "RCPTCHECK": f"a program that is asked about each recipient; {_TRUSTED}",
@@ -129,20 +131,17 @@ _DIFFERENT: Final = {
     },
 }
 _LATER: Final = "the check it belongs to is not made by the drop-in yet: set up the server's own, or keep {}"
-_CIPHERS: Final = "not read yet: the ciphers of TLS are those of Mozilla's intermediate set"
 _NOT_YET: Final = {
     Where.CONTROL: {
         "spfbehavior spfrules spfguess spfexp": _LATER.format("SPF in the filter behind QMAILQUEUE"),
         "dnsbllist dnsblfailclosed": _LATER.format("rblsmtpd in the run script"),
         "tlsclients clientca.pem clientcrl.pem": "certificates of clients grant nothing yet: use AUTH, or RELAYCLIENT by address",
-        "tlsserverciphers": _CIPHERS,
         "relaymailfrom": "a sender's name grants nothing: anybody can say it; use AUTH, or RELAYCLIENT by address",
     },
     Where.ENVIRONMENT: {
         "SPFBEHAVIOR": _LATER.format("SPF in the filter behind QMAILQUEUE"),
         "SPFRESULT RBLRESULT": "not set yet: the checks that would are not made",
         "DNSBLLIST DNSBLSKIP DNSBLFAILCLOSED": _LATER.format("rblsmtpd in the run script"),
-        "TLSCIPHERS": _CIPHERS,
         "MAXPERIP": "[governor] shares and least say how many connections one host may have",
     },
 }

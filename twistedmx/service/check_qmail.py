@@ -9,6 +9,7 @@ import attrs
 
 from twistedmx.net.certificates import BadCertificate, read_credential
 from twistedmx.net.server_names import covers
+from twistedmx.net.tls import are_ciphers
 from twistedmx.net.tls_dangers import of_time
 from twistedmx.qmail.control import Controls
 from twistedmx.qmail.finding import Finding, Reader, fault, warning
@@ -51,7 +52,9 @@ def look_at_qmail(
         open_relay=open_relay,
     )
     found = report(host)
-    return as_document(found, [*found.findings, *_of_certificates(found.controls, at)])
+    return as_document(
+        found, [*found.findings, *_of_certificates(found.controls, os.path.join(found.home, "control"), at)]
+    )
 
 
 def reader_of(settings: Settings, script: RunScript | None) -> Reader:
@@ -118,10 +121,22 @@ def _user(text: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _of_certificates(controls: Controls | None, at: float) -> Iterator[Finding]:
+def _of_certificates(controls: Controls | None, controls_at: str, at: float) -> Iterator[Finding]:
     if controls is None:
         return
     me = (controls.me or b"").decode("ascii", "replace").lower()
+    if controls.tlsserverciphers and not are_ciphers(controls.tlsserverciphers):
+        yield warning(
+            os.path.join(controls_at, "tlsserverciphers"),
+            "names no cipher of this OpenSSL: our own hold instead",
+            "see `openssl ciphers -v LIST`, or take the file away",
+        )
+    if controls.servercerts and controls.servercert is None:
+        yield warning(
+            os.path.join(controls_at, "servercerts"),
+            "is read by nobody, for there is no servercert.pem: there is no STARTTLS",
+            "put the certificate of this host into control/servercert.pem",
+        )
     if controls.servercert is not None:
         yield from _of_certificate(controls.servercert.path, me, at)
     for name, pem in controls.servercerts:

@@ -19,13 +19,13 @@ from twistedmx.net.certificates import Certificate
 from twistedmx.net.handed_over import HandedOver
 from twistedmx.net.line_sink import Lines
 from twistedmx.net.timeouts import Timeouts
-from twistedmx.net.tls import BadTls, ServerTls, TlsSettings, read_tls
+from twistedmx.net.tls import ServerTls
 from twistedmx.net.visit import Visit
 from twistedmx.policy.auth import Auth
 from twistedmx.policy.site import Site
 from twistedmx.qmail.call import Call, Tell, nobody_waits, silent
 from twistedmx.qmail.check_program import CheckProgram
-from twistedmx.qmail.control import BadControls, Controls, Pem
+from twistedmx.qmail.control import BadControls, Controls
 from twistedmx.qmail.control_files import ControlFiles
 from twistedmx.qmail.house import House
 from twistedmx.qmail.occupancy import Occupancy
@@ -41,6 +41,7 @@ from twistedmx.qmail.trees import TREES
 from twistedmx.qmail.unserved import Unserved
 from twistedmx.qmail.words import words_of
 from twistedmx.service.qmail_environment import Environments, NotTrusted, UsualRules
+from twistedmx.service.qmail_tls import QmailTls
 from twistedmx.smtp.auth import AuthSession
 from twistedmx.smtp.reply import Reply
 from twistedmx.smtp.sasl import Credentials
@@ -79,7 +80,7 @@ class QmailHost:
         self.settings = settings
         self.house = house
         self.files = ControlFiles(settings.home, seconds)
-        self._site, self._timeouts, self._default_tls = site, timeouts, tls
+        self._site, self._timeouts, self._tls = site, timeouts, QmailTls(tls)
         self._environments = environments
         self._is_ours = is_ours
         self._tell = tell
@@ -90,12 +91,10 @@ class QmailHost:
         self._warn = warn
         self._controls: Controls | None = None
         self._made: dict[Any, tuple[Terms, Site]] = {}
-        self._tls: ServerTls | None = None
-        self._tls_of: tuple[Pem | None, Any] = (None, ())
 
     def configure(self, site: Site, timeouts: Timeouts, tls: ServerTls | None) -> None:
         """For connections that begin from now on."""
-        self._site, self._timeouts, self._default_tls = site, timeouts, tls
+        self._site, self._timeouts, self._tls.default = site, timeouts, tls
         self._made.clear()
 
     # -- a connection ------------------------------------------------------------------------------------------------
@@ -131,7 +130,7 @@ class QmailHost:
             occupancy=self._occupancy if handed is None else None,
             tell=tell,
         )
-        tls = self._certificates(controls)
+        tls = self._tls.current(controls, environment)
         if tls is None and site.starttls:
             site = self._without_tls(site)
         return Visit(
@@ -225,28 +224,10 @@ class QmailHost:
     def certificates(self) -> list[Certificate]:
         """Those that who comes now is shown behind STARTTLS; none while control files cannot be read."""
         try:
-            tls = self._certificates(self.files.current())
+            tls = self._tls.current(self.files.current(), self._environments.own)
         except BadControls:
             return []
         return tls.certificates() if tls is not None else []
-
-    # -- TLS ---------------------------------------------------------------------------------------------------------
-
-    def _certificates(self, controls: Controls) -> ServerTls | None:
-        """Those of control/, read when they changed; else those of the settings. None: neither is there, or that of control/ cannot
-        be used, with a warning."""
-        if controls.servercert is None:
-            return self._default_tls
-        of = controls.servercert, controls.servercerts
-        if of != self._tls_of:
-            self._tls_of, self._tls = of, None
-            if controls.servercert is not None:
-                more = tuple(pem.path for _, pem in controls.servercerts)
-                try:
-                    self._tls = read_tls(TlsSettings(certificate=controls.servercert.path, certificates=more))
-                except BadTls as error:
-                    _log.warn("no STARTTLS: {faults}", faults="; ".join(error.faults))
-        return self._tls
 
     def _without_tls(self, site: Site) -> Site:
         return attrs.evolve(site, starttls=False)
