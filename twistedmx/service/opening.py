@@ -67,9 +67,18 @@ def open_control(settings: Settings, world: World, commands: Mapping[str, Comman
     except AnotherServer:
         raise CannotStart(f"another server runs with this data folder: it answers on {path}") from None
     except OSError as error:
-        raise CannotStart(f"control.socket: {path}: {error.strerror}") from None
+        raise CannotStart(_why_no_control(path, error, world.uid())) from None
     except CannotListenError as error:
-        raise CannotStart(f"control.socket: {path}: {error.socketError}") from None
+        raise CannotStart(_why_no_control(path, error.socketError, world.uid())) from None
+
+
+def _why_no_control(path: str, error: Exception, uid: int) -> str:
+    """The folder that somebody made as root beforehand is the usual fault."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if not isinstance(error, PermissionError):
+        return f"control.socket: {path}: {why}"
+    folder = os.path.dirname(path)
+    return f"control.socket: {path}: {why}: we are uid {uid} now; give us the folder: chown -R {uid} {folder}"
 
 
 def open_metrics(
