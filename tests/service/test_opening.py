@@ -32,5 +32,5 @@ class TestControl(SynchronousTestCase):
 
     def test_any_other_fault_is_told_as_the_kernel_has_it(self):
         said = self.fault(OSError(errno.ENOSPC, "No space left on device"))
-        self.assertEqual(said, f"control.socket: {self.data}/control.sock: No space left on device")
+        self.assertEqual(said, f"twistedmx: control.socket: {self.data}/control.sock: No space left on device")
         self.assertIn("too long", self.fault(ValueError("too long")))
