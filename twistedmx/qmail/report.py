@@ -4,7 +4,7 @@ BUGS: files are looked at by who asks. Where that is neither root nor the server
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -241,11 +241,3 @@ def _shown(octets: bytes) -> str:
 
 def _printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
-
-
-def counts(listed: Iterable[Listed]) -> Mapping[Standing, int]:
-    """How many of each standing."""
-    found = dict.fromkeys(Standing, 0)
-    for each in listed:
-        found[each.standing] += 1
-    return found
