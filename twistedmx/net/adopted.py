@@ -31,9 +31,11 @@ class Adopted(Connection):
     came_with: CameWith | None = None
 
     def connectionLost(self, reason: Failure) -> None:
-        super().connectionLost(reason)
-        if self.came_with is not None:
-            self.came_with.gone()
+        try:
+            super().connectionLost(reason)
+        finally:  # a program waits for it, with a place of tcpserver's
+            if self.came_with is not None:
+                self.came_with.gone()
 
     def _closeSocket(self, orderly: bool) -> None:
         self.lane.forget(self.socket.fileno())

@@ -58,6 +58,7 @@ class Shell(Conversation):
         self._peer = peer
         self._terms = terms
         self._place: Place | None = None
+        self._has_receiver = False
         self._tls = factory.tls
         self.under_tls = False
 
@@ -81,6 +82,7 @@ class Shell(Conversation):
             self._receiver = receiver_of(factory.site, self._session, self._peer)
         else:
             self._visited(factory.visits(transport, self._peer), self._peer)
+        self._has_receiver = True
         self._out = EagerWriter(transport)
         self._place = factory.met(self, self._peer, self._terms)
         if self._behind:
@@ -267,6 +269,7 @@ class Shell(Conversation):
         self._patience.end()
         if self._place is not None and self._peer is not None:
             self._factory.left(self, self._peer, self._place)
-        self._receiver.ended(last, reason)
+        if self._has_receiver:  # not of a session that failed at its beginning
+            self._receiver.ended(last, reason)
         if self._leaving is not None:
             self._leaving.ended()

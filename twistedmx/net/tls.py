@@ -48,6 +48,8 @@ CIPHERS: Final = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+# Whatever a list says, a peer is shown a certificate, and what follows is encrypted.
+_NEVER: Final = b":!aNULL:!eNULL:!PSK"
 _SESSIONS: Final = b"twistedmx"  # whose they are: SSL_CTX_set_session_id_context(3) wants it where clients are verified
 
 
@@ -165,7 +167,7 @@ class ServerTls:
 def are_ciphers(text: bytes) -> bool:
     """Whether it is a list of ciphers(1) with one of TLS 1.2 that this OpenSSL has."""
     try:
-        SSL.Context(SSL.TLS_SERVER_METHOD).set_cipher_list(text)
+        SSL.Context(SSL.TLS_SERVER_METHOD).set_cipher_list(text + _NEVER)
     except SSL.Error:
         return False
     return True
@@ -219,7 +221,7 @@ def agreed(connection: SSL.Connection) -> Tls:
 def _context(credentials: Sequence[Credential], allowed: _Allowed, demand: Demand | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(allowed.minimum)
-    context.set_cipher_list(allowed.ciphers)
+    context.set_cipher_list(allowed.ciphers + _NEVER)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)

@@ -25,7 +25,7 @@ class BadControls(ValueError):
 
 
 @attrs.frozen(kw_only=True)
-class Pem:
+class OfTls:
     """A file that is there, for who serves TLS. `identity` is another when the file is."""
 
     path: str
@@ -73,9 +73,9 @@ class Controls:
     moreipme: Lines = attrs.field(default=NO_LINES, converter=as_lines)
     notipme: Lines = attrs.field(default=NO_LINES, converter=as_lines)
 
-    servercert: Pem | None = None
-    servercerts: tuple[tuple[str, Pem], ...] = ()
-    tlsserverciphers: bytes = b""  # as in ciphers(1); empty: our own
+    servercert: OfTls | None = None
+    servercerts: tuple[tuple[str, OfTls], ...] = ()
+    tlsserverciphers: OfTls | None = None
 
     # qmail-send(8) and qmail-start(8)
     locals: Lines = attrs.field(default=NO_LINES, converter=as_lines)

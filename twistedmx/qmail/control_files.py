@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twistedmx.qmail.cdb import BadCdb, Cdb
-from twistedmx.qmail.control import BadControls, Controls, Pem
+from twistedmx.qmail.control import BadControls, Controls, OfTls
 from twistedmx.qmail.lists import Lines, first_line, number
 from twistedmx.qmail.status import CHANGED, LARGE, SIZE, Identity, identity_of, octets_of
 
@@ -31,9 +31,9 @@ _LONG: Final = 1024 * 1024  # octets of a list: some 30 ms
 _LONG_SECONDS: Final = 10.0  # between two readings of such a one
 _MOST_CERTIFICATES: Final = 1_000
 
-_LINE, _NUMBER, _LINES, _CDB, _PEM, _TEXT = "line", "number", "lines", "cdb", "pem", "text"
+_LINE, _NUMBER, _LINES, _CDB, _PEM, _CIPHERS, _TEXT = "line", "number", "lines", "cdb", "pem", "ciphers", "text"
 _NAMES: Final = {
-    _LINE: ("me", "smtpgreeting", "localiphost", "envnoathost", "tlsserverciphers"),
+    _LINE: ("me", "smtpgreeting", "localiphost", "envnoathost"),
     _NUMBER: (
         *("databytes", "timeoutsmtpd", "maxrcpt", "maxrecipients", "brtlimit", "tarpitcount", "tarpitdelay"),
         *("greetdelay", "rejectnullsenders", "rejectrelaytest", "concurrencyincoming"),
@@ -45,6 +45,7 @@ _NAMES: Final = {
     ),
     _CDB: ("morercpthosts.cdb", "morevalidrcptto.cdb", "validrcptto.cdb"),
     _PEM: ("servercert.pem",),
+    _CIPHERS: ("tlsserverciphers",),
     _TEXT: ("defaultdelivery",),
 }
 _KINDS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
@@ -180,12 +181,12 @@ class ControlFiles:
         else:
             self._waiting.pop(path, None)
 
-    def _certificates(self, seen: _Seen) -> tuple[tuple[str, Pem], ...]:
+    def _certificates(self, seen: _Seen) -> tuple[tuple[str, OfTls], ...]:
         found = []
         for path, identity in seen.items():
             if path.startswith(self._servercerts + os.sep) and isinstance(identity, tuple):
                 name = os.path.basename(os.path.dirname(path)).lower()
-                found.append((name, Pem(path=path, identity=identity)))
+                found.append((name, OfTls(path=path, identity=identity)))
         if len(found) > _MOST_CERTIFICATES:
             raise BadControls(
                 self._servercerts, f"more than {_MOST_CERTIFICATES} names: take out those not served here"
@@ -207,10 +208,12 @@ def _field(name: str) -> str:
 
 
 def _read_one(path: str, kind: str, identity: Identity | int, before: Any) -> Any:
+    if kind == _CIPHERS:  # who cannot read it serves mail, and TLS, all the same
+        return OfTls(path=path, identity=(identity,) if isinstance(identity, int) else identity)
     if isinstance(identity, int):
         raise BadControls(path, f"{os.strerror(identity)}: whom qmail-smtpd runs as must be able to read it")
     if kind == _PEM:
-        return Pem(path=path, identity=identity)
+        return OfTls(path=path, identity=identity)
     if identity[SIZE] > LARGE and kind != _CDB:
         raise BadControls(path, _TOO_LONG)
     try:
@@ -231,7 +234,7 @@ def _read_one(path: str, kind: str, identity: Identity | int, before: Any) -> An
     return octets if kind == _NUMBER else first_line(octets)
 
 
-def _made(directory: str, values: dict[str, Any], servercerts: tuple[tuple[str, Pem], ...]) -> Controls:
+def _made(directory: str, values: dict[str, Any], servercerts: tuple[tuple[str, OfTls], ...]) -> Controls:
     defaults = Controls(smtpgreeting=b"")
     for name in _NAMES[_NUMBER]:
         if name in values:

@@ -20,7 +20,7 @@ _address = re.compile(rb"[A-Za-z0-9_=-]*(?:[.+][A-Za-z0-9_=-]+)*@[A-Za-z0-9-]+(?
 # Certificates, without which there is no STARTTLS; and files of which is looked at only whether they are there.
 _NOT_READ: Final = frozenset(
     (
-        *("servercert.pem", "clientca.pem", "clientcrl.pem"),
+        *("servercert.pem", "tlsserverciphers", "clientca.pem", "clientcrl.pem"),
         *("dnsbllist", "dnsblfailclosed", "spfbehavior", "spfrules", "spfguess", "spfexp"),
     )
 )
@@ -101,6 +101,7 @@ def _unreadable(folder: str, controls: Controls | BadControls, reader: Reader) -
         served = [] if isinstance(controls, BadControls) else [pem.path for _, pem in controls.servercerts]
         for path in (os.path.join(folder, "servercert.pem"), *served):
             yield from not_readable(path, reader, "and there is no STARTTLS")
+        yield from not_readable(os.path.join(folder, "tlsserverciphers"), reader, "and our own ciphers hold")
 
 
 def _split(bad: BadControls) -> tuple[str, str, str]:

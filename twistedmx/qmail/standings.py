@@ -104,7 +104,7 @@ _DIFFERENT: Final = {
         "greetdelay": f"seconds before the greeting; {_NO_DELAY}",
         "defaultdelivery": "for an empty .qmail file; read at the start alone: who delivers as root is told nothing later",
         "tcp.smtp.cdb": "the rules, found in control/ or /etc unless [qmail] rules names others; not asked in way (b)",
-        "tlsserverciphers": "of TLS 1.2 behind STARTTLS; missing or wrong, our own hold, and for `listen_tls` always",
+        "tlsserverciphers": "of TLS 1.2; where they are missing, wrong or cannot be read our own hold",
         "maxrcpt": "the recipient that is refused gets no mail; in the patch it is delivered all the same",
     },
     Where.USERS: {

@@ -42,14 +42,16 @@ _VARIABLES: Final = (
     b"VALIDRCPTTO",
     b"MOREVALIDRCPTTO_CDB",
 )
+_OF_TLS: Final = b"TLSCIPHERS"  # makes no terms, but is of the same kind
 _CHKUSER: Final = b"CHKUSER_"
+_LONGEST_NAME: Final = 400  # octets of smtpgreeting: a reply has at most 512 (RFC 5321 4.5.3.1.5)
 _digits = re.compile(rb"[0-9]{1,18}").match
 _OFF: Final = (b"", b"0")
 
 
 def is_of_terms(name: bytes) -> bool:
     """Whether the variable makes terms. None of them names a program."""
-    return name in _VARIABLES or name.startswith(_CHKUSER)
+    return name in _VARIABLES or name == _OF_TLS or name.startswith(_CHKUSER)
 
 
 def number(text: bytes, otherwise: int) -> int:
@@ -165,4 +167,4 @@ def terms_of(
 
 
 def _printable(name: bytes) -> str:
-    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in name)
+    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in name[:_LONGEST_NAME])

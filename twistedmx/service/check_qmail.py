@@ -9,13 +9,13 @@ import attrs
 
 from twistedmx.net.certificates import BadCertificate, read_credential
 from twistedmx.net.server_names import covers
-from twistedmx.net.tls import are_ciphers
 from twistedmx.net.tls_dangers import of_time
 from twistedmx.qmail.control import Controls
 from twistedmx.qmail.finding import Finding, Reader, fault, warning
 from twistedmx.qmail.report import Host, Report, report
 from twistedmx.qmail.run_script import RunScript, read_run_script
 from twistedmx.service.qmail_start import of_host, with_home
+from twistedmx.service.qmail_tls import why_not_obeyed
 from twistedmx.service.start import read_file
 from twistedmx.settings import BadSettings, Settings
 from twistedmx.settings.machine import account
@@ -125,11 +125,10 @@ def _of_certificates(controls: Controls | None, controls_at: str, at: float) -> 
     if controls is None:
         return
     me = (controls.me or b"").decode("ascii", "replace").lower()
-    if controls.tlsserverciphers and not are_ciphers(controls.tlsserverciphers):
+    ciphers = controls.tlsserverciphers
+    if ciphers is not None and (why := why_not_obeyed(ciphers)):
         yield warning(
-            os.path.join(controls_at, "tlsserverciphers"),
-            "names no cipher of this OpenSSL: our own hold instead",
-            "see `openssl ciphers -v LIST`, or take the file away",
+            ciphers.path, f"{why}: our own hold instead", "see `openssl ciphers -v LIST`, or take the file away"
         )
     if controls.servercerts and controls.servercert is None:
         yield warning(

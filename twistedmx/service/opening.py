@@ -1,6 +1,7 @@
 """What a server opens beside the places where mail comes, whether it serves that mail itself or has workers do so."""
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -67,18 +68,18 @@ def open_control(settings: Settings, world: World, commands: Mapping[str, Comman
     except AnotherServer:
         raise CannotStart(f"another server runs with this data folder: it answers on {path}") from None
     except OSError as error:
-        raise CannotStart(_why_no_control(path, error, world.uid())) from None
+        raise CannotStart(_why_no_control(path, error, settings.data, world.uid())) from None
     except CannotListenError as error:
-        raise CannotStart(_why_no_control(path, error.socketError, world.uid())) from None
+        raise CannotStart(_why_no_control(path, error.socketError, settings.data, world.uid())) from None
 
 
-def _why_no_control(path: str, error: Exception, uid: int) -> str:
-    """The folder that somebody made as root beforehand is the usual fault."""
+def _why_no_control(path: str, error: Exception, data: str, uid: int) -> str:
+    """The data folder that somebody made as root beforehand is the usual fault."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    if not isinstance(error, PermissionError):
-        return f"control.socket: {path}: {why}"
-    folder = os.path.dirname(path)
-    return f"control.socket: {path}: {why}: we are uid {uid} now; give us the folder: chown -R {uid} {folder}"
+    said = f"control.socket: {path}: {why}"
+    if os.path.dirname(path) != data or not os.path.isdir(data) or os.stat(data).st_uid == uid:
+        return said
+    return f"{said}: {data} is not ours, who are uid {uid} now; chown -R {uid} {shlex.quote(data)}"
 
 
 def open_metrics(
