@@ -61,6 +61,14 @@ class TestLive(HostTest):
         stage.act("control/smtpgreeting is new.example ready")
         self.assertEqual(stage.connect().hear(), ["220 new.example ready ESMTP"])
 
+    def test_a_smtpgreeting_that_no_reply_has_room_for(self) -> None:
+        """RFC 5321 4.5.3.1.5: a line has 512 octets. It is cut, and nobody is turned away."""
+        stage = self.stage()
+        stage.act("control/smtpgreeting is " + "x" * 600)
+        there = stage.connect()
+        self.assertEqual(there.hear(), ["220 " + "x" * 400 + " ESMTP"])
+        self.assertEqual(there.say(b"HELO x"), ["250 " + "x" * 400])
+
     def test_me(self) -> None:
         """It stands in for smtpgreeting; without both nobody is served."""
         stage = self.stage(control={"smtpgreeting": False})
