@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -45,8 +46,8 @@ class TestExchange(SynchronousTestCase):
             self.assertLessEqual(len(outcome.user), 255)
             self.assertNotIn(b"\0", outcome.user + outcome.password)
             self.assertEqual(outcome.challenge, CHALLENGE if mechanism == CRAM_MD5 else b"")
-            if outcome.password not in outcome.user:
-                self.assertNotIn(repr(outcome.password), repr(outcome))
+            hidden = attrs.evolve(outcome, password=b"another")
+            self.assertEqual(repr(outcome), repr(hidden))
 
     @EXAMPLES
     @given(st.sampled_from(MECHANISMS[:2]), st.binary(min_size=1, max_size=60), st.binary(min_size=1, max_size=60))

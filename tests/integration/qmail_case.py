@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.integration.once import with_one_python
 from tests.integration.program import LOOPBACK, TwistdProcess, remove, short_folder, shown
 from tests.integration.stored import messages
 from tests.qmail.queue_home import FAKE
@@ -68,8 +69,7 @@ class QmailCase(SynchronousTestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        if os.environ.get("TWISTEDMX_PROCESSES") == "few":
-            raise SkipTest("several processes are played with another Python; unset TWISTEDMX_PROCESSES")
+        with_one_python()
         self.folder = short_folder()
         self.addCleanup(remove, self.folder)
         self.uid = USER if os.geteuid() == 0 else os.geteuid()

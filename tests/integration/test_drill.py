@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.drill.wire import PLAN
+from tests.integration.once import with_one_python
 from tests.integration.output import Output
 from tests.integration.program import LOOPBACK, Program, Started, command, free_port, remove, short_folder
 from tests.integration.stored import messages
@@ -23,6 +24,7 @@ QUICK = ("--minutes", "0.04", "--rate", "60", "--sessions", "60")
 
 class DrillTests(SynchronousTestCase):
     def setUp(self):
+        with_one_python()
         self.folder = short_folder()
         self.addCleanup(remove, self.folder)
         self.thresholds = self.folder / "thresholds.toml"

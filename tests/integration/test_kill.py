@@ -27,6 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import twistedmx
 from tests.integration import killed_server
+from tests.integration.once import with_one_python
 from tests.integration.output import Output
 from tests.integration.stored import contents, files
 
@@ -266,6 +267,9 @@ class KilledAtEveryCall(SynchronousTestCase):
     maxDiff = None
     named = False
 
+    def setUp(self) -> None:
+        with_one_python()
+
     def _kill_at_every_call(self, to: str, octets: int) -> None:
         case = Case(to=to, octets=octets, named=self.named)
         root = os.path.abspath(self.mktemp())
@@ -303,6 +307,9 @@ class KilledUnderLoad(SynchronousTestCase):
     """The same in the middle of batches, at moments that nobody has thought of."""
 
     maxDiff = None
+
+    def setUp(self) -> None:
+        with_one_python()
 
     def _play(self, named: bool) -> None:
         chance = Random(f"{SEED} {named}")

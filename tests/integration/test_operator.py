@@ -18,6 +18,7 @@ from threading import Thread
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.integration.once import with_one_python
 from tests.integration.output import Output
 from tests.integration.program import free_port, remove, short_folder
 from tests.integration.systemd_unit import Unit, environment, loopback_socket, values
@@ -134,6 +135,7 @@ class OperatorTests(SynchronousTestCase):
     """The whole hour."""
 
     def setUp(self) -> None:
+        with_one_python()
         needed("pip", "hatchling")
         for program in ("bash", "openssl", "curl"):
             if shutil.which(program) is None:

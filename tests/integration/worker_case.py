@@ -1,14 +1,12 @@
 """Servers of several workers, for tests: who is asked, from which address, and what is waited for."""
 
-import os
 import smtplib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
-
+from tests.integration.once import with_one_python
 from tests.integration.stored import contents
 from tests.integration.test_life import Client, Life
 from twistedmx.cli.control import ask
@@ -44,8 +42,7 @@ class WorkerCase(Life):
     """Dozens of processes, and minutes: where several Pythons are tried, one of them does it."""
 
     def setUp(self) -> None:
-        if os.environ.get("TWISTEDMX_PROCESSES") == "few":
-            raise SkipTest("several processes are played with another Python; unset TWISTEDMX_PROCESSES")
+        with_one_python()
         super().setUp()
         self.settings()
 

@@ -5,7 +5,7 @@ import json
 import socket
 
 import attrs
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.application.service import Service
 from twisted.trial.unittest import SynchronousTestCase
@@ -58,7 +58,6 @@ class TestEstate(SynchronousTestCase):
         """And nothing else."""
         self.assertRaises(ValueError, read_estate, text)
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(JSON, st.sampled_from(sorted(json.loads(Estate(channel=3).written()))))
     def test_documents_that_are_none_are_a_value_error(self, value, key):
         """One key has another value than a server would write, or it is what one might."""

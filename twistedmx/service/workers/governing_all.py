@@ -31,6 +31,7 @@ from twistedmx.service.workers.block_words import count_heard
 from twistedmx.service.workers.channel import Channel, ChannelLost
 from twistedmx.service.workers.demand_words import MOST, Demand, Limit, demand_heard, said_limit
 from twistedmx.service.workers.governing_here import LIMIT
+from twistedmx.service.workers.rounds import Rounds
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -61,6 +62,7 @@ class GoverningAll(Looking):
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness) -> None:
         super().__init__(world.reactor, QUICK, goes_on=True)
+        self._rounds = Rounds()
         self.governor = Governor(settings.governor, Load(settings.load))
         self.vitals = Vitals()
         self._now, self._seconds, self._read = world.now, world.steady or world.reactor.seconds, world.vitals
@@ -145,6 +147,7 @@ class GoverningAll(Looking):
     # Each second, and more often while many come
 
     def _look(self) -> None:
+        self._rounds.begin()
         self._looks += 1
         workers = self._workers.values()
         if self._looks % SLOW == 1:
@@ -203,7 +206,7 @@ class GoverningAll(Looking):
     def _answered(self, strangers: Any, number: int, telling: int) -> None:
         """It keeps to what it was told, and has so many by then."""
         self._dealer.kept(number, telling, held=count_heard(strangers, MOST))
-        if self._dealer.is_short:
+        if self._dealer.is_short and self._rounds.another():
             self._deal()
 
     def _not_answered(self, failure: Failure) -> None:

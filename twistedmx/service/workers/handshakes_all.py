@@ -20,6 +20,7 @@ from twistedmx.service.looking import Looking
 from twistedmx.service.workers.channel import Channel, ChannelLost
 from twistedmx.service.workers.handshake_words import asked_heard, held_heard, said_part
 from twistedmx.service.workers.handshakes_here import PART
+from twistedmx.service.workers.rounds import Rounds
 from twistedmx.service.world import World
 from twistedmx.settings import Settings
 
@@ -41,6 +42,7 @@ class HandshakesAll(Looking):
 
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__(world.reactor, goes_on=True)
+        self._rounds = Rounds()
         self._settings = settings.handshakes
         self._workers: dict[int, _Worker] = {}
         self._under_way, self._tokens = Dealer(), Dealer()
@@ -78,6 +80,7 @@ class HandshakesAll(Looking):
             self._deal()
 
     def _look(self) -> None:
+        self._rounds.begin()
         self._deal()
         self._under_way.fade()
         self._tokens.fade()
@@ -101,7 +104,7 @@ class HandshakesAll(Looking):
         of_under_way, of_tokens = held_heard(held)
         self._under_way.kept(number, under_way, held=of_under_way)
         self._tokens.kept(number, tokens, held=of_tokens)
-        if self._under_way.is_short or self._tokens.is_short:
+        if (self._under_way.is_short or self._tokens.is_short) and self._rounds.another():
             self._deal()
 
     def _not_answered(self, failure: Failure) -> None:

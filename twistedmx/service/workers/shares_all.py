@@ -22,6 +22,7 @@ from twistedmx.policy.shared_admission import Counted
 from twistedmx.service.looking import Looking
 from twistedmx.service.workers.channel import Channel, ChannelLost
 from twistedmx.service.workers.outbox import Outbox
+from twistedmx.service.workers.rounds import Rounds
 from twistedmx.service.workers.share_words import Dealt, Use, dealt_heard, held_heard, list_heard, said_dealt, use_heard
 from twistedmx.service.workers.shares_here import DEALT
 from twistedmx.service.world import World
@@ -38,6 +39,7 @@ class SharesAll(Looking):
 
     def __init__(self, settings: Settings, world: World, processes: int, limit: Callable[[], int]) -> None:
         super().__init__(world.reactor, goes_on=True)
+        self._rounds = Rounds()
         self._settings = settings.governor
         self._processes = processes
         self._limit = limit
@@ -123,7 +125,7 @@ class SharesAll(Looking):
             dealer = self._networks.get(one.key)
             if dealer is not None and one.part is not None:
                 dealer.kept(number, one.telling, held=held)
-                if dealer.is_short:
+                if dealer.is_short and self._rounds.another():
                     self._deal(one.key, dealer)
 
     def _not_answered(self, failure: Failure) -> None:
@@ -131,6 +133,7 @@ class SharesAll(Looking):
             self._log.failure("a worker was told its parts of networks' shares, and did not take them", failure)
 
     def _look(self) -> None:
+        self._rounds.begin()
         dealt_of = most_of_networks(self._settings, self._limit())
         has_moved, self._dealt_of = dealt_of != self._dealt_of, dealt_of
         for key, dealer in list(self._networks.items()):
