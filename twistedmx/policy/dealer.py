@@ -3,7 +3,8 @@
     dealer.join(number)                     a process has begun,
     dealer.need(number, held=, wanted=)     what it says
     dealer.deal(whole)                      the parts, to be told where they are others; each telling has a number, `told(number)`
-    dealer.kept(number, telling, held=)     it keeps to the part that it was told then, and holds so much at that moment
+    dealer.kept(number, telling, held=)     it keeps to the part that it was told then, and holds so much at that moment;
+                                            whether that made something free for who is short
     dealer.leave(number)                    it is no more, and holds nothing
 
 A process takes nothing beyond its part, so all together never hold more than the whole, however late each hears; but for what they
@@ -26,6 +27,11 @@ class _Share:
     wanted: int = 0
     told: int = 0
     kept_to: int = 0
+
+    @property
+    def reserved(self) -> int:
+        """What nobody else may have."""
+        return max(self.most, self.part)
 
     def settle(self) -> None:
         if self.kept_to == self.told:
@@ -87,13 +93,20 @@ class Dealer:
         share = self._shares.get(number)
         return 0 if share is None else share.told
 
-    def kept(self, number: int, telling: int, *, held: int) -> None:
-        """From now on it keeps to what it was told by `telling`."""
+    def kept(self, number: int, telling: int, *, held: int) -> bool:
+        """From now on it keeps to what it was told by `telling`. Whether there is more to be dealt now, and somebody who is short.
+
+        Else nothing is to be dealt: what is held may depend on what was told, as with numbers that are rounded, and who dealt
+        after every answer would do nothing else.
+        """
         share = self._shares.get(number)
-        if share is not None and telling <= share.told:
-            share.kept_to = max(share.kept_to, telling)
-            share.held = held
-            share.settle()
+        if share is None or telling > share.told:
+            return False
+        before = share.reserved
+        share.kept_to = max(share.kept_to, telling)
+        share.held = held
+        share.settle()
+        return self.is_short and share.reserved < before
 
     @property
     def is_settled(self) -> bool:
@@ -111,7 +124,7 @@ class Dealer:
 
     def _approach(self, whole: int, parts: list[int]) -> dict[int, int]:
         """As near to `parts` as what is free allows."""
-        free = max(whole - sum(max(share.most, share.part) for share in self._shares.values()), 0)
+        free = max(whole - sum(share.reserved for share in self._shares.values()), 0)
         others: dict[int, int] = {}
         self.is_short = False
         for (number, share), part in zip(self._shares.items(), parts, strict=True):

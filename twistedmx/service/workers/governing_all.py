@@ -205,8 +205,8 @@ class GoverningAll(Looking):
 
     def _answered(self, strangers: Any, number: int, telling: int) -> None:
         """It keeps to what it was told, and has so many by then."""
-        self._dealer.kept(number, telling, held=count_heard(strangers, MOST))
-        if self._dealer.is_short and self._rounds.another():
+        is_freed = self._dealer.kept(number, telling, held=count_heard(strangers, MOST))
+        if is_freed and self._rounds.another():
             self._deal()
 
     def _not_answered(self, failure: Failure) -> None:

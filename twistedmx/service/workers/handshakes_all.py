@@ -102,9 +102,9 @@ class HandshakesAll(Looking):
     def _answered(self, held: Any, number: int, under_way: int, tokens: int) -> None:
         """It keeps to what it was told, and holds so much by then."""
         of_under_way, of_tokens = held_heard(held)
-        self._under_way.kept(number, under_way, held=of_under_way)
-        self._tokens.kept(number, tokens, held=of_tokens)
-        if (self._under_way.is_short or self._tokens.is_short) and self._rounds.another():
+        is_freed = self._under_way.kept(number, under_way, held=of_under_way)
+        is_freed |= self._tokens.kept(number, tokens, held=of_tokens)
+        if is_freed and self._rounds.another():
             self._deal()
 
     def _not_answered(self, failure: Failure) -> None:

@@ -124,8 +124,8 @@ class SharesAll(Looking):
         for one, held in zip(map(dealt_heard, said), held_heard(answer, len(said)), strict=True):
             dealer = self._networks.get(one.key)
             if dealer is not None and one.part is not None:
-                dealer.kept(number, one.telling, held=held)
-                if dealer.is_short and self._rounds.another():
+                is_freed = dealer.kept(number, one.telling, held=held)
+                if is_freed and self._rounds.another():
                     self._deal(one.key, dealer)
 
     def _not_answered(self, failure: Failure) -> None:
