@@ -7,13 +7,14 @@ import re
 import socket
 import ssl
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from tests.qmail.scene import Scene, read_scene
-from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, masked
+from twistedmx.testing.dialogue import CLOSED, Act, Dialogue, Hear, Send, Step, masked
 from twistedmx.testing.players import expected
 
 _edit = re.compile(r"control/(\S+) (?:is (gone)|is (.*))")
@@ -93,16 +94,19 @@ class Conversation:
 
     def __init__(self, dialogue: Dialogue, port: int, address: str) -> None:
         self._dialogue = dialogue
+        self._port = port
         self._address = address
-        self._socket = socket.create_connection(("127.0.0.1", port), _PATIENCE, (address, 0))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._heard = b""
         self._closed = False
 
     def play(self, act: Any) -> list[str]:
         """What was heard, as `should_hear` has it."""
+        before = [step for step in takewhile(_is_edit, self._dialogue.steps) if isinstance(step, Act)]
+        for step in before:  # what stands before all else is so when the connection comes
+            act(step.words)
+        self._socket: socket.socket = self._connected()
         with self._socket:
-            for step in self._dialogue.steps:
+            for step in self._dialogue.steps[len(before) :]:
                 match step:
                     case Send(octets=octets) if not self._closed:
                         self._socket.sendall(octets)
@@ -116,6 +120,11 @@ class Conversation:
                         self._hear(lines, closed)
             self._socket.close()
         return self._lines()
+
+    def _connected(self) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self._port), _PATIENCE, (self._address, 0))
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client
 
     def _hear(self, lines: int, closed: bool) -> None:
         while not self._closed and (closed or self._heard.count(b"\r\n") < lines):
@@ -131,6 +140,10 @@ class Conversation:
     def _lines(self) -> list[str]:
         text = masked(self._heard.decode("latin-1").replace(self._address, "192.0.2.7"))
         return [_queued.sub("N", line) for line in text.split("\r\n")[:-1]] + [CLOSED] * self._closed
+
+
+def _is_edit(step: Step) -> bool:
+    return isinstance(step, Act) and step.kind == "A"
 
 
 def _trusting() -> ssl.SSLContext:
