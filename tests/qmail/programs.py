@@ -2,6 +2,7 @@
 
 import gc
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +34,20 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def ends(pid: int, limit: float = 10) -> bool:
+    """Whether that process, killed before, is gone within limit seconds: SIGKILL is obeyed soon, not at once."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    try:
+        return bool(waiting.poll(limit * 1000))
+    finally:
+        os.close(descriptor)
 
 
 def _descriptors() -> list[str]:

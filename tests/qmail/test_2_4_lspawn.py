@@ -11,18 +11,10 @@ from twisted.internet import defer
 
 from tests.qmail.homes import MESSAGE
 from tests.qmail.lspawns import ANN, ANNS_GROUP, AS_ANN, BOB, ROOT, RUN, START, LspawnCase
+from tests.qmail.programs import alive
 from twistedmx.qmail.doubt import CouldNotTell
 from twistedmx.qmail.endings import Bounced, Deferred, Delivered
 from twistedmx.qmail.roots_own import check_roots_own
-
-
-def is_running(pid: int) -> bool:
-    """Not gone, and not a zombie that nobody has waited for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
 
 only_root = skipUnless(ROOT, "only root can become another user")
 
@@ -245,7 +237,7 @@ class FaultTests(LspawnCase):
         program, delivery = map(int, (home / "begun").read_text().split())
         os.kill(delivery, signal.SIGKILL)
         self.assertIn("crashed", (await under_way).text)
-        await self.until(lambda: not is_running(program))
+        await self.until(lambda: not alive(program))
 
     async def test_an_exception_of_ours_is_deferred_and_told(self) -> None:
         """Never a bounce."""
