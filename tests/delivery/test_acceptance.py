@@ -95,6 +95,22 @@ class RealAcceptanceTests(Hosted, AcceptanceSuite, TestCase):
         await self.acceptance.stop()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
+    async def test_it_is_busy_while_somebody_waits(self) -> None:
+        """Then who only guesses gives way to the thread."""
+        incoming = self.acceptance.open([Copy(maildir=self.maildir("a"), trace=b"")])
+        incoming.write(b"short\n")
+        self.assertFalse(self.acceptance.is_busy)
+        committing = incoming.commit()
+        self.assertTrue(self.acceptance.is_busy)
+        await committing
+        self.assertFalse(self.acceptance.is_busy)
+        given_up = self.acceptance.open([Copy(maildir=self.maildir("a"), trace=b"")])
+        given_up.write(b"x" * 100_000)
+        self.assertTrue(self.acceptance.is_busy, "it spills")
+        given_up.abort()
+        await self.acceptance.stop()
+        self.assertFalse(self.acceptance.is_busy)
+
 
 class NamedAcceptanceTests(RealAcceptanceTests):
     """The same, where every file has a name from the start."""

@@ -22,7 +22,7 @@ class Base(TestCase):
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
         self.addCleanup(self.readers.stop)
-        self.readers.serve(self.port)
+        self.readers.arrivals.serve(self.port)
 
     def connect(self):
         """A peer's socket; it was accepted."""
@@ -50,27 +50,55 @@ class TestLanes(Base):
         peer = self.connect()
         return peer, self.made[-1]
 
-    def turn(self):
-        """Of the reactor, in the order that is worse for those in front."""
-        self.readers.back.doRead()
-        self.readers.front.doRead()
-
-    def test_a_turn_reads_some_of_those_behind(self):
-        """A first-time sender waits for a part of the botnet at each of his commands, not for all of it."""
-        front, first_time_sender = self.connected()
-        for _ in range(70):
+    def crowd(self, number):
+        """Of who have only failed, each with something to say."""
+        for _ in range(number):
             peer, protocol = self.connected()
             protocol.transport.fall_behind()
             peer.sendall(b"x")
+        self.made[-1].transport.lane._share = lambda at: Share(10.0, 32)
+
+    def test_who_is_in_front_goes_first(self):
+        """A first-time sender waits for none of the botnet that has not begun."""
+        front, first_time_sender = self.connected()
+        self.crowd(70)
         front.sendall(b"y")
-        self.turn()
-        self.assertEqual(
-            self.heard[32], (first_time_sender, b"y"), "behind those 32 that are served at once, before the others"
-        )
-        for _ in range(5):
-            self.turn()
+        self.readers.back.doRead()
+        self.assertEqual(self.heard[0], (first_time_sender, b"y"))
+        self.assertEqual([octets for _, octets in self.heard[1:]], [b"x"] * 70)
+
+    def test_who_is_in_front_waits_for_those_who_are_served(self):
+        """And for no more of the botnet, at each of his commands."""
+        front, first_time_sender = self.connected()
+        self.crowd(70)
+        fifth = self.made[5]
+        fifth.dataReceived = lambda octets: (self.heard.append((fifth, octets)), front.sendall(b"y"))
+        self.readers.back.doRead()
+        self.assertEqual(self.heard[32], (first_time_sender, b"y"))
         self.assertEqual(len(self.heard), 71)
-        self.assertEqual({octets for _, octets in self.heard[33:]}, {b"x"})
+
+    def test_who_comes_waits_for_no_more_either(self):
+        """His greeting is the first of what he waits for."""
+        self.crowd(70)
+        with socket.create_connection(("127.0.0.1", self.port.getHost().port), timeout=30):
+            self.readers.back.doRead()
+        self.assertEqual((len(self.made), len(self.heard)), (71, 70))
+
+    def test_a_call_of_a_thread_ends_the_turn(self):
+        """A message is safe, and its sender waits to hear it: the calls of threads begin the next turn."""
+        self.crowd(70)
+        self.readers.back._called = [None]
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 32)
+
+    def test_who_is_behind_gives_way_to_a_thread_that_somebody_waits_for(self):
+        """It would wait for the interpreter, milliseconds each time that the disk has answered."""
+        given, awaited = [], iter((True, False, True, False))
+        self.readers.give_way = lambda: given.append(len(self.heard))
+        self.readers.is_awaited = lambda: next(awaited)
+        self.crowd(70)
+        self.readers.back.doRead()
+        self.assertEqual(given, [0, 64])
 
     def test_a_clock_that_is_set_back_ends_the_turn(self):
         """A crowd that always has something more would keep the reactor for as long as the clock was set back."""

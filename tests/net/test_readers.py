@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import struct
-import tempfile
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -72,7 +71,7 @@ class Base(TestCase):
         factory = Factory.forProtocol(self.build)
         factory.noisy = False
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.readers.serve(self.port)
+        self.readers.arrivals.serve(self.port)
         self.addCleanup(self.end)
 
     def build_readers(self):
@@ -389,35 +388,3 @@ class TestStop(Base):
         protocol.transport.close()
         protocol.transport.abortConnection()
         yield protocol.ending
-
-
-class TestAccepting(TestCase):
-    def test_new_connections_of_a_turn_are_limited(self):
-        """Twisted takes ever more as long as peers come back faster than it takes them: all others would wait for a thousand."""
-        made, turns = [], []
-        factory = Factory.forProtocol(Protocol)
-        factory.buildProtocol = lambda address: made.append(Protocol()) or made[-1]
-        readers = Readers(reactor, begin=lambda: turns.append("begin"), end=lambda: turns.append("end"))
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        self.addCleanup(readers.stop)
-        readers.serve(port)
-        for _ in range(40):
-            self.addCleanup(socket.create_connection(("127.0.0.1", port.getHost().port)).close)
-        port.numberAccepts = 1000
-        port.doRead()
-        self.assertEqual((len(made), turns), (32, ["begin", "end"]))
-        port.doRead()
-        self.assertEqual(len(made), 40)
-
-
-class TestOtherPorts(TestCase):
-    def test_a_port_that_is_not_tcp_s_stays_as_it_is(self):
-        """A Unix socket, or what a plugin listens with: the reactor reads there."""
-        folder = tempfile.TemporaryDirectory()  # the name of a socket must be short
-        self.addCleanup(folder.cleanup)
-        port = reactor.listenUNIX(f"{folder.name}/socket", Factory())
-        self.addCleanup(port.stopListening)
-        transport = port.transport
-        Readers(reactor).serve(port)
-        self.assertIs(port.transport, transport)

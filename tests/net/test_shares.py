@@ -33,6 +33,15 @@ class TestShares(SynchronousTestCase):
         self.assertEqual(self.shares.back(self.now, self.heard), little)
         self.assertNotEqual(self.back(0), little)
 
+    def test_the_first_packet_is_seen_at_once(self):
+        """Of a transaction, which is as long as a window."""
+        self.back(0)
+        self.now += WINDOW / 10
+        self.heard += 1
+        little = self.shares.back(self.now, self.heard)
+        self.assertEqual(little, self.back(1))
+        self.assertNotEqual(little, self.back(0))
+
     def test_a_clock_that_is_set_back_stops_nothing(self):
         """An administrator, or NTP at the start."""
         little = self.back(7)

@@ -228,6 +228,11 @@ class MaildirAcceptance:
         """Take no more. Fires when all that was committed before has its outcome and the thread has ended."""
         return self._writer.stop()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for what is being written."""
+        return self._writer.owed > 0
+
     def free_octets(self) -> int | None:
         if self._clock.seconds() - self._asked >= _MEASURED_AGAIN:
             self._asked = self._clock.seconds()

@@ -67,7 +67,7 @@ class Writer:
     """`commit`: used in the thread alone. `measure`: called in the thread after every batch, may raise OSError.
 
     `call_in_reactor`: `reactor.callFromThread`. `most`: jobs a batch. All methods are for the reactor's thread.
-    `free`: what `measure` said last, None if it could not.
+    `free`: what `measure` said last, None if it could not. `owed`: how many wait to hear something.
     """
 
     _log = Logger()
@@ -81,6 +81,7 @@ class Writer:
         most: int,
     ) -> None:
         self.free: int | None = None
+        self.owed = 0
         self.stopping = False
         self._commit = commit
         self._measure = measure
@@ -104,6 +105,8 @@ class Writer:
         """Queue a job. False, and it is dropped, when we are stopping."""
         if self.stopping:
             return False
+        if isinstance(job, Commit | Spill):
+            self.owed += 1
         self._jobs.put(job)
         return True
 
@@ -138,6 +141,7 @@ class Writer:
             deferred.callback(None)
 
     def _tell(self, results: _Results) -> None:
+        self.owed -= len(results)
         for told, result in results:
             try:
                 told(result)

@@ -9,25 +9,24 @@ would wait, at each of his commands, for all of a botnet (benchmarks, victim-200
 """
 
 import contextlib
+import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
-from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
-from twisted.internet.tcp import Port, Server
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistedmx.net.arrivals import Arrivals
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.shares import Share, Shares
 
-# Connections accepted in a turn, of each port: some two milliseconds.
-_ACCEPTED: Final = 32
 READ: Final = 65_536  # octets, at once
 # The same of a large message: what a read costs beside its octets was a fourth of all (benchmarks, big). Of commands as many would
 # be held by each of those that wait for their turn; content is read so while turns are not short (net.turns).
@@ -94,7 +93,8 @@ class Connection(Server):
 
 class Readers:
     """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
-    shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies."""
+    shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies.
+    `is_awaited`: whether somebody waits for what another thread does."""
 
     def __init__(
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
@@ -102,16 +102,26 @@ class Readers:
         self.begin, self.end = begin, end
         self.reactor = reactor
         self.turn = Turn()
-        self._ports: list[Port] = []
-        self._accepts = True
+        self.is_awaited: Callable[[], bool] = lambda: False
+        self.give_way: Callable[[], None] = getattr(os, "sched_yield", _nothing)
+        self.arrivals = Arrivals(reactor, partial(Connection, self), self.together)
         shares = Shares()
         self.front = Lane(reactor, self, shares.front)
-        self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self.front.doRead)
+        self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self._look_ahead)
 
     def stop(self) -> None:
         """End what is left, and read no more."""
         self.front.stop()
         self.back.stop()
+
+    def _look_ahead(self) -> None:
+        """Before some of the back lane have their turn."""
+        # Who is always busy gets Python back at once after each call of the kernel, and a thread that wants it waits for
+        # milliseconds, twice for each message (benchmarks, unpunished-2000: 14 ms at worst for its content, and like this 7).
+        if self.is_awaited():
+            self.give_way()
+        self.front.doRead()
+        self.arrivals.look()
 
     def together(self, hear: Callable[..., object], *arguments: Any) -> None:
         """Call `hear`, in which several sessions go on: what they answer is sent when all have heard."""
@@ -132,34 +142,6 @@ class Readers:
             finally:
                 self.end()
 
-    def serve(self, port: IListeningPort) -> None:
-        """Read from what `port` accepts. A port that is not TCP's own stays as it is."""
-        if type(port) is not Port:  # those of Unix sockets inherit from it
-            return
-        self._ports = [*(one for one in self._ports if one.connected), port]
-        if not self._accepts:
-            port.stopReading()
-        # What is accepted inherits it. A late answer must not wait for the peer to acknowledge an earlier one.
-        port.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
-        if hasattr(select, "epoll"):
-            port.transport = partial(Connection, self)  # type: ignore[assignment]  # it is called, and nothing else
-            port.doRead = partial(self._accept, port)  # type: ignore[method-assign]
-
-    def accept(self, on: bool) -> None:
-        """Whether connections are accepted; else they wait in the queues of the ports, where nothing is known of them."""
-        self._accepts = on
-        for port in self._ports:
-            if port.connected and on:
-                port.startReading()
-            elif port.connected:
-                port.stopReading()
-
-    def _accept(self, port: Port) -> None:
-        """As `Port.doRead`, which takes twenty more each time it could take all that it may, without end: who is turned away and
-        comes back at once would have it take a thousand, and everybody else wait for these."""
-        port.numberAccepts = min(port.numberAccepts, _ACCEPTED)
-        self.together(Port.doRead, port)
-
 
 def _send(writer: EagerWriter) -> None:
     try:
@@ -171,8 +153,8 @@ def _send(writer: EagerWriter) -> None:
 
 @implementer(IReadDescriptor)
 class Lane:
-    """One of the two of `readers`. `share`: of a turn, by the time. `look_ahead`: called between its batches. `heard`: packets,
-    since the start."""
+    """One of the two of `readers`. `share`: of a turn, by the time. `look_ahead`: called before each of its batches. `heard`:
+    packets, since the start."""
 
     def __init__(
         self,
@@ -184,6 +166,8 @@ class Lane:
         self.readers = readers
         self.heard = 0
         self._reactor: Any = reactor
+        # What threads have called, which begins the reactor's next turn: who waits for the disk is not to wait for more than that.
+        self._called: Sized = getattr(reactor, "threadCallQueue", ())
         self._seconds = cast(IReactorTime, reactor).seconds
         self._share, self._look_ahead = share, look_ahead
         self._connections: dict[int, Connection] = {}
@@ -259,13 +243,14 @@ class Lane:
         self._in_turn = True
         try:
             at = self._seconds()
+            self._look_ahead()
             turn, batch = self._share(at)
             # Whom the kernel tells of goes to the end of its line: who is not read in this turn must not be among them. Of who was
             # closed in this turn it may tell again and again.
             while ready := epoll.poll(0, batch):
                 heard = self._serve(ready)
                 self.heard += heard
-                if heard < batch or abs(self._seconds() - at) >= turn:
+                if heard < batch or self._called or abs(self._seconds() - at) >= turn:
                     break
                 self._look_ahead()
         finally:

@@ -48,9 +48,10 @@ class Shares:
 
     def back(self, now: float, heard_in_front: int) -> Share:
         """Of this turn. `heard_in_front`: packets, since the start."""
-        passed = abs(now - self._looked_at)
-        if passed >= _WINDOW:
-            self._back = _back_while((heard_in_front - self._heard) * _WINDOW / passed)
+        heard, passed = heard_in_front - self._heard, abs(now - self._looked_at)
+        # The first packet ends the nothing at once, or the whole of a transaction would be over before a window is.
+        if passed >= _WINDOW or (heard and self._back is _BACK_WHILE_NOTHING):
+            self._back = _back_while(heard * _WINDOW / max(passed, _WINDOW))
             self._looked_at, self._heard = now, heard_in_front
         return self._back
 

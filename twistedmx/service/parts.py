@@ -163,6 +163,20 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
     watching = shared.watching(settings, world, events, proven, blocking.reputation.known)
     tarpit, wheel = Tarpit(world.reactor), Wheel(world.reactor)
     readers = Readers(world.reactor, begin=events.hold, end=events.release)
+    acceptance = MaildirAcceptance(
+        writing=settings.writing,
+        disk=world.disk,
+        disk_of=owners.disk_of,
+        clock=world.reactor,
+        now=world.now,
+        chance=world.chance(),
+        host=host_of(settings),
+        pid=world.pid,
+        directory=settings.data,
+        # A batch of outcomes has as many sessions go on.
+        call_in_reactor=partial(world.reactor.callFromThread, readers.together),
+    )
+    readers.is_awaited = lambda: acceptance.is_busy
     return Lasting(
         world=world,
         wheel=wheel,
@@ -183,19 +197,7 @@ def lasting(settings: Settings, world: World, shared: Shared | None = None) -> L
         beside=shared.services,
         owners=owners,
         qmail=Qmail(settings, world, wheel=wheel, readers=readers, events=events) if settings.qmail.home else None,
-        acceptance=MaildirAcceptance(
-            writing=settings.writing,
-            disk=world.disk,
-            disk_of=owners.disk_of,
-            clock=world.reactor,
-            now=world.now,
-            chance=world.chance(),
-            host=host_of(settings),
-            pid=world.pid,
-            directory=settings.data,
-            # A batch of outcomes has as many sessions go on.
-            call_in_reactor=partial(world.reactor.callFromThread, readers.together),
-        ),
+        acceptance=acceptance,
     )
 
 

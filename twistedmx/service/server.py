@@ -80,7 +80,7 @@ class Server(MultiService):
         )
         self._implicit_tls = ImplicitTls(self.factory)
         lasting.serve_beside(self.factory, self)
-        self.factory.door.accept = lasting.readers.accept
+        self.factory.door.accept = lasting.readers.arrivals.accept
         self.adopt(parts)
 
     @property
@@ -117,7 +117,7 @@ class Server(MultiService):
             try:
                 opening = endpoint.listen(self._implicit_tls if place.secure else self.factory)
                 bound[place] = port_of(opening, place.text)
-                self.lasting.readers.serve(bound[place])
+                self.lasting.readers.arrivals.serve(bound[place])
             except Faults:
                 for port in bound.values():
                     port.stopListening()

@@ -18,7 +18,7 @@ from twistedmx.service.options import Options
 from twistedmx.service.parts import Lasting, lasting, parts_of
 from twistedmx.service.qmail_start import of_host
 from twistedmx.service.reloading import Read
-from twistedmx.service.room import take_room
+from twistedmx.service.room import Collecting, take_room
 from twistedmx.service.server import FirstWords, Server
 from twistedmx.service.source import Source, overruled
 from twistedmx.service.succession.handover import Handover
@@ -91,6 +91,7 @@ def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervi
         bequest = SupervisorBequest(server)
     else:
         server = build(settings, world, source=options["config"] or "", first_words=words, read=read, becomes=becomes)
+        Collecting(world.reactor, server.factory.connections.__len__).setServiceParent(server)
         bequest = ServerBequest(server)
         if becomes:
             for danger in python_is_out_of_reach(becomes, this_machine()):

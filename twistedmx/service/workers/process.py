@@ -23,7 +23,7 @@ from twistedmx.service.commands import commands
 from twistedmx.service.faults import CannotStart, Faults
 from twistedmx.service.parts import Lasting, Parts, lasting
 from twistedmx.service.places import Place
-from twistedmx.service.room import take_room
+from twistedmx.service.room import Collecting, take_room
 from twistedmx.service.server import Server
 from twistedmx.service.source import Source
 from twistedmx.service.start import build
@@ -132,6 +132,7 @@ class Worker:
         if told["agent"] is not None:
             os.set_inheritable(told["agent"], False)
             server.lasting.owners.take_up(socket.socket(fileno=told["agent"]), world.chance())
+        Collecting(world.reactor, server.factory.connections.__len__).setServiceParent(server)
         take_room()
         return {"pid": world.pid()}
 

@@ -1,0 +1,161 @@
+"""Who comes is accepted soon, and no crowd of them has all of a turn."""
+
+import socket
+import tempfile
+
+from twisted.internet import reactor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from twistedmx.net.readers import Connection, Readers
+
+
+class Base(TestCase):
+    """The reactor does not run meanwhile: each turn is taken by hand."""
+
+    def setUp(self):
+        self.made, self.turns = [], []
+        self.readers = Readers(reactor, begin=lambda: self.turns.append("begin"), end=lambda: self.turns.append("end"))
+        self.arrivals = self.readers.arrivals
+        self.addCleanup(self.readers.stop)
+        self.port = self.listen()
+        self.arrivals.serve(self.port)
+
+    def listen(self):
+        factory = Factory()
+        factory.noisy = False
+        factory.buildProtocol = lambda address: self.made.append(Protocol()) or self.made[-1]
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        return port
+
+    def come(self, number=1, *, to=None):
+        """`to`: a port's number; else that of `port`."""
+        for _ in range(number):
+            address = "127.0.0.1", to or self.port.getHost().port
+            self.addCleanup(socket.create_connection(address, timeout=30).close)
+
+    def watched(self):
+        """Whether the reactor looks at them."""
+        self.assertNotIn(self.port, reactor.getReaders())
+        return self.arrivals in reactor.getReaders()
+
+
+class TestAccepting(Base):
+    def test_new_connections_of_a_turn_are_limited(self):
+        """Twisted takes ever more as long as peers come back faster than it takes them: all others would wait for a thousand."""
+        self.come(40)
+        self.arrivals.doRead()
+        self.assertEqual((len(self.made), self.turns), (32, ["begin", "end"]))
+        self.arrivals.doRead()
+        self.assertEqual(len(self.made), 40)
+        self.assertTrue(all(type(protocol.transport) is Connection for protocol in self.made))
+
+    def test_few_are_accepted_at_each_look(self):
+        """A look costs those who are there some of their time."""
+        self.come(6)
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 4)
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 6)
+        self.arrivals.look()
+        self.assertEqual(self.turns, ["begin", "end"] * 2, "there was nobody")
+
+    def test_in_a_crowd_nobody_is_until_its_turn(self):
+        """Else those who come, and come again, would have the time of those who are there."""
+        self.come(7)
+        self.arrivals.doRead()
+        self.come()
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 7)
+        self.arrivals.doRead()
+        self.come()
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 9)
+
+    def test_several_ports(self):
+        """Each has as many, and one that is stopped by whom another one accepts has none."""
+        other = self.listen()
+        self.arrivals.serve(other)
+        self.come(5)
+        self.come(5, to=other.getHost().port)
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 8)
+        self.arrivals._make = lambda *accepted: other.stopReading() or self.port.stopReading()
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 9)
+
+    def test_a_fault_is_told_and_ends_nothing(self):
+        """It would be the end of the server if the reactor, or the back lane, heard of it."""
+        self.readers.end = lambda: 1 / 0
+        self.come(2)
+        self.arrivals.look()
+        self.arrivals.doRead()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.readers.end = lambda: None
+        self.come()
+        self.arrivals.doRead()
+        self.assertEqual(len(self.made), 3)
+
+
+class TestPause(Base):
+    def test_while_none_is_accepted_they_wait_in_the_kernel(self):
+        """The operator wants a queue, and places are used up."""
+        self.arrivals.accept(False)
+        self.assertFalse(self.watched())
+        self.come()
+        self.arrivals.doRead()
+        self.arrivals.look()
+        self.assertEqual(self.made, [])
+        self.arrivals.accept(True)
+        self.arrivals.accept(True)
+        self.assertTrue(self.watched())
+        self.arrivals.doRead()
+        self.assertEqual(len(self.made), 1)
+
+    def test_a_port_that_is_served_meanwhile_pauses_too(self):
+        """A reload listens at another place."""
+        self.arrivals.accept(False)
+        other = self.listen()
+        self.arrivals.serve(other)
+        self.assertNotIn(other, reactor.getReaders())
+        self.assertFalse(self.watched())
+        self.arrivals.accept(True)
+        self.come(to=other.getHost().port)
+        self.arrivals.doRead()
+        self.assertEqual(len(self.made), 1)
+
+
+class TestEnd(Base):
+    def test_the_last_port_that_stops(self):
+        """Nothing is left in the reactor, and who comes is refused by the kernel."""
+        self.assertTrue(self.watched())
+        number = self.port.getHost().port
+
+        def stopped(_):
+            self.assertFalse(self.watched())
+            with self.assertRaises(ConnectionRefusedError):
+                self.come(to=number)
+
+        return self.port.stopListening().addCallback(stopped)
+
+    def test_the_reactor_s_end_is_that_of_the_ports(self):
+        """It tells who it looks at, and that is not they."""
+        self.arrivals.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(self.port.connected)
+        reactor.removeReader(self.arrivals)
+
+
+class TestOtherPorts(TestCase):
+    def test_a_port_that_is_not_tcp_s_stays_as_it_is(self):
+        """A Unix socket, or what a plugin listens with: the reactor reads there."""
+        folder = tempfile.TemporaryDirectory()  # the name of a socket must be short
+        self.addCleanup(folder.cleanup)
+        port = reactor.listenUNIX(f"{folder.name}/socket", Factory())
+        self.addCleanup(port.stopListening)
+        transport = port.transport
+        Readers(reactor).arrivals.serve(port)
+        self.assertIs(port.transport, transport)
+        self.assertIn(port, reactor.getReaders())
