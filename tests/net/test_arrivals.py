@@ -21,7 +21,7 @@ class Base(TestCase):
         self.arrivals = self.readers.arrivals
         self.addCleanup(self.readers.stop)
         self.port = self.listen()
-        self.arrivals.serve(self.port)
+        self.readers.serve(self.port)
 
     def listen(self):
         factory = Factory()
@@ -36,11 +36,6 @@ class Base(TestCase):
         for _ in range(number):
             address = "127.0.0.1", to or self.port.getHost().port
             self.addCleanup(socket.create_connection(address, timeout=30).close)
-
-    def watched(self):
-        """Whether the reactor looks at them."""
-        self.assertNotIn(self.port, reactor.getReaders())
-        return self.arrivals in reactor.getReaders()
 
 
 class TestAccepting(Base):
@@ -78,7 +73,7 @@ class TestAccepting(Base):
     def test_several_ports(self):
         """Each has as many, and one that is stopped by whom another one accepts has none."""
         other = self.listen()
-        self.arrivals.serve(other)
+        self.readers.serve(other)
         self.come(5)
         self.come(5, to=other.getHost().port)
         self.arrivals.look()
@@ -104,14 +99,12 @@ class TestPause(Base):
     def test_while_none_is_accepted_they_wait_in_the_kernel(self):
         """The operator wants a queue, and places are used up."""
         self.arrivals.accept(False)
-        self.assertFalse(self.watched())
         self.come()
         self.arrivals.doRead()
         self.arrivals.look()
         self.assertEqual(self.made, [])
         self.arrivals.accept(True)
         self.arrivals.accept(True)
-        self.assertTrue(self.watched())
         self.arrivals.doRead()
         self.assertEqual(len(self.made), 1)
 
@@ -119,33 +112,81 @@ class TestPause(Base):
         """A reload listens at another place."""
         self.arrivals.accept(False)
         other = self.listen()
-        self.arrivals.serve(other)
-        self.assertNotIn(other, reactor.getReaders())
-        self.assertFalse(self.watched())
-        self.arrivals.accept(True)
+        self.readers.serve(other)
         self.come(to=other.getHost().port)
+        self.arrivals.doRead()
+        self.assertEqual(self.made, [])
+        self.arrivals.accept(True)
         self.arrivals.doRead()
         self.assertEqual(len(self.made), 1)
 
 
 class TestEnd(Base):
-    def test_the_last_port_that_stops(self):
-        """Nothing is left in the reactor, and who comes is refused by the kernel."""
-        self.assertTrue(self.watched())
-        number = self.port.getHost().port
+    def test_a_port_that_stops(self):
+        """Who comes is refused by the kernel, and the others go on."""
+        number, other = self.port.getHost().port, self.listen()
+        self.readers.serve(other)
 
         def stopped(_):
-            self.assertFalse(self.watched())
             with self.assertRaises(ConnectionRefusedError):
                 self.come(to=number)
+            self.come(to=other.getHost().port)
+            self.arrivals.doRead()
+            self.assertEqual(len(self.made), 1)
 
         return self.port.stopListening().addCallback(stopped)
 
     def test_the_reactor_s_end_is_that_of_the_ports(self):
         """It tells who it looks at, and that is not they."""
+        self.assertNotIn(self.port, reactor.getReaders())
+        self.assertIn(self.arrivals, reactor.getReaders())
         self.arrivals.connectionLost(Failure(ConnectionDone()))
         self.assertFalse(self.port.connected)
-        reactor.removeReader(self.arrivals)
+
+    def test_nothing_is_left(self):
+        """Neither in the reactor nor of descriptors; and once more is harmless."""
+        ours = (self.arrivals, self.readers.front, self.readers.back)
+        for _ in range(2):
+            self.readers.stop()
+            self.assertEqual([one.fileno() for one in ours], [-1, -1, -1])
+            self.assertFalse(set(ours) & set(reactor.getReaders()))
+
+
+class TestDescriptors(Base):
+    """The reactor tells in one turn of what has become ready, and of a connection that is closed meanwhile it still tells who has
+    its descriptor then: that it can be written to, which is the end of a reader."""
+
+    def descriptors(self):
+        return [one.fileno() for one in (self.arrivals, self.readers.front, self.readers.back)]
+
+    def test_no_connection_had_ours(self):
+        """They are there before the first one, and stay."""
+        before = self.descriptors()
+        self.assertEqual(len({-1, *before}), 4)
+        self.come(2)
+        self.arrivals.doRead()
+        self.made[0].transport.fall_behind()
+        self.arrivals.accept(False)
+        for protocol in self.made:
+            protocol.transport.abortConnection()
+        self.arrivals.accept(True)
+        self.come()
+        self.arrivals.doRead()
+        self.made[2].transport.fall_behind()
+        self.assertEqual(self.descriptors(), before)
+
+    def test_nor_has_one_that_another_process_accepted(self):
+        """Where we listen nowhere, as behind tcpserver, whoever is added first opens all."""
+        readers = Readers(reactor)
+        self.addCleanup(readers.stop)
+        self.come()
+        self.arrivals.doRead()
+        connection = self.made[0].transport
+        connection.pauseProducing()
+        connection.lane = readers.front
+        connection.resumeProducing()
+        self.assertNotIn(-1, [readers.front.fileno(), readers.back.fileno(), readers.arrivals.fileno()])
+        connection.abortConnection()
 
 
 class TestOtherPorts(TestCase):
@@ -155,7 +196,8 @@ class TestOtherPorts(TestCase):
         self.addCleanup(folder.cleanup)
         port = reactor.listenUNIX(f"{folder.name}/socket", Factory())
         self.addCleanup(port.stopListening)
-        transport = port.transport
-        Readers(reactor).arrivals.serve(port)
+        transport, readers = port.transport, Readers(reactor)
+        self.addCleanup(readers.stop)
+        readers.serve(port)
         self.assertIs(port.transport, transport)
         self.assertIn(port, reactor.getReaders())

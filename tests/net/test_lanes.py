@@ -22,7 +22,7 @@ class Base(TestCase):
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
         self.addCleanup(self.readers.stop)
-        self.readers.arrivals.serve(self.port)
+        self.readers.serve(self.port)
 
     def connect(self):
         """A peer's socket; it was accepted."""

@@ -353,7 +353,7 @@ class TestAdoption(Base, TestCase):
             port, factory = self.adopt(group, worker)
             self.assertIs(type(port), Port)
             self.assertEqual(port.getHost().port, group.sockets[0].getsockname()[1])
-            readers.arrivals.serve(port)
+            readers.serve(port)
             greeted = self.connect(group, client)
             protocol = yield factory.ended
             self.assertIsInstance(protocol.transport, Connection)

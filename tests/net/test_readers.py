@@ -71,7 +71,7 @@ class Base(TestCase):
         factory = Factory.forProtocol(self.build)
         factory.noisy = False
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.readers.arrivals.serve(self.port)
+        self.readers.serve(self.port)
         self.addCleanup(self.end)
 
     def build_readers(self):

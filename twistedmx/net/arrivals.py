@@ -39,14 +39,28 @@ class Arrivals:
         self._epoll: select.epoll | None = None
         self._ports: dict[int, Port] = {}  # that the epoll watches
 
+    def open(self) -> None:
+        """Be watched; harmless twice."""
+        if self._epoll is None and hasattr(select, "epoll"):
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        self._ports.clear()
+        if self._epoll is not None:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
     def serve(self, port: IListeningPort) -> None:
-        """Accept what comes to `port`. A port that is not TCP's own stays as it is."""
+        """Accept what comes to `port`, once this is open. A port that is not TCP's own stays as it is."""
         if type(port) is not Port:  # those of Unix sockets inherit from it
             return
         # What is accepted inherits it. A late answer must not wait for the peer to acknowledge an earlier one.
         port.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)
         self._served = [*(one for one in self._served if one.connected), port]
-        if hasattr(select, "epoll"):
+        if self._epoll is not None:
             port.stopReading()
             port.transport = self._connect  # type: ignore[assignment]  # it is called, and nothing else
             port.startReading = partial(self._watch, port)  # type: ignore[method-assign]
@@ -74,29 +88,21 @@ class Arrivals:
         return self._make(*accepted)
 
     def _watch(self, port: Port) -> None:
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
         descriptor = port.fileno()
-        if descriptor not in self._ports:
+        if self._epoll is not None and descriptor not in self._ports:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._ports[descriptor] = port
 
     def _unwatch(self, port: Port) -> None:
-        if self._epoll is None or self._ports.pop(port.fileno(), None) is None:
-            return
-        self._epoll.unregister(port.fileno())  # others may listen there as well: to be closed is not enough
-        if not self._ports:
-            self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
+        if self._ports.pop(port.fileno(), None) is not None and self._epoll is not None:
+            self._epoll.unregister(port.fileno())  # others may listen there as well: to be closed is not enough
 
     def _accept(self, most: int) -> int:
         """So many of each port at the most; Twisted itself takes twenty more each time it could take all that it may, without end:
         who is turned away and comes back at once would have it take a thousand, and everybody else wait for these. How many there
         were."""
         before = self._came
-        if self._epoll is not None:
+        if self._epoll is not None and self._ports:
             for descriptor, _ in self._epoll.poll(0, len(self._ports)):
                 port = self._ports.get(descriptor)
                 if port is not None:  # else one of those before has stopped it

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
@@ -92,8 +92,8 @@ class Connection(Server):
 
 
 class Readers:
-    """Both lanes of one server. `reactor`: watches them, from the first connection on: an epoll made before daemonising would be
-    shared with who forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies.
+    """Both lanes of one server. `reactor`: watches them, from `open` on: an epoll made before daemonising would be shared with who
+    forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies.
     `is_awaited`: whether somebody waits for what another thread does."""
 
     def __init__(
@@ -109,10 +109,21 @@ class Readers:
         self.front = Lane(reactor, self, shares.front)
         self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self._look_ahead)
 
+    def open(self) -> None:
+        """Be watched; harmless twice. Before there are connections: of one that was closed in this turn the reactor may still have
+        to tell that it can be written to, and would tell that to a lane which has its descriptor now, and never again anything."""
+        for one in (self.arrivals, self.front, self.back):
+            one.open()
+
+    def serve(self, port: IListeningPort) -> None:
+        """Read from what comes to `port`. One that is not TCP's own stays as it is."""
+        self.open()
+        self.arrivals.serve(port)
+
     def stop(self) -> None:
-        """End what is left, and read no more."""
-        self.front.stop()
-        self.back.stop()
+        """End what is left, accept and read no more."""
+        for one in (self.arrivals, self.front, self.back):
+            one.stop()
 
     def _look_ahead(self) -> None:
         """Before some of the back lane have their turn."""
@@ -175,6 +186,12 @@ class Lane:
         self._in_turn = False
         self._epoll: select.epoll | None = None
 
+    def open(self) -> None:
+        """Be watched; harmless twice."""
+        if self._epoll is None and hasattr(select, "epoll"):
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+
     def stop(self) -> None:
         """End what is left, and read no more."""
         self.connectionLost(_LOST)
@@ -186,10 +203,9 @@ class Lane:
     def add(self, connection: Connection) -> None:
         """Listen to it; harmless twice."""
         if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
+            self.readers.open()
         descriptor = connection.fileno()
-        if descriptor not in self._connections:
+        if self._epoll is not None and descriptor not in self._connections:
             self._epoll.register(descriptor, select.EPOLLIN)
             self._connections[descriptor] = connection
 

@@ -104,6 +104,7 @@ class Server(MultiService):
             for port in self.ports:
                 port.stopListening()
             self.listening.clear()
+            self.lasting.readers.stop()
             raise CannotStart(*error.faults) from None
         if self.lasting.world.uid() == 0:
             if not self.becomes:
@@ -112,12 +113,13 @@ class Server(MultiService):
 
     def bind(self, listening: dict[Place, IStreamServerEndpoint]) -> dict[Place, IListeningPort]:
         """Listen at every place, or at none: raises Faults."""
+        self.lasting.readers.open()
         bound: dict[Place, IListeningPort] = {}
         for place, endpoint in listening.items():
             try:
                 opening = endpoint.listen(self._implicit_tls if place.secure else self.factory)
                 bound[place] = port_of(opening, place.text)
-                self.lasting.readers.arrivals.serve(bound[place])
+                self.lasting.readers.serve(bound[place])
             except Faults:
                 for port in bound.values():
                     port.stopListening()
