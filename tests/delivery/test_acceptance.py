@@ -345,7 +345,7 @@ class ThreadTests(Hosted, TestCase):
         self.successResultOf(self.acceptance.stop())
         self.assertEqual(self.successResultOf(outcome), Failed(detail="shutting down"))
         self.successResultOf(held)
-        self.assertEqual(self.disk.calls, [])
+        self.assertEqual((self.disk.calls, self.acceptance.is_busy), ([], False))
 
     async def test_a_fault_of_ours_ends_the_message_and_not_the_thread(self) -> None:
         """The next peer must be served."""

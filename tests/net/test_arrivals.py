@@ -19,6 +19,8 @@ class Base(TestCase):
         self.made, self.turns = [], []
         self.readers = Readers(reactor, begin=lambda: self.turns.append("begin"), end=lambda: self.turns.append("end"))
         self.arrivals = self.readers.arrivals
+        self.now = 1000.0
+        self.arrivals._seconds = lambda: self.now
         self.addCleanup(self.readers.stop)
         self.port = self.listen()
         self.readers.serve(self.port)
@@ -48,27 +50,45 @@ class TestAccepting(Base):
         self.assertEqual(len(self.made), 40)
         self.assertTrue(all(type(protocol.transport) is Connection for protocol in self.made))
 
-    def test_few_are_accepted_at_each_look(self):
-        """A look costs those who are there some of their time."""
+    def test_few_are_accepted_at_once(self):
+        """A look costs those who are there some of their time; what it finds when there is nobody costs nearly none."""
         self.come(6)
-        self.arrivals.look()
-        self.assertEqual(len(self.made), 4)
-        self.arrivals.look()
-        self.assertEqual(len(self.made), 6)
-        self.arrivals.look()
-        self.assertEqual(self.turns, ["begin", "end"] * 2, "there was nobody")
+        for _ in range(2):
+            self.arrivals.look()
+            self.assertEqual(len(self.made), 4)
+        self.now += 0.01
+        for _ in range(2):
+            self.arrivals.look()
+            self.assertEqual(len(self.made), 6)
+        self.assertEqual(self.turns, ["begin", "end"] * 2)
 
-    def test_in_a_crowd_nobody_is_until_its_turn(self):
+    def test_a_crowd_has_its_part_of_a_turn_and_no_more(self):
         """Else those who come, and come again, would have the time of those who are there."""
         self.come(7)
+        self.arrivals.look()
         self.arrivals.doRead()
-        self.come()
+        self.assertEqual(len(self.made), 7)
+        self.come(2)
         self.arrivals.look()
         self.assertEqual(len(self.made), 7)
         self.arrivals.doRead()
-        self.come()
-        self.arrivals.look()
         self.assertEqual(len(self.made), 9)
+        self.come()
+        self.now -= 3600  # whatever becomes of the clock
+        self.arrivals.look()
+        self.assertEqual(len(self.made), 10)
+
+    def test_where_nobody_can_be_accepted_it_is_not_tried_at_each_look(self):
+        """For want of descriptors: each time is some lines of the log."""
+        tried = []
+        self.port.doRead = lambda: tried.append(self.now)
+        self.come()
+        for _ in range(3):
+            self.arrivals.look()
+        self.assertEqual(len(tried), 1)
+        self.now += 0.01
+        self.arrivals.look()
+        self.assertEqual(len(tried), 2)
 
     def test_several_ports(self):
         """Each has as many, and one that is stopped by whom another one accepts has none."""
@@ -79,6 +99,7 @@ class TestAccepting(Base):
         self.arrivals.look()
         self.assertEqual(len(self.made), 8)
         self.arrivals._make = lambda *accepted: other.stopReading() or self.port.stopReading()
+        self.now += 0.01
         self.arrivals.look()
         self.assertEqual(len(self.made), 9)
 
@@ -87,7 +108,6 @@ class TestAccepting(Base):
         self.readers.end = lambda: 1 / 0
         self.come(2)
         self.arrivals.look()
-        self.arrivals.doRead()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.readers.end = lambda: None
         self.come()
@@ -107,6 +127,16 @@ class TestPause(Base):
         self.arrivals.accept(True)
         self.arrivals.doRead()
         self.assertEqual(len(self.made), 1)
+
+    def test_a_port_that_stops_meanwhile_stays_so(self):
+        """Who comes now is for who listens there next."""
+        self.arrivals.accept(False)
+        stopped = self.port.stopListening()
+        self.come()
+        self.arrivals.accept(True)
+        self.arrivals.doRead()
+        self.assertEqual(self.made, [])
+        return stopped
 
     def test_a_port_that_is_served_meanwhile_pauses_too(self):
         """A reload listens at another place."""

@@ -84,12 +84,30 @@ class TestLanes(Base):
             self.readers.back.doRead()
         self.assertEqual((len(self.made), len(self.heard)), (71, 70))
 
-    def test_a_call_of_a_thread_ends_the_turn(self):
-        """A message is safe, and its sender waits to hear it: the calls of threads begin the next turn."""
-        self.crowd(70)
-        self.readers.back._called = [None]
+    def test_what_somebody_waited_for_ends_the_turn(self):
+        """A message is safe, and its sender is to hear it: what threads call begins the reactor's next turn."""
+        self.crowd(40)
+        reactor.callFromThread(int)
+        self.readers.is_awaited = lambda: True
         self.readers.back.doRead()
         self.assertEqual(len(self.heard), 32)
+
+    def test_what_threads_call_else_ends_none(self):
+        """Those who only guess may have each of their recipients looked up in one."""
+        self.crowd(40)
+        reactor.callFromThread(int)
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 40)
+
+    def test_a_fault_behind_what_was_heard_is_told_and_ends_nothing(self):
+        """The reactor would look at the lane no more: at none of those who are in it, nor of those who come."""
+        front, _ = self.connected()
+        self.crowd(2)
+        front.sendall(b"y")
+        self.readers.end = lambda: 1 / 0
+        self.readers.back.doRead()
+        self.assertEqual(len(self.heard), 3)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
     def test_who_is_behind_gives_way_to_a_thread_that_somebody_waits_for(self):
         """It would wait for the interpreter, milliseconds each time that the disk has answered."""

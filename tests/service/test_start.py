@@ -22,10 +22,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 import twistedmx
 from twistedmx import demo
 from twistedmx.delivery.disk import PosixDisk
+from twistedmx.model.storage import Copy, Failed
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
 from twistedmx.report.log import LogSettings
 from twistedmx.service import CannotStart, Options, World, build, makeService
+from twistedmx.service.room import Collecting
 from twistedmx.settings import Settings
 from twistedmx.settings.composed import MailboxSettings
 from twistedmx.settings.paths import in_folder
@@ -205,6 +207,13 @@ class TestMakeService(SynchronousTestCase):
             file.write(text)
         return path
 
+    def written(self):
+        """The settings of a server that can be made, with the file of its addresses."""
+        path = self.write('host = "mx.example.org"\nlisten = ["tcp:0"]\n[mailboxes]\ntable = "boxes"\n')
+        with open(os.path.join(os.path.dirname(path), "boxes"), "w") as file:
+            file.write("ann@example.org\n")
+        return path
+
     def told(self, *words):
         try:
             self.made(*words)
@@ -226,13 +235,22 @@ class TestMakeService(SynchronousTestCase):
 
     def test_a_file_is_built_in_its_own_folder(self):
         """The whole way from a file to a server."""
-        path = self.write('host = "mx.example.org"\nlisten = ["tcp:0"]\n[mailboxes]\ntable = "boxes"\n')
-        with open(os.path.join(os.path.dirname(path), "boxes"), "w") as file:
-            file.write("ann@example.org\n")
+        path = self.written()
         service = self.made("--config", path)
         self.assertEqual(
             service.parts.settings.mailboxes.table, os.path.abspath(os.path.join(os.path.dirname(path), "boxes"))
         )
+        self.assertIn(Collecting, [type(one) for one in service])
+
+    def test_the_lanes_know_when_the_disk_is_waited_for(self):
+        """Then those who have only failed give way."""
+        path = self.written()
+        lasting = self.made("--config", path).lasting
+        self.assertFalse(lasting.readers.is_awaited())
+        committing = lasting.acceptance.open([Copy(maildir="/nowhere", trace=b"")]).commit()
+        self.assertTrue(lasting.readers.is_awaited())
+        self.successResultOf(lasting.acceptance.stop())
+        self.assertIsInstance(self.successResultOf(committing), Failed)
 
     def test_a_demo_in_a_folder_that_cannot_be_made_is_told_in_words(self):
         """The first thing that a newcomer tries must not end in a traceback."""

@@ -230,7 +230,7 @@ class MaildirAcceptance:
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody waits for what is being written."""
+        """Whether something is being written, or waits to be."""
         return self._writer.owed > 0
 
     def free_octets(self) -> int | None:

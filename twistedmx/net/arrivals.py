@@ -1,4 +1,4 @@
-"""Connections that come: the listening ports, looked at before each of those who have only failed (`net.readers`).
+"""Connections that come: the listening ports, looked at also between those who have only failed (`net.readers`).
 
 The reactor tells in one turn of what has become ready, in the order in which it did; and in a siege the back lane always is. Who
 comes would wait for the rest of one turn and for that lane's part of the next before anybody knows of him: 2.5 ms, and like this
@@ -9,9 +9,9 @@ import select
 from collections.abc import Callable
 from functools import partial
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,13 +19,15 @@ from zope.interface import implementer
 
 # Connections accepted in a turn, of each port: some two milliseconds.
 _ACCEPTED: Final = 32
-# And before the turn of each batch of the back lane: where more than these come in a turn, it is a crowd that comes, and none is.
+# Who comes is accepted at once where no more than so many do in so many seconds; a crowd has its part of a turn.
 _FEW: Final = 4
+_WINDOW: Final = 0.006
 
 
 @implementer(IReadDescriptor)
 class Arrivals:
-    """The ports of one server. `make`: the transport of what was accepted; `together`: in which several sessions begin."""
+    """The ports of one server. `reactor`: also `IReactorTime`, whose clock may be set back. `make`: the transport of what was
+    accepted; `together`: in which several sessions begin."""
 
     _log = Logger()
 
@@ -34,8 +36,9 @@ class Arrivals:
         self._make, self._together = make, together
         self._served: list[Port] = []
         self._accepts = True
-        self._came = 0
-        self._few = True
+        self._seconds = cast(IReactorTime, reactor).seconds
+        self._since = 0.0
+        self._came = 0  # since then
         self._epoll: select.epoll | None = None
         self._ports: dict[int, Port] = {}  # that the epoll watches
 
@@ -73,15 +76,18 @@ class Arrivals:
         """Whether connections are accepted; else they wait in the queues of the ports, where nothing is known of them."""
         self._accepts = on
         for port in self._served:
-            if port.connected and on:
+            if port.connected and on and not port.disconnecting:
                 port.startReading()
             elif port.connected:
                 port.stopReading()
 
     def look(self) -> None:
-        """Accept the few that have come, if no crowd comes: it would have the turn of those who are there."""
-        if self._few:
-            self._accept(_FEW)
+        """Accept the few that have come."""
+        now = self._seconds()
+        if abs(now - self._since) >= _WINDOW:
+            self._since, self._came = now, 0
+        if self._came < _FEW:
+            self._accept(_FEW - self._came)
 
     def _connect(self, *accepted: Any) -> object:
         self._came += 1
@@ -97,18 +103,20 @@ class Arrivals:
         if self._ports.pop(port.fileno(), None) is not None and self._epoll is not None:
             self._epoll.unregister(port.fileno())  # others may listen there as well: to be closed is not enough
 
-    def _accept(self, most: int) -> int:
+    def _accept(self, most: int) -> None:
         """So many of each port at the most; Twisted itself takes twenty more each time it could take all that it may, without end:
-        who is turned away and comes back at once would have it take a thousand, and everybody else wait for these. How many there
-        were."""
+        who is turned away and comes back at once would have it take a thousand, and everybody else wait for these."""
+        if self._epoll is None or not self._ports:
+            return
         before = self._came
-        if self._epoll is not None and self._ports:
-            for descriptor, _ in self._epoll.poll(0, len(self._ports)):
-                port = self._ports.get(descriptor)
-                if port is not None:  # else one of those before has stopped it
-                    port.numberAccepts = most
-                    self._begin(port)
-        return self._came - before
+        ready = self._epoll.poll(0, len(self._ports))
+        for descriptor, _ in ready:
+            port = self._ports.get(descriptor)
+            if port is not None:  # else one of those before has stopped it
+                port.numberAccepts = most
+                self._begin(port)
+        if ready and self._came == before:  # for want of descriptors, perhaps: to try again at once would be in vain
+            self._came += _FEW
 
     def _begin(self, port: Port) -> None:
         """A fault there must not reach who called: nobody would be accepted any more, or nobody read."""
@@ -127,7 +135,7 @@ class Arrivals:
 
     def doRead(self) -> None:
         """Accept what has come, as far as a turn goes."""
-        self._few = self._accept(_ACCEPTED) <= _FEW
+        self._accept(_ACCEPTED)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops: so do the ports."""

@@ -2,7 +2,7 @@
 
 The reactor puts a logging context around each event and asks its tables several times; that costs more than a refused recipient
 (benchmarks, reject-580). Here a turn of the reactor reads from all connections that are ready, some hundred at most, so that
-timers, threads and new connections have their turn as before. Writing, and where there is no epoll all of it, stays the reactor's.
+timers and all else of the reactor have their turn as before. Writing, and where there is no epoll all of it, stays the reactor's.
 
 There are two lanes. Who has only failed so far is read in the back one, and of these only some in a turn: else a first-time sender
 would wait, at each of his commands, for all of a botnet (benchmarks, victim-2000).
@@ -94,7 +94,7 @@ class Connection(Server):
 class Readers:
     """Both lanes of one server. `reactor`: watches them, from `open` on: an epoll made before daemonising would be shared with who
     forks. `begin`, `end`: are called around what several sessions go on in; `end` after their replies.
-    `is_awaited`: whether somebody waits for what another thread does."""
+    `is_awaited`: whether somebody waits for what another thread does; `give_way`: to that."""
 
     def __init__(
         self, reactor: IReactorFDSet, *, begin: Callable[[], None] = _nothing, end: Callable[[], None] = _nothing
@@ -107,7 +107,11 @@ class Readers:
         self.arrivals = Arrivals(reactor, partial(Connection, self), self.together)
         shares = Shares()
         self.front = Lane(reactor, self, shares.front)
-        self.back = Lane(reactor, self, lambda now: shares.back(now, self.front.heard), self._look_ahead)
+        self.back = Lane(
+            reactor, self, lambda now: shares.back(now, self.front.heard), self._look_ahead, self._is_over_early
+        )
+        # What threads have called, which begins the reactor's next turn.
+        self._called: Sized = getattr(reactor, "threadCallQueue", ())
 
     def open(self) -> None:
         """Be watched; harmless twice. Before there are connections: of one that was closed in this turn the reactor may still have
@@ -133,6 +137,10 @@ class Readers:
             self.give_way()
         self.front.doRead()
         self.arrivals.look()
+
+    def _is_over_early(self) -> bool:
+        """Whether somebody may wait for the next turn of the reactor: what he waited for was done."""
+        return bool(self._called) and self.is_awaited()
 
     def together(self, hear: Callable[..., object], *arguments: Any) -> None:
         """Call `hear`, in which several sessions go on: what they answer is sent when all have heard."""
@@ -164,8 +172,8 @@ def _send(writer: EagerWriter) -> None:
 
 @implementer(IReadDescriptor)
 class Lane:
-    """One of the two of `readers`. `share`: of a turn, by the time. `look_ahead`: called before each of its batches. `heard`:
-    packets, since the start."""
+    """One of the two of `readers`. `share`: of a turn, by the time. `look_ahead`: called before each of its batches;
+    `is_over_early`: whether that was the last one. `heard`: packets, since the start."""
 
     def __init__(
         self,
@@ -173,14 +181,13 @@ class Lane:
         readers: Readers,
         share: Callable[[float], Share],
         look_ahead: Callable[[], None] = _nothing,
+        is_over_early: Callable[[], bool] = lambda: False,
     ) -> None:
         self.readers = readers
         self.heard = 0
         self._reactor: Any = reactor
-        # What threads have called, which begins the reactor's next turn: who waits for the disk is not to wait for more than that.
-        self._called: Sized = getattr(reactor, "threadCallQueue", ())
         self._seconds = cast(IReactorTime, reactor).seconds
-        self._share, self._look_ahead = share, look_ahead
+        self._share, self._look_ahead, self._is_over_early = share, look_ahead, is_over_early
         self._connections: dict[int, Connection] = {}
         self._closing: list[Connection] = []
         self._in_turn = False
@@ -266,7 +273,7 @@ class Lane:
             while ready := epoll.poll(0, batch):
                 heard = self._serve(ready)
                 self.heard += heard
-                if heard < batch or self._called or abs(self._seconds() - at) >= turn:
+                if heard < batch or self._is_over_early() or abs(self._seconds() - at) >= turn:
                     break
                 self._look_ahead()
         finally:
@@ -290,7 +297,10 @@ class Lane:
                 octets = None
             heard.append((descriptor, connection, octets))
         if heard:
-            self.readers.together(self._hear, heard)
+            try:
+                self.readers.together(self._hear, heard)
+            except Exception:  # the reactor would look at this lane no more
+                _log.failure("what follows from what was heard failed")
         return len(heard)
 
     def _hear(self, heard: list[tuple[int, Connection, bytes | None]]) -> None:

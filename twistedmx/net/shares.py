@@ -9,17 +9,17 @@
 A turn's share is a time, for to hang up costs ten times what it costs to refuse a recipient. What is served at once is read, then
 heard, then sent its replies: the more, the cheaper.
 
-Little is the siege as it mostly is: one first-time sender among two thousand hosts that have only failed. His commands wait for
-those who are being served, his connection for the end of the turn (benchmarks, victim-2000). Where much is heard in front, they
-wait for one another more than for the others, and fewer at once would cost some of what can be refused (benchmarks, churn).
+Little is the siege as it mostly is: one first-time sender among two thousand hosts that have only failed. His connection and
+his commands wait for those who are being served (benchmarks, victim-2000). Where much is heard in front, they wait for one
+another more than for the others, and fewer at once would cost some of what can be refused (benchmarks, churn).
 """
 
 from typing import Final, NamedTuple
 
 
 class Share(NamedTuple):
-    """`turn`: seconds, and what was begun is ended. `batch`: connections at once; between two batches of the back lane the front
-    one is looked at."""
+    """`turn`: seconds, and what was begun is ended. `batch`: connections at once; before each batch of the back lane the front one
+    is looked at."""
 
     turn: float
     batch: int
