@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.fault import CannotMeasure
-from benchmarks.group import go_first
+from benchmarks.group import go_first, go_last
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "twistedmx-benchmarks"
 _TLS = ("-DWITH_TLS", "-lssl", "-lcrypto")
@@ -50,6 +50,8 @@ def program(name: str = "load", *, tls: bool = False) -> Path:
 class Generator:
     """One run of a program that tells events, each a line of JSON, and waits for us in between."""
 
+    stand = staticmethod(go_last)
+
     def __init__(self, command: Sequence[str | Path], options: Mapping[str, Any], *, core: int) -> None:
         words = [f"{key}={value}" for key, value in options.items()]
         self._process = subprocess.Popen(
@@ -58,7 +60,7 @@ class Generator:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        go_first(self._process.pid)
+        self.stand(self._process.pid)
         self._heard = b""  # and not yet read
 
     def wait_for(self, event: str, *, seconds: float) -> dict[str, Any]:
@@ -107,6 +109,8 @@ class Load(Generator):
 
 class Sender(Generator):
     """Of victim.c: the legitimate sender. Under TLS if the options have `tls`."""
+
+    stand = staticmethod(go_first)
 
     def __init__(self, options: Mapping[str, Any], *, core: int) -> None:
         super().__init__([program("victim", tls=bool(options.get("tls")))], options, core=core)

@@ -6,9 +6,6 @@ it (benchmarks/facts.py), and one line of the log for each is what an attack sho
 
 from itertools import chain, cycle, islice, product
 from typing import Final
-from zlib import crc32
-
-from twisted.internet.interfaces import IDelayedCall
 
 from twistedmx.model.beginning import NOTHING, Beginning
 from twistedmx.model.event import (
@@ -28,6 +25,7 @@ from twistedmx.policy.conduct import LastWords
 from twistedmx.policy.guesses import Guesses
 from twistedmx.policy.refusals import refused
 from twistedmx.policy.transaction import Transaction
+from twistedmx.policy.untold import Untold
 from twistedmx.ports import Ports
 from twistedmx.smtp.path import Path
 from twistedmx.smtp.reply import Reply
@@ -35,11 +33,9 @@ from twistedmx.smtp.session import Session
 
 # Pairs of digits and letters without vowels, for there shall be no words: 1024 of them, some twice.
 _PAIRS: Final = tuple(islice(cycle(map("".join, product("0123456789BCDFGHJKLMNPQRSTVWXYZ", repeat=2))), 1024))
-# They are told when they and the recipients that were refused in them are so many, or after so many seconds: to tell each session's
-# guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580). Not all after as many: two thousand
-# sessions that began together would be told of in one turn, and everybody else wait for that (benchmarks, unpunished).
+# They are told when they and the recipients that were refused in them are so many, or when `Untold` says so: to tell each
+# session's guesses once a second cost a sixteenth more than once in four (benchmarks, reject-580).
 _TOGETHER: Final = 250
-_SOON: Final = (2.5, 3.0)
 CONDUCT: Final = "conduct"  # among the policies that are in shadow
 
 
@@ -52,10 +48,10 @@ class Account:
     __slots__ = (
         "_flooded_only",
         "_fruitless",
+        "_later",
         "_ports",
         "_refused",
         "_since",
-        "_soon",
         "_untold",
         "helo",
         "id",
@@ -67,13 +63,13 @@ class Account:
         "transactions",
     )
 
-    def __init__(self, ports: Ports, peer: Peer) -> None:
+    def __init__(self, ports: Ports, untold: Untold, peer: Peer) -> None:
         self._ports = ports
+        self._later = untold
         self._since = ports.clock.seconds()
         self._fruitless: list[Transaction | Guesses] = []  # nobody was accepted in them, and they are not told yet
         self._untold = 0  # how many they are, with their recipients
         self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
-        self._soon: IDelayedCall | None = None  # when they are told at the latest
         # Commands that fixed steps refused, by kind: how many are untold, and what the last of them was. Made when there is one.
         self._refused: dict[tuple[Stage, Reason], tuple[int, Verdict, Path | None]] | None = None
         chance, pairs = ports.chance.getrandbits(50), _PAIRS
@@ -180,8 +176,8 @@ class Account:
         self._untold += untold
         if self._untold >= _TOGETHER:
             self._tell_fruitless()
-        elif self._soon is None and not ends:
-            self._soon = self._ports.clock.callLater(self._soonest, self._tell_soon)
+        elif self._untold == untold and not ends:
+            self._later.gather(self)
 
     def tell_shadow(self, last: LastWords) -> None:
         """Conduct would have hung up, were its limit not in shadow."""
@@ -205,9 +201,6 @@ class Account:
         """The connection is gone. `session`: whose counts are told. `words`: our last ones, if any were sent."""
         self._tell_fruitless()
         self._tell_refused()
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
         ports = self._ports
         ports.events.tell(
             SessionEnded(
@@ -254,26 +247,14 @@ class Account:
             )
         )
 
-    @property
-    def _soonest(self) -> float:
-        """Seconds, by the session's name."""
-        least, most = _SOON
-        return least + (most - least) * (crc32(self.id.encode()) & 0xFF) / 0xFF
-
-    def _tell_soon(self) -> None:
-        self._soon = None
-        if not self._fruitless:
-            return  # so many came meanwhile that they were told
-        clock = self._ports.clock
-        remaining = self._fruitless[0].since + self._soonest - clock.seconds()
-        if remaining > 0:
-            self._soon = clock.callLater(remaining, self._tell_soon)
-        else:
-            self._tell_fruitless()
+    def tell_gathered(self) -> None:
+        """What was gathered, for the time has come (`Untold`)."""
+        self._tell_fruitless()
 
     def _tell_fruitless(self) -> None:
         if not self._fruitless:
             return
+        self._later.forget(self)
         fruitless, self._fruitless, self._untold = self._fruitless, [], 0
         flooded = [transaction for transaction in fruitless if transaction.flooded and transaction.is_flooded]
         if flooded:

@@ -35,7 +35,7 @@ class Attending:
     def __init__(self, site: Site, session: Session, peer: Peer) -> None:
         self._site = site
         self._session = session
-        self._account = Account(site.ports, peer)
+        self._account = Account(site.ports, site.untold, peer)
         self._conduct: Conduct | None = None
         self._ending: LastWords | None = None  # what conduct, a policy or the blocklist has said
         self._hardest = _CALM  # posture towards this client

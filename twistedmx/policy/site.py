@@ -14,6 +14,7 @@ from twistedmx.policy.limit_settings import LimitSettings
 from twistedmx.policy.posture import Alertness, Posture
 from twistedmx.policy.recipient import RecipientStep
 from twistedmx.policy.tarpit import Tarpit
+from twistedmx.policy.untold import Untold
 from twistedmx.ports import Ports
 from twistedmx.smtp import codes, xclient
 from twistedmx.smtp.limits import Limits
@@ -41,6 +42,7 @@ class Site:
     blocklist: Blocklist | None = None
     alertness: Alertness = attrs.Factory(Alertness)
     tarpit: Tarpit = attrs.Factory(lambda site: Tarpit(site.ports.clock), takes_self=True)
+    untold: Untold = attrs.Factory(lambda site: Untold(site.ports.clock), takes_self=True)
     handshakes: Handshakes | None = None
     chain: Chain | None = None
     tolerant: tuple[Network, ...] = ()

@@ -1,0 +1,63 @@
+"""Sessions that have something to tell, and when they tell it.
+
+One timer for all. Of those whose time has come some have their turn, and the next in the reactor's next turn: of two thousand
+sessions that guess some seven hundred tell each second what is a fifth of a millisecond of work, and who comes meanwhile waited
+for all that were due together (benchmarks, unpunished-2000: two to three milliseconds).
+"""
+
+from collections import OrderedDict
+from typing import Final, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+_LATEST: Final = 2.75  # seconds; docs/log.md says three, for a turn of the reactor may be long
+_TURN: Final = 0.0004  # seconds, and what was begun is ended
+
+
+class Teller(Protocol):
+    """A session that gathers what it has to tell."""
+
+    def tell_gathered(self) -> None:
+        """The time has come."""
+
+
+class Untold:
+    """Of one server. Its clock may be set back: then somebody tells early."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        # Since when each gathers, first who is first. Not a dict: to take the first of one looks at all before him that are gone.
+        self._since: OrderedDict[Teller, float] = OrderedDict()
+        self._call: IDelayedCall | None = None
+
+    def gather(self, teller: Teller) -> None:
+        """It has begun to have something to tell, and does so in less than three seconds."""
+        self._since[teller] = self._clock.seconds()
+        if self._call is None:
+            self._call = self._clock.callLater(_LATEST, self._turn)
+
+    def forget(self, teller: Teller) -> None:
+        """It tells now; harmless where it has gathered nothing."""
+        if self._since.pop(teller, None) is not None and not self._since and self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _turn(self) -> None:
+        self._call = None
+        began = now = self._clock.seconds()
+        while self._since and abs(now - began) < _TURN and self._remaining(now) <= 0:
+            teller, _ = self._since.popitem(last=False)
+            try:
+                teller.tell_gathered()
+            except Exception:
+                self._log.failure("what a session has gathered could not be told")
+            now = self._clock.seconds()
+        if self._since and self._call is None:
+            self._call = self._clock.callLater(max(0.0, self._remaining(now)), self._turn)
+
+    def _remaining(self, now: float) -> float:
+        """Seconds, of the first."""
+        return _LATEST - abs(now - next(iter(self._since.values())))
