@@ -1,8 +1,10 @@
 """What sessions cost that say nothing, and what a host of good record waits for meanwhile."""
 
+import math
 import resource
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 from benchmarks.fault import CannotMeasure
@@ -19,17 +21,16 @@ _NEARLY: Final = 1.01  # the limit may be what was asked for: then some sessions
 _PATIENCE: Final = 30
 
 
-def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str, Any]:
+def measure(options: Mapping[str, Any], group: Group, *, core: int, workers: int = 1) -> dict[str, Any]:
     """One run. `options`: of load.c; with `known` and `rate`, so many hosts that have sent a message before do it again while the
-    sessions are there, so many in a second. Raises CannotMeasure."""
+    sessions are there, so many in a second. `workers`: processes of the server that have sessions. Raises CannotMeasure."""
     held_options = dict(options)
     known, rate = held_options.pop("known", 0), held_options.pop("rate", 0)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if held_options["connections"] > _NEARLY * limit:
+    if held_options["connections"] > _NEARLY * limit * workers:
         raise CannotMeasure(
             f"so many sessions need more than {limit:,} descriptors: raise ulimit -Hn, or start it as root"
         )
-    held_options["connections"] = min(held_options["connections"], limit - SPARE)
     sender = {
         "port": options["port"],
         "domain": DOMAIN,
@@ -45,8 +46,12 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str,
         load.wait_for("ready", seconds=_LONG)
     time.sleep(0.5)
     base, cpu = group.pss(), group.cpu()
-    with Load("idle", held_options, core=core) as load:
-        told = load.wait_for("ready", seconds=_LONG)
+    with ExitStack() as stack:
+        told = []
+        for first, number in parts(held_options["connections"], limit=limit, workers=workers):
+            one = {**held_options, "first": first, "connections": number}
+            load = stack.enter_context(Load("idle", one, core=core))
+            told.append(load.wait_for("ready", seconds=_LONG))
         ramp_cpu = group.cpu() - cpu
         time.sleep(1)
         idle_cpu, held = group.cpu(), group.pss()
@@ -54,14 +59,14 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str,
         idle_cpu = group.cpu() - idle_cpu
         processes = len(group.pids())
         met = _sent(sender, core=core) if known else {}
-    sessions = told["connections"]
+    sessions = sum(one["connections"] for one in told)
     values = {
         "kb_per_session": (held - base) / sessions / 1000,
         "pss": held,
         "base_pss": base,
         "processes": processes,
         "sessions": sessions,
-        "rate": sessions / told["ramp_seconds"],
+        "rate": sessions / sum(one["ramp_seconds"] for one in told),
         "cpu": ramp_cpu / sessions * 1000,
         "idle_cpu": idle_cpu,
     }
@@ -74,6 +79,15 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int) -> dict[str,
             "failure": met["failure"],
         }
     return values
+
+
+def parts(sessions: int, *, limit: int, workers: int) -> list[tuple[int, int]]:
+    """The number of the first session and how many there are, of each program of load: no more than it and the server may have
+    descriptors. `limit`: of a process."""
+    each = limit - SPARE
+    sessions = min(sessions, each * workers)
+    number = math.ceil(sessions / math.ceil(sessions / each))
+    return [(first, number) for first in range(0, sessions, number)]
 
 
 def words(values: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@
 
 static struct {
     long port, connections, rounds, recipients, refusal, pipelined, octets, line, per_connection, users, at_once, patience;
-    long implicit, total;
+    long implicit, total, first;
     double warm_seconds, seconds, back_after, ramp;
     long warm_rounds;
     const char *domain;
@@ -59,6 +59,7 @@ static struct {
 static const struct { const char *key; long *whole; double *real; const char **text; } options[] = {
     {"port", &o.port, 0, 0},
     {"connections", &o.connections, 0, 0},       /* at a time */
+    {"first", &o.first, 0, 0},                   /* their addresses begin with that of this number */
     {"recipients", &o.recipients, 0, 0},         /* unknown ones in a round */
     {"refusal", &o.refusal, 0, 0},               /* what an unknown recipient is answered */
     {"pipelined", &o.pipelined, 0, 0},           /* 1: the commands of a round in one packet (RFC 2920) */
@@ -253,7 +254,7 @@ static void watch(struct client *c, int writing, int operation) {
 static void open_connection(struct client *c) {
     struct sockaddr_in from = {.sin_family = AF_INET};
     int on = 1;
-    int n = c->number;
+    int n = o.first + c->number;
     if (mode == ATTACK) /* each in a /24 of its own, far from the next, as those of a botnet; 127.200/16 is the victim's */
         from.sin_addr.s_addr = htonl(0x7f000000u | (1u + n % 180) << 16 | (n / 180u % 256) << 8 | (1u + n / 46080 % 250));
     else

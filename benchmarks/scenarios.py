@@ -99,22 +99,31 @@ def _floods() -> list[Case]:
 def _workers() -> list[Case]:
     """What one process is asked for elsewhere, of several."""
     cases = {
-        "workers-reject": ("reject-580", "unknown recipients of 580 hosts, lock-step, by the number of workers"),
+        "workers-reject": ("reject-580", 580, "unknown recipients of 580 hosts, lock-step, by the number of workers"),
         "workers-reject-pipelined": (
             "reject-580-pipelined",
+            580,
             "unknown recipients of 580 hosts, pipelined, by the number of workers",
         ),
         "workers-accept": (
             "accept-4k-1",
-            "messages of 4 KiB from 20 hosts, one per connection, by the number of workers",
+            320,
+            "messages of 4 KiB from 320 hosts, one per connection, by the number of workers",
         ),
     }
     of_one = {case.name: case for case in (*_rejects(), *_accepts())}
     return [
         attrs.evolve(
-            of_one[like], name=name, scenario="workers", title=title, brief=False, peers=workers.PEERS, all_cores=True
+            of_one[like],
+            name=name,
+            scenario="workers",
+            title=title,
+            options={**of_one[like].options, "connections": connections},
+            brief=False,
+            peers=workers.PEERS,
+            all_cores=True,
         )
-        for name, (like, title) in cases.items()
+        for name, (like, connections, title) in cases.items()
     ]
 
 
@@ -294,7 +303,7 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         options["pipelined"] = int(peer.pipelining)
     if case.mode == "idle":
         options["connections"] = min(options["connections"], peer.most_sessions)
-        return idle.measure(options, group, core=core)
+        return idle.measure(options, group, core=core, workers=peer.workers)
     if case.mode == "tlsflood":
         return tlsflood.measure(options, group, core=core)
     if case.mode == "victim":
@@ -306,6 +315,8 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
     with Load(case.mode, options, core=core) as load:
         ramp = load.wait_for("ready", seconds=_LONG)
         base = group.pss()
+        if case.scenario == "workers":
+            group.take_long_turns()
         spread = {"spread": workers.spread(peer.status())} if case.scenario == "workers" else {}
         load.go_on()
         if case.memory:

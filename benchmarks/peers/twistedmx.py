@@ -124,7 +124,8 @@ class TwoWorkers(Twistedmx):
     name = "twistedmx-2-workers"
     title = "twistedmx, 2 workers"
     differs = "as twistedmx, and `workers = 2`"
-    scenarios = ("workers",)
+    scenarios = ("workers", "idle")
+    workers = 2
     settings: ClassVar[Settings] = {"": {"workers": 2}}
 
 
@@ -133,4 +134,5 @@ class FourWorkers(Twistedmx):
     title = "twistedmx, 4 workers"
     differs = "as twistedmx, and `workers = 4`"
     scenarios = ("workers",)
+    workers = 4
     settings: ClassVar[Settings] = {"": {"workers": 4}}

@@ -40,6 +40,15 @@ class TestIdle(SynchronousTestCase):
         error = self.assertRaises(CannotMeasure, idle.measure, options, Group("nobody"), core=0)
         self.assertIn("ulimit -Hn", str(error))
 
+    def test_of_several_workers_each_has_its_descriptors(self):
+        """So many sessions are measured."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        options = {"port": 1, "connections": 2 * limit + 2000}
+        self.assertRaises(CannotMeasure, idle.measure, options, Group("nobody"), core=0, workers=2)
+        self.assertEqual(idle.parts(limit, limit=limit, workers=1), [(0, limit - idle.SPARE)])
+        self.assertEqual(idle.parts(30_000, limit=20_000, workers=2), [(0, 15_000), (15_000, 15_000)])
+        self.assertEqual(idle.parts(10_000, limit=20_000, workers=2), [(0, 10_000)])
+
     def test_known_hosts_are_told_of_where_there_were_some(self):
         """The other case has none."""
         self.assertEqual(idle.words(VALUES), "2.44 KB a session, 20,000 held")
