@@ -42,9 +42,9 @@ def go_first(pid: int) -> None:
 
 
 def go_last(pid: int) -> None:
-    """`pid` and its session behind all others, the kernel's threads among them: it stands for other machines, and what the server's
-    disk needs of the kernel finds a core that is as good as free. Between a load and a server that both go first one fdatasync in a
-    hundred took ten milliseconds."""
+    """`pid` behind all others, the kernel's threads among them: it stands for other machines, and what the server's disk needs of
+    the kernel finds a core that is as good as free. Between a load and a server that both go first one fdatasync in a hundred took
+    ten milliseconds."""
     _stand(pid, "19")
     with contextlib.suppress(OSError):
         os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
@@ -60,18 +60,20 @@ def _stand(pid: int, nice: str) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(nice)
 
 
-# sched_setattr(2): of no library here. Its number, by the processor; what it is given (struct sched_attr), with a slice of 20 ms.
-_SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274}
-_LONG_TURNS: Final = struct.pack("=IIQiIQQQ", 48, 0, 0, 0, 0, 20_000_000, 0, 0)
+# sched_setattr(2), sched_getattr(2): of no library here. Their numbers, by the processor, and struct sched_attr.
+_SCHED_ATTR: Final = {"x86_64": (314, 315), "aarch64": (274, 275)}
+_ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
+_LONG_TURN: Final = 20_000_000  # nanoseconds
 
 
-def _take_long_turns(pid: int) -> None:
-    number = _SCHED_SETATTR.get(platform.machine())
-    if number is None:
-        return
-    call = ctypes.CDLL(None).syscall
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        call(number, int(thread.name), _LONG_TURNS, 0)
+def take_long_turns(thread: int) -> bool:
+    """`thread` keeps its core for 20 ms, while no other kind of process wants it. Whether the system does that (Linux 6.12)."""
+    if platform.machine() not in _SCHED_ATTR:
+        return False
+    set_, get = _SCHED_ATTR[platform.machine()]
+    call, found = ctypes.CDLL(None).syscall, ctypes.create_string_buffer(_ATTRIBUTES.size)
+    call(set_, thread, _ATTRIBUTES.pack(_ATTRIBUTES.size, 0, 0, 0, 0, _LONG_TURN, 0, 0), 0)
+    return call(get, thread, found, _ATTRIBUTES.size, 0) == 0 and _ATTRIBUTES.unpack(found)[5] == _LONG_TURN
 
 
 class Group:
@@ -121,11 +123,11 @@ class Group:
         for pid in self.pids():
             go_first(pid)
 
-    def take_long_turns(self) -> None:
-        """All that runs keeps its core for some time, where the system has that (Linux 6.12): what is measured of processes that
-        share one is not what it costs to change between them."""
-        for pid in self.pids():
-            _take_long_turns(pid)
+    def take_long_turns(self) -> bool:
+        """All that runs: what is measured of processes that share a core is not what it costs to change between them. Whether
+        the system does that."""
+        threads = [int(thread.name) for pid in self.pids() for thread in Path(f"/proc/{pid}/task").glob("*")]
+        return all(take_long_turns(thread) for thread in threads)
 
     def go_as_others(self) -> None:
         """All that runs: where it is to be seen what other programs take from it."""

@@ -29,7 +29,7 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int, workers: int
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if held_options["connections"] > _NEARLY * limit * workers:
         raise CannotMeasure(
-            f"so many sessions need more than {limit:,} descriptors: raise ulimit -Hn, or start it as root"
+            f"so many sessions need more than {limit * workers:,} descriptors: raise ulimit -Hn, or start it as root"
         )
     sender = {
         "port": options["port"],
@@ -82,12 +82,12 @@ def measure(options: Mapping[str, Any], group: Group, *, core: int, workers: int
 
 
 def parts(sessions: int, *, limit: int, workers: int) -> list[tuple[int, int]]:
-    """The number of the first session and how many there are, of each program of load: no more than it and the server may have
-    descriptors. `limit`: of a process."""
-    each = limit - SPARE
+    """The number of the first session and how many there are, of each program of load: as many as one process has descriptors for,
+    at most. `limit`: of these."""
+    each = max(1, limit - SPARE)
     sessions = min(sessions, each * workers)
     number = math.ceil(sessions / math.ceil(sessions / each))
-    return [(first, number) for first in range(0, sessions, number)]
+    return [(first, min(number, sessions - first)) for first in range(0, sessions, number)]
 
 
 def words(values: Mapping[str, Any]) -> str:

@@ -48,9 +48,10 @@ def program(name: str = "load", *, tls: bool = False) -> Path:
 
 
 class Generator:
-    """One run of a program that tells events, each a line of JSON, and waits for us in between."""
+    """One run of a program that tells events, each a line of JSON, and waits for us in between. It is behind all else on its core
+    (`rank`), but the legitimate sender, who stands for one that has a machine to himself."""
 
-    stand = staticmethod(go_last)
+    rank = staticmethod(go_last)
 
     def __init__(self, command: Sequence[str | Path], options: Mapping[str, Any], *, core: int) -> None:
         words = [f"{key}={value}" for key, value in options.items()]
@@ -60,7 +61,7 @@ class Generator:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        self.stand(self._process.pid)
+        self.rank(self._process.pid)
         self._heard = b""  # and not yet read
 
     def wait_for(self, event: str, *, seconds: float) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class Load(Generator):
 class Sender(Generator):
     """Of victim.c: the legitimate sender. Under TLS if the options have `tls`."""
 
-    stand = staticmethod(go_first)
+    rank = staticmethod(go_first)
 
     def __init__(self, options: Mapping[str, Any], *, core: int) -> None:
         super().__init__([program("victim", tls=bool(options.get("tls")))], options, core=core)

@@ -2,7 +2,8 @@
 
 The strangers are the attackers of the second siege of `twistedmx drill`, a process of its own: HELO, MAIL, RCPT to a name that
 nobody has, then gone without a word; up to two seconds before each command; as many at once as are asked for, each visit by
-another host. They go before other programs, as all load does here.
+another host. They go before other programs, unlike other load: the hogs
+have that core too.
 
 The hogs are one other program: processes of one session that each would have a CPU, at the priority that all have.
 """

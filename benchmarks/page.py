@@ -65,8 +65,8 @@ says 250 (see the servers): the rates of servers that sync and of those that do 
     "idle": """\
 Sessions that have said EHLO and then nothing. Memory is the PSS of all processes of the server, less what it was with one session;
 the kernel's own memory for sockets and processes is not in it. Beside 20,000 of them, hosts that have sent a message before come
-back: what they wait for is from the connection to the greeting. A process that may not have so many descriptors has as many
-sessions as it can; two workers have twice that.""",
+back: what they wait for is from the connection to the greeting. A process that may not have so many descriptors has fewer
+sessions; two workers may have twice as many.""",
     "big": "One connection that sends one message after another. The memory is PSS, before and at most.",
     "short-lines": "The same with the worst of texts: lines of 20 octets.",
     "blocked": "Hosts in the blocklist connect, hear one line with 554 instead of a greeting, and connect again.",
@@ -135,11 +135,10 @@ address. The figure that counts is the price in CPU, of the supervisor and all w
 
 The server has all cores but the load's here. Of a machine of two cores that is one, which all workers share: then rates do not
 rise with the workers. So that it is seen what sharing the work costs, and not what a core costs that has to be shared, each
-process keeps it for 20 ms where the system has that (sched_setattr(2), Linux 6.12): with the scheduler's own turns of a millisecond
-or two, each of which begins with cold caches, four workers cost 1.18 to 1.29 times the CPU of one, pipelined. The load never
-sleeps: beside it on its core a worker would be measured against the scheduler. `most sessions to least`: of the workers, once all
-connections are there, as `status` tells it; few hosts are spread less evenly than many. Messages that come at the same time are
-synced together by one worker, not by several: so there are 320 hosts, enough for each of four to sync as many at a time as one.""",
+process keeps it for 20 ms where the system has that (sched_setattr(2), Linux 6.12; what else it costs is said below). The load has
+its core to itself: a worker there would starve it. `most sessions to least`: of the workers, once all connections are there, as
+`status` tells it; few hosts are spread less evenly than many. Messages that come at the same time are synced together by one
+worker, not by several: so there are 320 hosts, 80 for each of four.""",
 }
 _TOP = """\
 # Performance
@@ -166,8 +165,8 @@ _METHOD = """\
   one thread around epoll, each connection from a loopback address of its own. Its loop is closed: it sends when it has been
   answered. That is the worst a peer can do; a botnet thinks longer. While it measures it never sleeps: else a server would
   pay, with each reply, for waking a core, which on a virtual machine costs more than the reply. It gives way to all else there,
-  the kernel's threads among them (SCHED_IDLE): on a site it is on other machines, and what the disk needs of the kernel would find
-  a core that is free. Beside a load that goes before them one fdatasync in a hundred took 10 ms.
+  the kernel's threads among them (SCHED_IDLE, and the weight of nice 19): on a site it is on other machines, and what the disk
+  needs of the kernel would find a core that is free. Beside a load that goes before them one fdatasync in a hundred took 10 ms.
 - Every reply is compared with what it has to be. One wrong reply, a lost connection or a minute of silence, and the run counts as
   failed instead of fast.
 - A run begins with a server that was started for it, connections that are all greeted, and some time to get warm. Each figure is

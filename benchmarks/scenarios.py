@@ -315,9 +315,9 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
     with Load(case.mode, options, core=core) as load:
         ramp = load.wait_for("ready", seconds=_LONG)
         base = group.pss()
+        of_workers = {}
         if case.scenario == "workers":
-            group.take_long_turns()
-        spread = {"spread": workers.spread(peer.status())} if case.scenario == "workers" else {}
+            of_workers = {"spread": workers.spread(peer.status()), "long_turns": int(group.take_long_turns())}
         load.go_on()
         if case.memory:
             with _Peak(group) as peak:
@@ -335,7 +335,7 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         "cpu": cpu / count * case.per * told["seconds"] / wall,
         "busy": cpu / wall,
         **told,
-        **spread,
+        **of_workers,
     }
 
 

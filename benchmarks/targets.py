@@ -150,7 +150,10 @@ TARGETS: Final = (
     _most("legitimate mail that failed beside strangers", _of("governor", "strangers_failed"), 0, "{:.0f}"),
     *(
         _most(
-            f"{words}, {number} workers", _beside_one(case, f"twistedmx-{number}-workers"), 1.1, "{:.2f} x CPU of one"
+            f"{words}, {number} workers in turns of 20 ms",
+            _beside_one(case, f"twistedmx-{number}-workers"),
+            1.1,
+            "{:.2f} x CPU of one",
         )
         for case, words in (
             ("workers-reject", "refused RCPT, lock-step"),
@@ -166,11 +169,11 @@ TARGETS: Final = (
     _least("the same, beside OpenSMTPD", _against("short-lines", "rate", "opensmtpd"), 1, "{:.2f} x its rate"),
     _most("memory that it takes", _grown("short-lines"), 4, "{:.1f} MB"),
     _most("an idle session", _of("idle", "kb_per_session"), 2.5, "{:.2f} KB"),
-    _most("one of 20,000", _of("idle-20k", "kb_per_session"), 3, "{:.2f} KB"),
+    _most("one of 20,000, or of as many as it may have", _of("idle-20k", "kb_per_session"), 3, "{:.2f} KB"),
     _most("greeting of a known host beside them", _ms("idle-20k", "greeting_us_p99"), 5, "{:.1f} ms p99"),
     _most("one of 20,000, 2 workers", _of("idle-20k", "kb_per_session", _TWO_WORKERS), 3, "{:.2f} KB"),
     _most(
-        "greeting of a known host beside these",
+        "greeting of a known host beside them, 2 workers",
         _ms("idle-20k", "greeting_us_p99", _TWO_WORKERS),
         5,
         "{:.1f} ms p99",

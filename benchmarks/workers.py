@@ -17,4 +17,5 @@ def spread(status: Mapping[str, Any]) -> float:
 def words(values: Mapping[str, Any], unit: str) -> str:
     """Of one run, as it goes on."""
     shown = f"{values['rate']:,.0f} {unit}, {values['cpu']:.4f} CPU-s per 1000"
-    return f"{shown}; who has most has {values['spread']:.1f} x the sessions of who has least"
+    turns = "" if values["long_turns"] else "; in the scheduler's own turns"
+    return f"{shown}; who has most has {values['spread']:.1f} x the sessions of who has least{turns}"

@@ -83,7 +83,7 @@ class Peer(ABC):
     blocks: ClassVar[bool] = False  # `block_everybody` can be called
     at_once: ClassVar[int] = 128  # connections that may be in the making
     most_sessions: ClassVar[int] = 1_000_000
-    workers: ClassVar[int] = 1  # processes that have sessions, each many
+    workers: ClassVar[int] = 1  # processes that share the sessions, each with descriptors of its own
     scenarios: ClassVar[tuple[str, ...]] = ()  # that alone it is there for; (): all
     unmeasured: ClassVar[Mapping[str, str]] = {}  # scenarios, and why they say nothing of this server
 

@@ -1,5 +1,6 @@
 """The generator of load takes no wrong answer for a fast one."""
 
+import os
 import shutil
 import socket
 import threading
@@ -23,12 +24,13 @@ class Server:
     def __init__(self, answers):
         self._answers = answers
         self._listening = socket.create_server(("127.0.0.1", 0))
+        self.heard_from = ""
         self.port = self._listening.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self):
-        connection, _ = self._listening.accept()
+        connection, (self.heard_from, _) = self._listening.accept()
         with connection, connection.makefile("rb") as lines:
             connection.sendall(b"220 mx\r\n")
             try:
@@ -54,6 +56,19 @@ class TestLoad(SynchronousTestCase):
         load.wait_for("ready", seconds=10)
         load.go_on()
         return load
+
+    def test_its_addresses_begin_with_the_first(self):
+        """Several loads at a time are not one host."""
+        server = Server(ANSWERS)
+        self.addCleanup(server.stop)
+        with Load("idle", {"port": server.port, "first": 251}, core=0) as load:
+            load.wait_for("ready", seconds=10)
+        self.assertEqual(server.heard_from, "127.1.2.2")
+
+    def test_it_gives_way_to_all_else(self):
+        """What the server's disk needs of the kernel is not to wait for it."""
+        load = self.load(ANSWERS)
+        self.assertEqual(os.sched_getscheduler(load._process.pid), os.SCHED_IDLE)
 
     def test_rounds_and_refused_recipients_are_counted(self):
         """Three rounds of five, lock-step and pipelined."""

@@ -1,13 +1,17 @@
 """A server of several processes beside one of one: its settings, how even it is, and what sharing costs."""
 
 import os
+import platform
+import subprocess
+import sys
 import tomllib
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from benchmarks import chart, machine, table
 from benchmarks.page import page
 from benchmarks.peers.all import ALL
+from benchmarks.peers.peer import ROOT
 from benchmarks.peers.twistedmx import FourWorkers, TwoWorkers
 from benchmarks.scenarios import CASES, concerns
 from benchmarks.workers import PEERS, spread, words
@@ -26,7 +30,7 @@ def status(*sessions):
 
 def run(peer, cpu, even):
     """As JSON keeps it."""
-    values = {"rate": 50_000.0, "cpu": cpu, "busy": 1.2, "spread": even, "reply_us": TIMES}
+    values = {"rate": 50_000.0, "cpu": cpu, "busy": 1.2, "spread": even, "long_turns": 1, "reply_us": TIMES}
     return {"case": CASE.name, "peer": peer, "run": 1, "calibration": 0.2, "values": values}
 
 
@@ -84,15 +88,30 @@ class TestCases(SynchronousTestCase):
         self.assertEqual((server in many, load in many, len(many)), (True, False, len(os.sched_getaffinity(0)) - 1))
 
 
+class TestTurns(SynchronousTestCase):
+    def test_they_are_long_where_the_system_has_that(self):
+        """As the system itself says."""
+        release = tuple(map(int, platform.release().split("-")[0].split(".")[:2]))
+        if release < (6, 12) or platform.machine() not in ("x86_64", "aarch64"):
+            raise SkipTest("needs Linux 6.12 on x86_64 or aarch64")
+        program = "from benchmarks.group import take_long_turns; print(take_long_turns(0))"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        self.assertEqual(done.stdout, "True\n")
+
+
 class TestResults(SynchronousTestCase):
     def test_cpu_is_told_beside_one_worker(self):
         """It is what sharing costs."""
         self.assertEqual([row[3] for row in table.rows(CASE, SOME)], ["CPU to one worker", "1.00 x", "1.05 x"])
         reached = {row[0]: row[1:] for row in table.targets(SOME)}
         self.assertEqual(
-            reached["refused RCPT, lock-step, 2 workers"], ("at most 1.10 x CPU of one", "1.05 x CPU of one", "yes")
+            reached["refused RCPT, lock-step, 2 workers in turns of 20 ms"],
+            ("at most 1.10 x CPU of one", "1.05 x CPU of one", "yes"),
         )
-        self.assertEqual(reached["refused RCPT, lock-step, 4 workers"][2], "not measured")
+        self.assertEqual(reached["refused RCPT, lock-step, 4 workers in turns of 20 ms"][2], "not measured")
 
     def test_without_one_worker_there_is_nothing_to_compare_with(self):
         """And the table is there all the same."""

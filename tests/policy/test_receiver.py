@@ -235,6 +235,13 @@ class TestTransaction(Base):
         self.receiver.ended(codes.CLOSING)
         self.assertEqual((len(self.fruitless()), self.stage.clock.getDelayedCalls()), (1, []))
 
+    def test_who_goes_before_his_time_leaves_nothing_waiting(self):
+        """All is told at the end of the session."""
+        self.receiver.answer(mail())
+        self.receiver.answer(Rset())
+        self.receiver.ended(codes.CLOSING)
+        self.assertEqual((len(self.fruitless()), self.stage.clock.getDelayedCalls()), (1, []))
+
     def test_what_comes_when_many_were_told_has_three_seconds_of_its_own(self):
         """Else a fast guesser is told of twice as often: when there are many, and when the time of the first ones is over."""
         for number in range(125):

@@ -132,8 +132,7 @@ class Readers:
     def _look_ahead(self) -> None:
         """Before some of the back lane have their turn."""
         # Who is always busy gets Python back at once after each call of the kernel, and a thread that wants it waits, at times for
-        # milliseconds, twice for each message (benchmarks, unpunished-2000: 4.4 to 4.6 ms for a transaction, like this 3.8 to 4.3;
-        # the p99 of its content is between 7 and 18 ms either way, most of it the disk's).
+        # milliseconds, twice for each message (benchmarks, unpunished-2000: 4.4 to 4.6 ms for a transaction, like this 3.8 to 4.3).
         if self.is_awaited():
             self.give_way()
         self.front.doRead()

@@ -48,11 +48,11 @@ class Account:
     __slots__ = (
         "_flooded_only",
         "_fruitless",
-        "_later",
         "_ports",
         "_refused",
         "_since",
         "_untold",
+        "_untold_number",
         "helo",
         "id",
         "login",
@@ -65,10 +65,10 @@ class Account:
 
     def __init__(self, ports: Ports, untold: Untold, peer: Peer) -> None:
         self._ports = ports
-        self._later = untold
+        self._untold = untold
         self._since = ports.clock.seconds()
         self._fruitless: list[Transaction | Guesses] = []  # nobody was accepted in them, and they are not told yet
-        self._untold = 0  # how many they are, with their recipients
+        self._untold_number = 0  # of them, with their recipients
         self._flooded_only = True  # nothing but flooded addresses was asked for in any transaction
         # Commands that fixed steps refused, by kind: how many are untold, and what the last of them was. Made when there is one.
         self._refused: dict[tuple[Stage, Reason], tuple[int, Verdict, Path | None]] | None = None
@@ -97,7 +97,7 @@ class Account:
     def introduced(self, helo: str, peer: Peer | None = None) -> None:
         """The client says its name; a proxy says who the client is."""
         if helo != self.helo or peer is not None:
-            self._tell_fruitless()  # they were another's
+            self.tell_gathered()  # they were another's
         if peer is not None:
             self._tell_refused()
             self.login = None
@@ -168,16 +168,18 @@ class Account:
         if fruitless and type(fruitless[-1]) is Guesses:
             fruitless[-1].add(reverse_path, addresses)
         else:
-            fruitless.append(Guesses(reverse_path, addresses, self._ports.clock.seconds()))
+            fruitless.append(Guesses(reverse_path, addresses))
         self._gathered(1 + len(addresses), ends=False)
 
-    def _gathered(self, untold: int, *, ends: bool) -> None:
+    def _gathered(self, number: int, *, ends: bool) -> None:
         """So many more are to be told. `ends`: so does the session, where all is told."""
-        self._untold += untold
-        if self._untold >= _TOGETHER:
-            self._tell_fruitless()
-        elif self._untold == untold and not ends:
-            self._later.gather(self)
+        self._untold_number += number
+        if self._untold_number >= _TOGETHER:
+            self.tell_gathered()
+        elif (
+            self._untold_number == number and not ends
+        ):  # the first of them; where the session ends nobody needs to wait
+            self._untold.gather(self)
 
     def tell_shadow(self, last: LastWords) -> None:
         """Conduct would have hung up, were its limit not in shadow."""
@@ -199,7 +201,7 @@ class Account:
 
     def ended(self, session: Session, reason: Reason, words: Reply | None = None) -> None:
         """The connection is gone. `session`: whose counts are told. `words`: our last ones, if any were sent."""
-        self._tell_fruitless()
+        self.tell_gathered()
         self._tell_refused()
         ports = self._ports
         ports.events.tell(
@@ -248,14 +250,11 @@ class Account:
         )
 
     def tell_gathered(self) -> None:
-        """What was gathered, for the time has come (`Untold`)."""
-        self._tell_fruitless()
-
-    def _tell_fruitless(self) -> None:
+        """Of the transactions in which nobody was accepted, if there are any."""
         if not self._fruitless:
             return
-        self._later.forget(self)
-        fruitless, self._fruitless, self._untold = self._fruitless, [], 0
+        self._untold.forget(self)
+        fruitless, self._fruitless, self._untold_number = self._fruitless, [], 0
         flooded = [transaction for transaction in fruitless if transaction.flooded and transaction.is_flooded]
         if flooded:
             self._tell_nobody(flooded, flooded=True)

@@ -10,16 +10,15 @@ from twistedmx.smtp.path import Path
 
 
 class Guesses:
-    """`transactions`: how many. `since`: monotonic seconds, of the first. All else as of a `Transaction`."""
+    """`transactions`: how many. All else as of a `Transaction`."""
 
-    __slots__ = ("refusals", "reverse_paths", "since", "transactions")
+    __slots__ = ("refusals", "reverse_paths", "transactions")
 
     flooded = 0
     is_flooded = False
 
-    def __init__(self, reverse_path: Path, addresses: list[bytes], since: float) -> None:
+    def __init__(self, reverse_path: Path, addresses: list[bytes]) -> None:
         self.transactions = 1
-        self.since = since
         self.reverse_paths = [reverse_path]
         self.refusals = Refusals()
         self.refusals.add_run(NOBODY, addresses)

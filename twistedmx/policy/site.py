@@ -30,6 +30,7 @@ class Site:
     whose connections begin with a PROXY header. `xclient_from`: hosts that may say XCLIENT. `chain`: policies that are asked, or
     None where none is. `auth`: who may say who he is, and how; or None.
     `announced`: the size that EHLO says, where it is not that of the limits: 0 for none (RFC 1870 4). `session_limits`: by posture.
+    `untold`: sessions that have something to tell, and when.
     """
 
     host: str

@@ -11,8 +11,11 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-_LATEST: Final = 2.75  # seconds; docs/log.md says three, for a turn of the reactor may be long
-_TURN: Final = 0.0004  # seconds, and what was begun is ended
+_AFTER: Final = 2.5  # seconds; docs/log.md says three at most
+# Seconds for those whose time has come, in a turn of the reactor; what was begun is ended. Two of them, as a rule: as long as that
+# is enough, nobody notices. The longer the first is overdue the more, or long turns would make them later and later.
+_TURN: Final = 0.0004
+_OF_WHAT_IS_OVERDUE: Final = 0.02
 
 
 class Teller(Protocol):
@@ -23,7 +26,7 @@ class Teller(Protocol):
 
 
 class Untold:
-    """Of one server. Its clock may be set back: then somebody tells early."""
+    """Of the sessions of one `Site`; after settings were reloaded there are two for a while. Its clock may be set back."""
 
     _log = Logger()
 
@@ -34,10 +37,12 @@ class Untold:
         self._call: IDelayedCall | None = None
 
     def gather(self, teller: Teller) -> None:
-        """It has begun to have something to tell, and does so in less than three seconds."""
-        self._since[teller] = self._clock.seconds()
+        """It has begun to have something to tell, and does so within three seconds."""
+        now = self._since[teller] = self._clock.seconds()
         if self._call is None:
-            self._call = self._clock.callLater(_LATEST, self._turn)
+            self._call = self._clock.callLater(_AFTER, self._turn)
+        elif self._call.getTime() - now > _AFTER:  # the clock was set back
+            self._call.reset(_AFTER)
 
     def forget(self, teller: Teller) -> None:
         """It tells now; harmless where it has gathered nothing."""
@@ -48,16 +53,21 @@ class Untold:
     def _turn(self) -> None:
         self._call = None
         began = now = self._clock.seconds()
-        while self._since and abs(now - began) < _TURN and self._remaining(now) <= 0:
+        share = max(_TURN, _OF_WHAT_IS_OVERDUE * -self._remaining(now))
+        while self._since and abs(now - began) < share and self._remaining(now) <= 0:
             teller, _ = self._since.popitem(last=False)
             try:
                 teller.tell_gathered()
             except Exception:
                 self._log.failure("what a session has gathered could not be told")
             now = self._clock.seconds()
-        if self._since and self._call is None:
+        if self._call is not None:  # somebody has gathered meanwhile, and others are before him
+            self._call.cancel()
+            self._call = None
+        if self._since:
             self._call = self._clock.callLater(max(0.0, self._remaining(now)), self._turn)
 
     def _remaining(self, now: float) -> float:
-        """Seconds, of the first."""
-        return _LATEST - abs(now - next(iter(self._since.values())))
+        """Seconds, of the first; who has begun in what is the future by now has none."""
+        gathers = now - next(iter(self._since.values()))
+        return _AFTER - gathers if gathers >= 0 else 0.0
