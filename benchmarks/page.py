@@ -91,7 +91,7 @@ Internet (`[blocklist] loopback`, `[reputation] private`), so that who offends i
 accepted instead of 1024, for 2,000 attackers come at once. By default a
 blocked host waits five seconds for its 554 and cannot come back before (`[blocklist] hold`); in "Connections of blocked hosts" that
 is off. It has no limit of sessions. "Postfix, default limits" has Postfix's
-own, the other servers are as everywhere on this page.""",
+own, "Postfix postscreen" is that of the next section, the other servers are as everywhere on this page.""",
     "unpunished": """\
 The same with every penalty of ours switched off: whoever guesses is never hung up on, delayed, blocked or noticed, so what is left
 is whose turn comes first. It is what a legitimate sender waits for while attackers behave just well enough. He sends {count} times

@@ -163,7 +163,7 @@ postscreen_command_count_limit = 1000000000
     )
     service = "inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd"
     access = "127.0.0.1 permit\n127.200.0.0/16 permit\n127.0.0.0/8 reject\n"
-    scenarios = ("unpunished",)
+    scenarios = ("unpunished", "victim")
 
     def command(self, place: Place) -> Sequence[str]:
         place.write("etc/access", self.access)
