@@ -68,7 +68,7 @@ class TransactionEnded:
 class NobodyAccepted:
     """Transactions of one session in which nobody was accepted came to their ends.
 
-    Guessers make thousands: some hundreds (`transactions`) are told together, three seconds late at most.
+    Guessers make thousands: some hundreds (`transactions`) are told together, three seconds after they ended at most.
     `reverse_paths`: theirs, each once, in the order of their first use. `flooded`: nothing but flooded addresses was asked for; the
     log is silent then, and one line a minute (`FloodGoesOn`) stands for all of them.
     """

@@ -1,4 +1,5 @@
-"""What each input of a session is answered: the way of a message through twistedmx is written here, top to bottom.
+"""What each input of a session is answered: the way of a message through twistedmx, from MAIL to RCPT here, from DATA on in
+`content_receiver`. What is nothing but guesses comes by `short_way`.
 
     MAIL    a transaction begins
     RCPT    recipient.RecipientStep decides -> Mailboxes.find
@@ -7,8 +8,8 @@
     end     Incoming.commit: on disk, and only then 250
 
 Answers are given at once where memory can give them; only a slow look-up and the disk are waited for. Every fact is told as
-an event. No transport and no bytes of the wire: those are `net.shell` and `smtp.session`. Where policies are asked, `asking`
-steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
+an event. No transport and no bytes of the wire: those are `net.shell`, `net.conversation` and `smtp.session`. Where policies are
+asked, `asking` steps between: it overrides `greeting`, `answer`, `take`, `_decided`, `_accept` and `_commit`.
 """
 
 from collections.abc import Callable
