@@ -174,6 +174,7 @@ _METHOD = """\
 - CPU is that of all processes of the server, kernel included, counted by their control group. `core busy` below 100 % means that
   the disk or the round trips were waited for.
 - Before each run a fixed loop of Python is timed on the server's core. CPU beside that loop is what `--check` compares.
+- Where several calls stand below a table, each of its rows is of the first that has this server.
 - Messages are not deleted while it is measured: ext4 passes over inodes that were deleted in the last minutes, one by one, and
   after many were, most of what a message costs is that.
 

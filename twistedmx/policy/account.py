@@ -176,9 +176,7 @@ class Account:
         self._untold_number += number
         if self._untold_number >= _TOGETHER:
             self.tell_gathered()
-        elif (
-            self._untold_number == number and not ends
-        ):  # the first of them; where the session ends nobody needs to wait
+        elif self._untold_number == number and not ends:  # the first of them; what ends is told at once
             self._untold.gather(self)
 
     def tell_shadow(self, last: LastWords) -> None:
