@@ -114,6 +114,18 @@ class TestReading(Base):
         self.assertEqual((protocol.said, reason), (b"one", ConnectionDone))
 
     @inlineCallbacks
+    def test_it_says_who_it_is_also_when_it_is_closed(self):
+        """Twisted gives each connection its words and asks for its descriptor; ours has neither of its own."""
+        peer, came = self.connect()
+        protocol = yield came
+        transport = protocol.transport
+        host = peer.getsockname()[0]
+        self.assertEqual((transport.fileno(), str(transport)), (transport.socket.fileno(), f"Heard,0,{host}"))
+        peer.close()
+        yield protocol.ending
+        self.assertEqual((transport.fileno(), transport.logstr), (-1, f"closed,0,{host}"))
+
+    @inlineCallbacks
     def test_a_peer_that_resets_is_lost(self):
         """An attacker does not say good-bye."""
         peer, came = self.connect()

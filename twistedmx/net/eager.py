@@ -17,11 +17,11 @@ _MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux alone has it
 class EagerWriter:
     """Writes to a transport, past it while that is a TCP socket in plain text which takes all that it is given."""
 
-    __slots__ = ("_held", "_send", "_transport", "_turn")
+    __slots__ = ("_held", "_socket", "_transport", "_turn")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._send = transport.getHandle().send if isinstance(transport, TcpServer) else None
+        self._socket: socket.socket | None = transport.getHandle() if isinstance(transport, TcpServer) else None
         lane = getattr(transport, "lane", None)
         self._turn: Turn | None = lane.readers.turn if lane is not None else None
         self._held = b""  # to be written before anything else
@@ -52,15 +52,15 @@ class EagerWriter:
         if not octets:
             return
         self._held = b""
-        if self._send is not None:
+        if self._socket is not None:
             try:
-                sent = self._send(octets, flags)
+                sent = self._socket.send(octets, flags)
             except OSError:
                 sent = 0
             if sent == len(octets):
                 return
             # Something stays behind: for ever through the transport from now on, or the order would be lost.
-            self._send = None
+            self._socket = None
             octets = octets[sent:]
         self._transport.write(octets)
 
@@ -76,15 +76,15 @@ class EagerWriter:
 
     def give_up(self) -> None:
         """A reply was lost: those behind it would be taken for it."""
-        self._send = None
+        self._socket = None
         self._transport.abortConnection()
 
     @property
     def all_sent(self) -> bool:
         """Whether nothing waits, here or in the transport, for sure."""
-        return self._send is not None and not self._held
+        return self._socket is not None and not self._held
 
     def be_patient(self) -> None:
         """From now on all goes through the transport: TLS begins."""
         self.flush()
-        self._send = None
+        self._socket = None

@@ -49,6 +49,11 @@ class Turn:
         self.holding: list[EagerWriter] | None = None
 
 
+def _found(find: Callable[[Any], object]) -> Any:
+    """What Twisted gives to each connection, and can be found when somebody asks (benchmarks, idle: a tenth of a session)."""
+    return property(find, lambda self, value: None, lambda self: None)
+
+
 class Connection(Server):
     """A connection that was accepted, read by `Readers`. `most`: octets that are read at once. `lane`: in which of the two."""
 
@@ -59,7 +64,20 @@ class Connection(Server):
     def __init__(self, readers: "Readers", *accepted: Any) -> None:
         self.lane = readers.front
         super().__init__(*accepted)
-        self.repstr = self.logstr  # each has its own else, a thirtieth of an idle session (benchmarks, idle)
+
+    @_found
+    def logstr(self) -> str:
+        """Who serves whom."""
+        protocol = self.__dict__.get("protocol")  # of one that is closed none
+        return f"{type(protocol).__name__ if protocol is not None else 'closed'},{self.sessionno},{self.hostname}"
+
+    repstr = logstr
+
+    @_found
+    def fileno(self) -> Callable[[], int]:
+        """Of the socket; of one that is closed -1, as ever."""
+        socket = self.__dict__.get("socket")
+        return socket.fileno if socket is not None else super().fileno
 
     def startReading(self) -> None:
         self.lane.add(self)
