@@ -2,6 +2,9 @@
 
 In calm; beside strangers who hold sessions; beside them and hogs; beside the strangers again when the hogs have ended. The server
 is asked for its status each second. It stands as other programs do here, not before them: what others take from it is the question.
+
+There are two senders. One is a new host each time; where it was put off it comes again, once, as a mail server would, but sooner.
+The other is of hosts that have sent a message before.
 """
 
 import os
@@ -20,26 +23,28 @@ from twistedmx.drill.plan import HOGS_EACH_CPU
 PHASES: Final = ("calm", "strangers", "hogs", "after")
 _PATIENCE: Final = 30  # seconds for a transaction
 _START: Final = 30.0  # seconds for a program of ours
-_WARM: Final = 20  # transactions before
+_WARM_RATE: Final = 50.0
 _US: Final = 1_000_000
 Ask = Callable[[], Mapping[str, Any]]
 
 
 def measure(options: Mapping[str, Any], group: Group, ask: Ask, *, core: int) -> dict[str, Any]:
-    """One run. `options`: `connections` of the strangers, `rate` of the sender's transactions, and the seconds of each phase.
-    `ask`: gives the server's status, or raises CannotMeasure, which is a second without an answer. Raises CannotMeasure."""
-    rate = options["rate"]
+    """One run. `options`: `connections` of the strangers; `rate` of each sender's transactions, seconds until one comes `again`,
+    how many hosts are `known`; and the seconds of each phase. `ask`: gives the server's status, or raises CannotMeasure, which is
+    a second without an answer. Raises CannotMeasure."""
+    rate, again, hosts = options["rate"], options["again"], options["known"]
     lengths = {phase: options[phase] for phase in PHASES}
     number = HOGS_EACH_CPU * (os.cpu_count() or 1)
     sender = {"port": options["port"], "domain": DOMAIN, "users": ADDRESSED, "patience": _PATIENCE, "rate": rate}
     group.go_as_others()
     with ExitStack() as stack:
         strangers = stack.enter_context(Strangers(options["port"], options["connections"], core=core))
-        warm = _begun(stack, {**sender, "count": _WARM}, core).wait_for("end", seconds=_WARM / rate + _PATIENCE)
+        warm = _begun(stack, {**sender, "count": hosts, "rate": _WARM_RATE}, core).wait_for("end", seconds=_START)
         if warm["failed"]:
-            raise CannotMeasure(f"in calm, {warm['failed']} of {_WARM} transactions failed: {warm['failure']}")
-        count = round(sum(lengths.values()) * rate)
-        sending = _begun(stack, {**sender, "count": count, "first": _WARM, "each": 1}, core)
+            raise CannotMeasure(f"in calm, {warm['failed']} of {hosts} transactions failed: {warm['failure']}")
+        sender |= {"count": round(sum(lengths.values()) * rate), "each": 1}
+        sending = _begun(stack, {**sender, "first": hosts, "again": again}, core)
+        known = _begun(stack, {**sender, "hosts": hosts}, core)
         began, cpu = time.monotonic(), group.cpu()
         looks: list[dict[str, Any] | None] = []
         for phase in PHASES:
@@ -53,10 +58,11 @@ def measure(options: Mapping[str, Any], group: Group, ask: Ask, *, core: int) ->
                 time.sleep(max(0.0, began + len(looks) + 1 - time.monotonic()))
                 looks.append(look_at(ask))
         cpu, wall = group.cpu() - cpu, time.monotonic() - began
-        told = sending.wait_for("end", seconds=_PATIENCE + _START)
+        told = sending.wait_for("end", seconds=_PATIENCE + again + _START)
+        of_known = known.wait_for("end", seconds=_START)
         counts = strangers.go()
-    values = figures(looks, told["each_us"], lengths, rate=rate, wanted=options["connections"])
-    return values | {
+    sent = {"": told["each_us"], "again_": told["again_us"], "known_": of_known["each_us"]}
+    return figures(looks, sent, lengths, rate=rate, wanted=options["connections"]) | {
         "hogs": number,
         "sessions": counts["most_open"],
         "visits": counts["connections"] / (len(looks) - lengths["calm"]),
@@ -91,22 +97,28 @@ def look_at(ask: Ask) -> dict[str, Any] | None:
 
 def figures(
     looks: Sequence[Mapping[str, Any] | None],
-    each: Sequence[int],
+    sent: Mapping[str, Sequence[int]],
     lengths: Mapping[str, int],
     *,
     rate: float,
     wanted: int,
 ) -> dict[str, Any]:
-    """What is kept of a run. `looks`: one at the end of each second. `each`: microseconds of each transaction, as they began, -1
-    where it failed. `lengths`: of the phases, seconds. `wanted`: sessions of strangers. A limit that does not get somewhere within
-    its phase is given the length of the phase. Raises CannotMeasure."""
+    """What is kept of a run. `looks`: one at the end of each second. `sent`: by what its figures begin with, microseconds of each
+    transaction, as they began, -1 where it failed, 0 where there was none; "": the first attempts of hosts that are new. `lengths`:
+    of the phases, seconds. `wanted`: sessions of strangers. A limit that does not get somewhere within its phase is given the
+    length of the phase. Raises CannotMeasure."""
     of_phase: dict[str, list[Mapping[str, Any] | None]] = {}
-    sent: dict[str, Sequence[int]] = {}
+    mail: dict[str, Any] = {}
     begin = 0
     for phase, length in lengths.items():
         of_phase[phase] = list(looks[begin : begin + length])
-        sent[phase] = each[round(begin * rate) : round((begin + length) * rate)]
+        for name, each in sent.items():
+            took = [one for one in each[round(begin * rate) : round((begin + length) * rate)] if one]
+            mail[f"{name}{phase}_us"] = _times(took)
+            mail[f"{name}{phase}_failed"] = sum(one < 0 for one in took)
+            mail[f"{name}{phase}_accepted"] = sum(one >= 0 for one in took)
         begin += length
+    each = sent[""]
     limits = {phase: [look["limit"] for look in found if look] for phase, found in of_phase.items()}
     if not all(limits.values()):
         silent = next(phase for phase, found in limits.items() if not found)
@@ -128,11 +140,7 @@ def figures(
         "failed": sum(took < 0 for took in each),
         "sent": len(each),
     }
-    for phase, took in sent.items():
-        values[f"{phase}_us"] = _times(took)
-        values[f"{phase}_failed"] = sum(one < 0 for one in took)
-        values[f"{phase}_accepted"] = sum(one >= 0 for one in took)
-    return values | {"lengths": dict(lengths), "seconds": _seconds(looks, each, rate)}
+    return values | mail | {"lengths": dict(lengths), "seconds": _seconds(looks, each, rate)}
 
 
 def _until(looks: Sequence[Mapping[str, Any] | None], there: Callable[[int], bool]) -> int:
@@ -141,10 +149,10 @@ def _until(looks: Sequence[Mapping[str, Any] | None], there: Callable[[int], boo
 
 
 def _times(took: Sequence[int]) -> dict[str, int]:
-    """Microseconds, nearest rank. What has failed counts as its patience, as everywhere."""
-    times = sorted(one if one >= 0 else _PATIENCE * _US for one in took)
+    """Microseconds, nearest rank. What has failed counts as its patience, as everywhere. Of none: 0."""
+    times = sorted(one if one >= 0 else _PATIENCE * _US for one in took) or [0]
     rank = {percent: times[(percent * len(times) + 99) // 100 - 1] for percent in (50, 99)}
-    return {"count": len(times), "p50": rank[50], "p99": rank[99], "max": times[-1]}
+    return {"count": len(took), "p50": rank[50], "p99": rank[99], "max": times[-1]}
 
 
 def _seconds(looks: Sequence[Mapping[str, Any] | None], each: Sequence[int], rate: float) -> list[dict[str, Any]]:
@@ -169,5 +177,7 @@ def words(values: Mapping[str, Any]) -> str:
         f"limit {values['begin_limit']}, {values['most_limit']} at most ({values['rise_seconds']} s to all), "
         f"{values['least_limit']} beside {values['hogs']} hogs ({values['fall_seconds']} s to the floor), "
         f"{values['back_seconds']} s until it is back; p99 {times} ms in {', '.join(PHASES)}; "
-        f"{values['failed']:,} of {values['sent']:,} failed{first}; the load was {values['calm_load']:.1f} before"
+        f"{values['failed']:,} of {values['sent']:,} failed{first}, beside hogs {values['again_hogs_failed']:,} of "
+        f"{values['again_hogs_us']['count']:,} that came again and {values['known_hogs_failed']:,} of "
+        f"{values['known_hogs_us']['count']:,} of known hosts; the load was {values['calm_load']:.1f} before"
     )

@@ -14,6 +14,8 @@ _WORST = {
     "calm_failed",
     "strangers_failed",
     "hogs_failed",
+    "again_hogs_failed",
+    "known_hogs_failed",
     "after_failed",
     "onset_failed",
     "attack_failed",

@@ -110,11 +110,15 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
             ("s until all are in again", "back_seconds", "{:.0f}"),
             *(
                 column
-                for phase, name in zip(PHASES, ("mail in calm", "beside strangers", "hogs", "after"), strict=True)
+                for kind, name in (
+                    *zip(PHASES, ("mail in calm", "beside strangers", "hogs", "after"), strict=True),
+                    ("again_hogs", "put off beside hogs, and come again"),
+                    ("known_hogs", "known hosts beside hogs"),
+                )
                 for column in (
-                    (f"{name}: p99 ms", f"{phase}_p99", "{:,.1f}"),
-                    ("accepted", f"{phase}_accepted", "{:,.0f}"),
-                    ("failed", f"{phase}_failed", "{:,.0f}"),
+                    (f"{name}: p99 ms", f"{kind}_p99", "{:,.1f}"),
+                    ("accepted", f"{kind}_accepted", "{:,.0f}"),
+                    ("failed", f"{kind}_failed", "{:,.0f}"),
                 )
             ),
         ]

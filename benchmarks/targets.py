@@ -148,6 +148,15 @@ TARGETS: Final = (
     _most("the limit is at its floor beside hogs", _of("governor", "fall_seconds"), 70, "{:.0f} s"),
     _most("all are in again behind them", _of("governor", "back_seconds"), 35, "{:.0f} s"),
     _most("legitimate mail that failed beside strangers", _of("governor", "strangers_failed"), 0, "{:.0f}"),
+    _most("mail of known hosts beside hogs", _ms("governor", "known_hogs_us_p99"), 1000, "{:,.0f} ms p99"),
+    _most("of it failed", _of("governor", "known_hogs_failed"), 0, "{:.0f}"),
+    _most(
+        "mail that was put off beside hogs, and came again",
+        _ms("governor", "again_hogs_us_p99"),
+        1000,
+        "{:,.0f} ms p99",
+    ),
+    _most("of it failed", _of("governor", "again_hogs_failed"), 0, "{:.0f}"),
     *(
         _most(
             f"{words}, {number} workers in turns of 20 ms",

@@ -13,6 +13,9 @@
  * tls=1: it says STARTTLS behind EHLO, makes a full handshake and says EHLO again. Who hears 454 instead goes on in plain text, as
  * mail servers do that need not have TLS; that is no failure, and counted apart ("plain").
  *
+ * again=S: who hears 4xx instead of a greeting comes again after S seconds, once, as mail servers do. That counts from its own
+ * beginning, and apart ("again_us"); the first attempt has failed.
+ *
  * It asks for SCHED_FIFO, so that the load on the same core does not keep it waiting: that would be no fault of the server.
  *
  * BUGS: IPv4 and loopback only. Certificates are not verified.
@@ -40,7 +43,7 @@
 #define WORDS 160
 
 static struct {
-    long port, count, first, octets, users, patience, tls, each;
+    long port, count, first, hosts, octets, users, patience, tls, each, again;
     double rate;
     const char *domain;
 } o = {.port = 2525, .count = 100, .octets = 4096, .users = 500, .patience = 30, .rate = 10, .domain = "example.org"};
@@ -49,12 +52,14 @@ static const struct { const char *key; long *whole; double *real; const char **t
     {"port", &o.port, 0, 0},
     {"count", &o.count, 0, 0},       /* transactions */
     {"first", &o.first, 0, 0},       /* number of the first one: the address follows from it */
+    {"hosts", &o.hosts, 0, 0},       /* so many, in turn; 0: each transaction is of one of its own */
     {"rate", 0, &o.rate, 0},         /* that begin in a second */
     {"octets", &o.octets, 0, 0},     /* of a message */
     {"users", &o.users, 0, 0},       /* user00000 ... are the known recipients */
     {"patience", &o.patience, 0, 0}, /* seconds for a transaction */
     {"tls", &o.tls, 0, 0},           /* 1: with STARTTLS */
     {"each", &o.each, 0, 0},         /* 1: the time of each is told, in the order in which they began */
+    {"again", &o.again, 0, 0},       /* seconds until one that was put off comes again; 0: it does not */
     {"domain", 0, 0, &o.domain},
 };
 
@@ -64,10 +69,10 @@ static const char *const names[STEPS] = {"greeting", "ehlo", "starttls", "handsh
 static const int expected[STEPS] = {220, 250, 220, 0, 250, 250, 250, 354, 250, 221};
 
 struct transaction {
-    int fd, connecting, writing, under_way, secured;
+    int fd, connecting, writing, under_way, secured, second;
     long number;
     enum step step;
-    uint64_t due, asked, took[STEPS];
+    uint64_t due, asked, again, took[STEPS]; /* again: when it comes again; 0: it does not */
     const char *out;
     size_t left, length;
     char command[LINE], line[LINE];
@@ -77,9 +82,10 @@ struct transaction {
 };
 
 static struct transaction *all;
-static uint64_t *totals; /* of each that is over */
-static int64_t *each;     /* of each, -1 of one that failed */
-static long begun, over, failed, plain;
+static uint64_t *totals; /* of each first attempt that is over */
+static int64_t *each;    /* of each first attempt, -1 of one that failed */
+static int64_t *seconds; /* of each second one, -1 of one that failed; 0: there was none */
+static long begun, counted, over, failed, plain;
 static uint64_t latest;
 static char failure[WORDS]; /* the first */
 static int poller;
@@ -120,10 +126,14 @@ static void watch(struct transaction *t, int writing, int operation) {
     if (epoll_ctl(poller, operation, t->fd, &event)) fault("epoll_ctl: %s", strerror(errno));
 }
 
-static void end(struct transaction *t, uint64_t took) {
+static void end(struct transaction *t, int64_t took) {
     t->under_way = 0;
-    totals[over++] = took;
-    each[t - all] = took;
+    over++;
+    if (t->second) seconds[t - all] = took;
+    else {
+        totals[counted++] = took < 0 ? o.patience * 1000000 : took;
+        each[t - all] = took;
+    }
 #ifdef WITH_TLS
     tls_free(t->tls);
     t->tls = NULL;
@@ -132,15 +142,14 @@ static void end(struct transaction *t, uint64_t took) {
 }
 
 static void fail(struct transaction *t, const char *format, ...) {
-    if (!failed++) {
+    if (!t->second && !failed++) {
         va_list arguments;
         int length = snprintf(failure, WORDS, "%s: ", names[t->step]);
         va_start(arguments, format);
         vsnprintf(failure + length, WORDS - length, format, arguments);
         va_end(arguments);
     }
-    end(t, (uint64_t)o.patience * 1000000);
-    each[t - all] = -1;
+    end(t, -1);
 }
 
 static ssize_t put(struct transaction *t) {
@@ -186,7 +195,7 @@ static void begin(struct transaction *t, long number, uint64_t due) {
     int on = 1;
     uint64_t late = now() - due;
     if (late > latest) latest = late;
-    t->number = o.first + number;
+    t->number = o.first + (o.hosts ? number % o.hosts : number);
     t->due = t->asked = due;
     t->under_way = t->connecting = 1;
     /* Each in a /24 of its own, as long as there are 256: strangers are no neighbours. */
@@ -260,7 +269,12 @@ static void answered(struct transaction *t) {
     }
     if (code != expected[t->step]) {
         int length = t->length - 1 - (t->length > 1 && line[t->length - 2] == '\r');
+        int is_put_off = o.again && !t->second && t->step == GREETING && code / 100 == 4;
         fail(t, "expected %d, heard %.*s", expected[t->step], length, line);
+        if (is_put_off) {
+            over--;
+            t->again = now() + (uint64_t)o.again * 1000000;
+        }
         return;
     }
     went_well(t, t->step == EHLO && !o.tls ? MAIL : t->step + 1);
@@ -329,7 +343,7 @@ static void print_times(const char *name, uint64_t *times, long count) {
 static void report(int first_in_first_out) {
     uint64_t *times = calloc(o.count, sizeof *times);
     printf("{\"event\": \"end\", \"count\": %ld, \"failed\": %ld, \"plain\": %ld, \"fifo\": %d, \"late_us\": %lu, "
-           "\"failure\": \"", over, failed, plain, first_in_first_out, latest);
+           "\"failure\": \"", counted, failed, plain, first_in_first_out, latest);
     print_words(failure);
     printf("\"");
     if (o.each) {
@@ -337,7 +351,12 @@ static void report(int first_in_first_out) {
         for (long i = 0; i < o.count; i++) printf("%s%ld", i ? ", " : "", (long)each[i]);
         printf("]");
     }
-    print_times("transaction", totals, over);
+    if (o.each && o.again) {
+        printf(", \"again_us\": [");
+        for (long i = 0; i < o.count; i++) printf("%s%ld", i ? ", " : "", (long)seconds[i]);
+        printf("]");
+    }
+    print_times("transaction", totals, counted);
     for (int step = 0; step < STEPS; step++) {
         long count = 0;
         for (long i = 0; i < o.count; i++)
@@ -383,6 +402,7 @@ int main(int count, char **words) {
     all = calloc(o.count, sizeof *all);
     totals = calloc(o.count, sizeof *totals);
     each = calloc(o.count, sizeof *each);
+    seconds = calloc(o.count, sizeof *seconds);
     server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     poller = epoll_create1(0);
     struct sched_param priority = {.sched_priority = 1};
@@ -406,9 +426,14 @@ int main(int count, char **words) {
         }
         for (uint64_t at = now(); begun < o.count && start + begun * interval <= at; begun++)
             begin(&all[begun], begun, start + begun * interval);
-        for (long i = 0; i < begun; i++)
+        for (long i = 0; i < begun; i++) {
             if (all[i].under_way && now() > all[i].due + (uint64_t)o.patience * 1000000)
                 fail(&all[i], "no answer within %ld s", o.patience);
+            if (all[i].again && now() >= all[i].again) {
+                all[i] = (struct transaction){.second = 1};
+                begin(&all[i], i, now());
+            }
+        }
     }
     report(first_in_first_out);
     return 0;

@@ -34,9 +34,12 @@ LOOKS = [look(limit) for limit in LIMITS]
 OTHERS = {"hogs": 10, "sessions": 580, "failure": "greeting: heard 421"}
 
 
-def kept(looks=LOOKS, each=EACH):
+NONE = [0] * len(EACH)
+
+
+def kept(looks=LOOKS, each=EACH, again=NONE, known=EACH):
     """Of a run."""
-    return figures(looks, each, LENGTHS, rate=2, wanted=580)
+    return figures(looks, {"": each, "again_": again, "known_": known}, LENGTHS, rate=2, wanted=580)
 
 
 def run(values):
@@ -82,10 +85,27 @@ class TestFigures(SynchronousTestCase):
         self.assertEqual((accepted[2], accepted[4], sum(accepted)), (0, 3, 25))
         self.assertEqual(values["seconds"][2]["slowest_ms"], 30_000)
 
+    def test_who_comes_again_belongs_to_where_he_was_put_off(self):
+        """Of a phase in which nobody did there is no time."""
+        again = list(NONE)
+        again[12], again[13] = 5000, -1  # put off in second 6, the first one of hogs
+        values = kept(again=again)
+        found = [(values[f"again_{phase}_accepted"], values[f"again_{phase}_failed"]) for phase in PHASES]
+        self.assertEqual(found, [(0, 0), (0, 0), (1, 1), (0, 0)])
+        self.assertEqual(values["again_calm_us"], {"count": 0, "p50": 0, "p99": 0, "max": 0})
+        self.assertEqual(values["again_hogs_us"], {"count": 2, "p50": 5000, "p99": 30_000_000, "max": 30_000_000})
+        self.assertEqual((values["known_hogs_accepted"], values["known_hogs_failed"]), (8, 0))
+
     def test_it_is_told_as_it_goes_on(self):
         """With what failed, and how busy the machine was before."""
         told = words(kept() | OTHERS)
-        for part in ("limit 140, 700 at most (2 s", "100 beside 10 hogs", "0 of 26 failed", "the load was 0.3 before"):
+        for part in (
+            "limit 140, 700 at most (2 s",
+            "100 beside 10 hogs",
+            "0 of 26 failed",
+            "0 of 8 of known",
+            "the load was 0.3 before",
+        ):
             self.assertIn(part, told)
 
 

@@ -153,6 +153,22 @@ class TestSender(Loopback):
         self.assertTrue(0 < first < 5_000_000 and 0 < third < 5_000_000)
         self.assertNotIn("each_us", self.sent(self.server(ANSWERS)))
 
+    def test_who_is_put_off_comes_again_when_it_is_asked_for(self):
+        """Once, as the same host. The first attempt has failed, and the second one counts apart."""
+        server = self.server(ANSWERS, [b"421 full\r\n", b"220 mx\r\n", b"421 full\r\n"])
+        told = self.sent(server, each=1, again=1, count=2)
+        self.assertEqual((told["count"], told["failed"], told["each_us"][0]), (2, 1, -1))
+        self.assertEqual(told["again_us"], [-1, 0])
+        self.assertEqual(told["failure"], "greeting: expected 220, heard 421 full")
+        first, second, again = server.seen
+        self.assertEqual((first, second), (again, "127.200.1.1"))
+
+    def test_some_hosts_in_turn(self):
+        """Of whom something is known the second time."""
+        server = self.server(ANSWERS)
+        self.sent(server, hosts=2)
+        self.assertEqual(len(set(server.seen)), 2)
+
     def test_one_begins_at_its_time_whatever_became_of_the_one_before(self):
         """A server that says nothing keeps all of them waiting, and each of them counts."""
         listening = socket.create_server(("127.0.0.1", 0))

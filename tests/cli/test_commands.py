@@ -61,7 +61,7 @@ STATUS = {
         "strangers": 9,
         "proven": 3,
         "may_go": 2,
-        "waiting": {"proven": 0, "stranger": 1, "failed": 0, "hung_up": 4},
+        "waiting": {"proven": 0, "familiar": 0, "stranger": 1, "failed": 0, "hung_up": 4},
         "refused": {"host": 7, "network": 0, "strangers": 12, "descriptors": 0},
         "displaced": 14,
         "under_load": False,

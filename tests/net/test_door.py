@@ -13,7 +13,7 @@ from twistedmx.net.waiting import Waiting
 from twistedmx.policy.admission import Full
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.networks import network_of
-from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS
+from twistedmx.policy.record import FAILED, FAMILIAR, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS
 from twistedmx.settings import Settings
 from twistedmx.testing.stage import Stage
 
@@ -27,7 +27,7 @@ class Base(SynchronousTestCase):
     """A server with places for two strangers. `known`: by the first octets of the address; else nothing is."""
 
     governor = GovernorSettings(start=2, floor=1, least=(1000, 1000, 1000))
-    known = {"10.": PROVEN, "20.": FAILED, "30.": HUNG_UP}
+    known = {"10.": PROVEN, "20.": FAILED, "30.": HUNG_UP, "40.": FAMILIAR[0]}
 
     def setUp(self):
         self.stage = Stage(Settings(host="mx.example.org", governor=self.governor))
@@ -125,17 +125,29 @@ class TestPlaces(Base):
         self.assertEqual(other.value(), GREETING)
 
     def test_better_ones_go_before(self):
-        """Of those who wait: strangers, then those who have only failed, then those who were hung up on."""
+        """Of those who wait: who has sent mail, strangers, those who have only failed, then those who were hung up on."""
         inside = [self.come(f"192.0.2.{number}") for number in (1, 2)]
-        worst, bad, stranger = self.come("30.0.0.1"), self.come("20.0.0.1"), self.come("192.0.2.3")
+        told = [self.come(host) for host in ("30.0.0.1", "20.0.0.1", "40.0.0.1", "192.0.2.3")]
         self.turn()
-        self.assertEqual(self.heard(worst, bad, stranger), [b"", b"", b""])
+        self.assertEqual(self.heard(*told), [b""] * 4)
         self.go(inside[0])
         self.turn()
-        self.assertEqual(self.heard(worst, bad, stranger), [b"", b"", GREETING])
+        self.assertEqual(self.heard(*told), [b"", b"", GREETING, b""])
         self.go(inside[1])
         self.turn()
-        self.assertEqual(self.heard(worst, bad, stranger), [b"", GREETING, b""])
+        self.assertEqual(self.heard(*told), [b"", b"", b"", GREETING])
+        self.go(told[2])
+        self.turn()
+        self.assertEqual(self.heard(*told), [b"", GREETING, b"", b""])
+
+    def test_a_place_that_is_free_is_not_for_who_comes_while_a_better_one_waits(self):
+        """His turn is in some milliseconds."""
+        inside = [self.come(f"192.0.2.{number}") for number in (1, 2)]
+        familiar = self.come("40.0.0.1")
+        self.go(inside[0])
+        stranger = self.come("192.0.2.3")
+        self.turn()
+        self.assertEqual(self.heard(familiar, stranger), [GREETING, b""])
 
     def test_one_who_comes_is_not_let_in_before_those_of_his_like_who_wait(self):
         """But for strangers, of whom the newest is the first."""
@@ -327,10 +339,18 @@ class TestOver(Base):
         self.assertEqual(self.heard(bad, worse, stranger), [b"", FULL, b""])
         self.come("192.0.2.4")
         self.assertEqual(self.heard(bad), [FULL])
-        self.assertEqual(self.heard(self.come("192.0.2.5")), [FULL])
         self.assertEqual(len(self.door.anteroom), 2)
         for transport in inside:
             self.go(transport)
+
+    def test_where_all_are_strangers_the_one_that_waited_the_longest_makes_room(self):
+        """He would be the last to have a place."""
+        self.door.anteroom._places = 2
+        for number in (1, 2):
+            self.come(f"192.0.2.{number}")
+        waiting = [self.come(f"192.0.2.{number}") for number in (3, 4, 5)]
+        self.assertEqual(self.heard(*waiting), [FULL, b"", b""])
+        self.assertEqual(self.heard(self.come("20.0.0.1"), *waiting), [FULL, b"", b"", b""])
 
     def test_descriptors_are_left_for_hosts_of_good_record(self):
         """Where none is left, neither place nor patience helps."""
@@ -394,6 +414,66 @@ class TestComings(Base):
         self.go(waiting)
         self.assertIsInstance(third.protocol, Shell)
         self.assertIsInstance(self.come("192.0.2.1").protocol, Waiting)
+
+
+class TestReturns(Base):
+    """Who does as he is told, which bots do not."""
+
+    def setUp(self):
+        super().setUp()
+        self.inside = [self.come(f"192.0.2.{number}") for number in (1, 2)]
+
+    def told_to_come_again(self, host="192.0.2.3"):
+        """By 421, when he had waited."""
+        transport = self.come(host)
+        self.stage.wait(self.governor.patience + 1)
+        self.assertEqual(self.heard(transport), [FULL])
+        self.go(transport)
+
+    def next_in(self, *waiting):
+        """Which of these has the next place."""
+        self.go(self.inside.pop())
+        self.turn()
+        return [bool(words) for words in self.heard(*waiting)]
+
+    def test_who_was_told_to_come_again_and_does_goes_before_strangers(self):
+        """A first-time sender among bots, each of which is another host."""
+        self.told_to_come_again()
+        self.stage.clock.advance(40)
+        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
+        self.assertEqual(self.next_in(again, newest), [True, False])
+
+    def test_not_who_is_back_at_once(self):
+        """He was told to come again shortly, and a mail server takes minutes. Told once more, his time begins anew."""
+        self.told_to_come_again()
+        self.stage.clock.advance(8)
+        self.told_to_come_again()
+        self.stage.clock.advance(8)
+        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
+        self.assertEqual(self.next_in(again, newest), [False, True])
+
+    def test_not_who_has_failed_meanwhile(self):
+        """What he did weighs more than that he waited."""
+        self.told_to_come_again()
+        self.stage.clock.advance(40)
+        self.known = {"192": FAILED}
+        again = self.come("192.0.2.3")
+        self.known = {}
+        self.assertEqual(self.next_in(again, self.come("192.0.2.4")), [False, True])
+
+    def test_who_has_failed_is_not_remembered(self):
+        """Nor who was hung up on: it would be a way to a better record."""
+        for host in ("20.0.0.1", "40.0.0.1"):
+            self.told_to_come_again(host)
+        self.assertEqual(len(self.door._returns), 0)
+
+    def test_nobody_where_the_operator_does_not_want_it(self):
+        """comes_again = 0."""
+        self.told_to_come_again()
+        self.stage.clock.advance(40)
+        self.door.configure(attrs.evolve(self.governor, comes_again=0.0))
+        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
+        self.assertEqual(self.next_in(again, newest), [False, True])
 
 
 class TestFaults(Base):

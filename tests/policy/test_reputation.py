@@ -10,7 +10,7 @@ from twistedmx.model.peer import NOWHERE, Peer
 from twistedmx.model.verdict import Action, Reason, verdict
 from twistedmx.policy import hyperloglog
 from twistedmx.policy.networks import network_of
-from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, Record
+from twistedmx.policy.record import FAILED, FAMILIAR, HUNG_UP, NOTHING_KNOWN, STRANGERS, Record
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.smtp import codes
 
@@ -61,7 +61,15 @@ class TestHosts(Clients):
             self.guesses()
             told.append(self.reputation.known(HOST))
         self.assertEqual([one.trust for one in told], [2, 3, 4, 4])
-        self.assertEqual({one.record for one in told}, {Record.STRANGER})
+        self.assertEqual({one.record for one in told}, {Record.FAMILIAR})
+
+    def test_who_guesses_more_often_than_he_has_mail_is_a_stranger(self):
+        """One message is soon sent, if it lets guess before all others."""
+        self.sends()
+        self.assertEqual(self.reputation.known(HOST), FAMILIAR[0])
+        for _ in range(2):
+            self.guesses()
+        self.assertEqual(self.reputation.known(HOST), STRANGERS[0])
 
     def test_an_ipv6_host_is_its_64(self):
         """Whoever has one address there has all of them."""

@@ -162,7 +162,7 @@ class TestCrowded(Base):
         self.pass_(2)
         told = json.loads(json.dumps(self.governing.told()))
         self.assertEqual((told["limit"], told["strangers"], told["ceiling"]), (4, 4, 4))
-        self.assertEqual(told["waiting"], {"proven": 0, "stranger": 2, "failed": 0, "hung_up": 0})
+        self.assertEqual(told["waiting"], {"proven": 0, "familiar": 0, "stranger": 2, "failed": 0, "hung_up": 0})
         self.assertEqual(told["vitals"]["load"], 0.1)
 
     def test_a_fault_of_ours_leaves_nobody_under_load_for_ever(self):

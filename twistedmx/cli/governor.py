@@ -18,7 +18,13 @@ _WHY: Final = {
     "descriptors": "bounded by file descriptors",
 }
 # As policy.record has them.
-_RECORDS: Final = {"proven": "of good record", "stranger": "strangers", "failed": "failed", "hung_up": "hung up on"}
+_RECORDS: Final = {
+    "proven": "of good record",
+    "familiar": "familiar",
+    "stranger": "strangers",
+    "failed": "failed",
+    "hung_up": "hung up on",
+}
 
 
 def why(told: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ Whoever is of better record goes before all others (`policy.record`). In each li
 of connections:
 
     PROVEN      only where descriptors are used up
-    STRANGER    the newest host first
+    FAMILIAR    the newest host first
+    STRANGER    the same
     FAILED      one host after the other
     HUNG_UP     the same, and always: also where there is a place for each
 
@@ -15,7 +16,8 @@ wait because in the first seconds of an attack nobody is blocked yet, and each i
 many sessions, each half a millisecond of work, and a first-time sender waits behind them (benchmarks, victim-2000). At the pace
 of their line they take a fifth of a core, and are read in the back lane (`net.readers`) from the beginning.
 
-A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once.
+A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once. Where all are
+taken, one of worse record gives up his for who comes; else the stranger that has waited the longest, who would be the last.
 
 BUGS: who has said more than some commands is not read any more, and is noticed to be gone in his turn. If the clock is set back,
 those who wait go on when somebody else comes.
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 # So many sessions of each line begin at a time, and so many seconds later the next ones. Of who was hung up on four hundred a
 # second: a fifth of a core, if each guesses until it is hung up on again.
-_AT_ONCE: Final = {Record.PROVEN: 8, Record.STRANGER: 4, Record.FAILED: 2, Record.HUNG_UP: 2}
+_AT_ONCE: Final = {Record.PROVEN: 8, Record.FAMILIAR: 4, Record.STRANGER: 4, Record.FAILED: 2, Record.HUNG_UP: 2}
+_NEWEST_FIRST: Final = (Record.FAMILIAR, Record.STRANGER)
 _PACE: Final = 0.005
 _LATE: Final = 1.0  # seconds: the clock was set back
 
@@ -98,7 +101,7 @@ class Anteroom:
         self._places = places
         self._make_place = make_place
         self._emptied = emptied
-        self._lines = {record: _Line(newest_first=record is Record.STRANGER) for record in Record}
+        self._lines = {record: _Line(newest_first=record in _NEWEST_FIRST) for record in Record}
         self.waiting: dict[Record, int] = dict.fromkeys(Record, 0)
         self._waiting = 0
         self._call: IDelayedCall | None = None
@@ -115,14 +118,25 @@ class Anteroom:
 
     def goes_before(self, record: Record) -> bool:
         """Whether somebody waits who has his turn before one of this record who comes now."""
-        if not self._waiting or record <= Record.STRANGER:
+        if not self._waiting or record is Record.PROVEN:
             return False
-        return any(self.waiting[one] for one in Record if one <= record)
+        before = (one for one in Record if one < record or (one is record and record not in _NEWEST_FIRST))
+        return any(self.waiting[one] for one in before)
 
-    def worse_than(self, record: Record) -> "Waiting | None":
+    @property
+    def strangers(self) -> int:
+        """How many wait who have done nothing wrong, and are not of good record."""
+        return self.waiting[Record.FAMILIAR] + self.waiting[Record.STRANGER]
+
+    @property
+    def queued(self) -> int:
+        """How many wait for a stranger's place: those who were hung up on wait for their turn alone."""
+        return self.strangers + self.waiting[Record.FAILED]
+
+    def gives_way_to(self, record: Record) -> "Waiting | None":
         """Who gives his place here up for one of this record; None: nobody."""
         for one in reversed(Record):
-            if one > record and self._lines[one]:
+            if (one > record or (one is record and record in _NEWEST_FIRST)) and self._lines[one]:
                 return self._lines[one].last()
         return None
 

@@ -29,6 +29,7 @@ from twistedmx.policy.comings import Comings
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
 from twistedmx.policy.record import Known, Record, Terms
+from twistedmx.policy.returns import Returns
 from twistedmx.smtp.reply import Reply, reply
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ _RESERVE: Final = 8
 _MOST_RESERVE: Final = 1000
 _OURS: Final = Terms(record.PROVEN, shared=False, spared=True)
 # Made once: each session holds its own (benchmarks, idle).
-_ALL: Final = (record.PROVEN, record.NOTHING_KNOWN, *record.STRANGERS, record.FAILED, record.HUNG_UP)
+_ALL: Final = (
+    *(record.PROVEN, record.RETURNED, *record.FAMILIAR, record.NOTHING_KNOWN, *record.STRANGERS),
+    *(record.FAILED, record.HUNG_UP),
+)
 _SHARED: Final = {known: Terms(known) for known in _ALL}
 _SPARED: Final = {known: Terms(known, shared=False, spared=True) for known in _ALL}
 _OF_LOOPBACK: Final = {known: Terms(known, shared=False) for known in _ALL}
@@ -66,6 +70,7 @@ class Door:
         self.accept: Callable[[bool], None] = lambda on: None
         self._accepts = True
         self._comings = Comings()
+        self._returns = Returns()
         self._seconds = clock.seconds
         self.turned_away = 0
         self.configure(settings)
@@ -131,6 +136,9 @@ class Door:
         known = site.alertness.known(peer.address)
         if known.record is Record.PROVEN:
             return _SHARED[known]
+        after = self.admission.settings.comes_again
+        if after and known is record.NOTHING_KNOWN and self._returns.has_returned(host, self._seconds(), after):
+            known = record.RETURNED
         never = site.blocklist.never.find(peer.address) if site.blocklist is not None else None
         if never is not None and never.source != LOOPBACK:
             return _SPARED[record.NOTHING_KNOWN if known.record > Record.STRANGER else known]
@@ -166,19 +174,25 @@ class Door:
         admission.missed()
         over = admission.settings.over
         if over == "refuse" or not self.patience:
-            return self.refuse(full, secure=secure)
+            return self.send_away(peer, known, full, secure=secure)
         if full is Full.DESCRIPTORS or not anteroom.has_room:
-            worse = anteroom.worse_than(known.record)
-            if worse is None or self.left <= -(self._kept + self._spare):
-                return self.refuse(full, secure=secure)
-            worse.give_up()
+            other = anteroom.gives_way_to(known.record)
+            if other is None or self.left <= -(self._kept + self._spare):
+                return self.send_away(peer, known, full, secure=secure)
+            other.give_up()
         if over == "queue" and self._accepts:
             self._accepts = False
             self.accept(False)
         return Waiting(self._factory, peer, terms, secure=secure, full=full)
 
+    def send_away(self, peer: Peer, known: Known, full: Full, *, secure: bool) -> TurnedAway:
+        """Who finds no place is told to come again, and remembered if he has done nothing wrong."""
+        if not known.mail and known.record <= Record.STRANGER:
+            self._returns.tell(host_key(peer.address), self._seconds())
+        return self.refuse(full, secure=secure)
+
     def refuse(self, full: Full, *, secure: bool) -> TurnedAway:
-        """Who finds no place is told so. Where TLS comes first, words in plain text would be none."""
+        """Who is not let in is told so. Where TLS comes first, words in plain text would be none."""
         self.admission.refused[full] += 1
         return TurnedAway(None if secure else self._words[full], self.doorstep, 0, 0)
 

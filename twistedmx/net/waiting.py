@@ -83,7 +83,8 @@ class Waiting(Protocol):
     def give_up(self) -> None:
         """It has waited long enough, or gives its place here to a better one."""
         self._leave()
-        self._become(self._factory.door.refuse(self._full or Full.STRANGERS, secure=self._secure))
+        door = self._factory.door
+        self._become(door.send_away(self._peer, self.known, self._full or Full.STRANGERS, secure=self._secure))
 
     def _become(self, met: Any) -> None:
         transport = self.transport

@@ -103,6 +103,13 @@ class GovernorSettings:
         precedent="RFC 5321 4.5.3.2.1: clients wait 5 minutes",
         validator=at_least(0),
     )
+    comes_again: float = setting(
+        30.0,
+        unit="seconds",
+        why="Who heard 421 for want of a place, and comes again after so long, goes before others that are not known. 0: not.",
+        precedent="postgrey --delay 300, of everybody",
+        validator=at_least(0),
+    )
     idle: float = setting(
         10.0,
         unit="seconds",

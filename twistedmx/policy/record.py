@@ -1,7 +1,8 @@
 """What is known of a client at the door, in one word: who is let in first, and who goes first when there is no place.
 
 PROVEN      of good record: has a lane of his own
-STRANGER    nothing is known, or good and bad
+FAMILIAR    has sent mail, and little else; or was told to come again for want of a place, and did
+STRANGER    nothing is known, or more bad than good
 FAILED      has only failed so far: recipients that are not here, and no mail, within the last hour or in this session
 HUNG_UP     was hung up on for its conduct lately
 """
@@ -14,9 +15,10 @@ class Record(enum.IntEnum):
     """The lower, the better."""
 
     PROVEN = 0
-    STRANGER = 1
-    FAILED = 2
-    HUNG_UP = 3
+    FAMILIAR = 1
+    STRANGER = 2
+    FAILED = 3
+    HUNG_UP = 4
 
 
 class Known(NamedTuple):
@@ -33,6 +35,8 @@ MAIL_FOR_TRUST: Final = 5  # accepted lately, for each more
 
 NOTHING_KNOWN: Final = Known(Record.STRANGER, 1)
 PROVEN: Final = Known(Record.PROVEN, MOST_TRUST, True)
+RETURNED: Final = Known(Record.FAMILIAR, 1)
+FAMILIAR: Final = tuple(Known(Record.FAMILIAR, trust, True) for trust in range(1, MOST_TRUST + 1))
 STRANGERS: Final = tuple(Known(Record.STRANGER, trust, True) for trust in range(1, MOST_TRUST + 1))
 FAILED: Final = Known(Record.FAILED, 1)
 HUNG_UP: Final = Known(Record.HUNG_UP, 1)

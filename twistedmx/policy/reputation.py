@@ -33,7 +33,17 @@ from twistedmx.policy.host_key import allocation_of, host_key, network_at, netwo
 from twistedmx.policy.hyperloglog import spot_of
 from twistedmx.policy.network_conduct import NetworkConduct, NetworkEvidence
 from twistedmx.policy.network_standing import NetworkStanding
-from twistedmx.policy.record import FAILED, HUNG_UP, MAIL_FOR_TRUST, MOST_TRUST, NOTHING_KNOWN, PROVEN, STRANGERS, Known
+from twistedmx.policy.record import (
+    FAILED,
+    FAMILIAR,
+    HUNG_UP,
+    MAIL_FOR_TRUST,
+    MOST_TRUST,
+    NOTHING_KNOWN,
+    PROVEN,
+    STRANGERS,
+    Known,
+)
 from twistedmx.policy.reputation_settings import ReputationSettings
 from twistedmx.policy.segments import Segments
 from twistedmx.policy.standing import Standing
@@ -138,10 +148,12 @@ class Reputation:
             return NOTHING_KNOWN
         if self.hung_up_on(address):
             return HUNG_UP
-        good, failed = standing.outcome(record)
+        good, bad, guesses = standing.counts(record)
         if not good:
-            return FAILED if failed and now - standing.heard_at(record) < settings.within else NOTHING_KNOWN
-        return STRANGERS[min(int(good) // MAIL_FOR_TRUST, MOST_TRUST - 1)]
+            failed = (bad or guesses) and now - standing.heard_at(record) < settings.within
+            return FAILED if failed else NOTHING_KNOWN
+        those = FAMILIAR if standing.is_good_share(good, bad, settings) else STRANGERS
+        return those[min(int(good) // MAIL_FOR_TRUST, MOST_TRUST - 1)]
 
     def standing_of(self, address: str) -> Standing | None:
         """Of the host at an address, as its counts are now; None: nothing is known."""

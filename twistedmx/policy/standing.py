@@ -114,7 +114,12 @@ def lacks(standing: Standing, now: int, settings: ReputationSettings) -> str:
 
 def has_good_share(standing: Standing, settings: ReputationSettings) -> bool:
     """Whether enough of what came of it was good. Both counts fade alike: that does not change with time."""
-    return standing.good > 0 and standing.good >= settings.proven_share * (standing.good + standing.bad)
+    return is_good_share(standing.good, standing.bad, settings)
+
+
+def is_good_share(good: float, bad: float, settings: ReputationSettings) -> bool:
+    """The same of these counts."""
+    return good > 0 and good >= settings.proven_share * (good + bad)
 
 
 def sessions_allowed(standing: Standing, settings: ReputationSettings) -> int:
@@ -156,10 +161,10 @@ def heard_at(record: bytes) -> int:
     return at
 
 
-def outcome(record: bytes) -> tuple[float, bool]:
-    """Of a packed one: messages accepted, as they were when it was heard of last, and whether anything failed."""
+def counts(record: bytes) -> tuple[float, float, float]:
+    """Of a packed one: `good`, `bad` and `guesses`, as they were when it was heard of last."""
     good, bad, guesses = _COUNTS.unpack_from(record)
-    return good, bool(bad or guesses)
+    return good, bad, guesses
 
 
 def hung_up_at(record: bytes) -> int | None:

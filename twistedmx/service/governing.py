@@ -19,7 +19,6 @@ from twistedmx.net.lag import Lag
 from twistedmx.policy.governor import Demand, Governor
 from twistedmx.policy.load import Load
 from twistedmx.policy.posture import Alertness
-from twistedmx.policy.record import Record
 from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Events
 from twistedmx.service.looking import Looking
@@ -140,7 +139,7 @@ class Governing(Looking):
         self._looks += 1
         if self._looks % SLOW == 1:
             self._look_at_the_machine(door)
-        elif door.anteroom.waiting[Record.STRANGER] or door.admission.strangers > door.admission.limit * MANY:
+        elif door.anteroom.strangers or door.admission.strangers > door.admission.limit * MANY:
             self._judge(door)
 
     def _look_at_the_machine(self, door: Door) -> None:
@@ -152,7 +151,7 @@ class Governing(Looking):
     def _keep_within(self, door: Door) -> None:
         """What follows from the limit as it is, and from the load."""
         admission = door.admission
-        is_crowded = admission.strangers >= admission.limit and door.anteroom.waiting[Record.STRANGER] > 0
+        is_crowded = admission.strangers >= admission.limit and door.anteroom.strangers > 0
         # Who is held in either case has a place that somebody else needs.
         self._tarpit.is_lifted = self._alertness.under_load or is_crowded
         if is_crowded and admission.settings.idle:
@@ -163,9 +162,9 @@ class Governing(Looking):
         self._tell_refused(door)
 
     def _judge(self, door: Door) -> None:
-        admission, waiting = door.admission, door.anteroom.waiting
+        admission = door.admission
         used, missed = admission.take_demand()
-        unmet = missed + waiting[Record.STRANGER] + waiting[Record.FAILED]
+        unmet = missed + door.anteroom.queued
         demand = Demand(used=used, unmet=unmet, room=admission.strangers + self._descriptors_left(door))
         self.governor.judge(self._seconds(), self.vitals, demand)
         admission.limit = self.governor.limit

@@ -162,7 +162,7 @@ class TestLimit(Sessions):
         self.kill(self.workers[0])
         told = self.side.governing.told()
         self.assertEqual((told["limit"], told["strangers"], told["refused"]["host"]), (140, 15, 8))
-        self.assertEqual(told["waiting"], {"proven": 0, "stranger": 0, "failed": 0, "hung_up": 0})
+        self.assertEqual(told["waiting"], {"proven": 0, "familiar": 0, "stranger": 0, "failed": 0, "hung_up": 0})
         single = set(self.workers[0].governing.told())
         self.assertEqual(set(told), single, "as that of a single process")
 

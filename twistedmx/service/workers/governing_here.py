@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from twistedmx.net.door import Door
 from twistedmx.policy.posture import Alertness
-from twistedmx.policy.record import Record
 from twistedmx.policy.tarpit import Tarpit
 from twistedmx.ports import Events
 from twistedmx.service.governing import Governing
@@ -77,7 +76,7 @@ class GoverningHere(Governing):
             left=self._descriptors_left(door),
             used=used,
             missed=missed,
-            queued=_queued(door),
+            queued=door.anteroom.queued,
             lag=self.vitals.lag,
             may_go=admission.may_go,
             displaced=admission.displaced,
@@ -85,8 +84,3 @@ class GoverningHere(Governing):
             refused={full.value: number for full, number in admission.refused.items()},
         )
         self._channel.tell(DEMAND, said_demand(demand))
-
-
-def _queued(door: Door) -> int:
-    waiting = door.anteroom.waiting
-    return waiting[Record.STRANGER] + waiting[Record.FAILED]
