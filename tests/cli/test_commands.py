@@ -521,7 +521,7 @@ class TestUpgrade(Calling):
         self.assertEqual((said.status, said.beside), (0, "twistedmx upgrade: a note\n"))
         self.assertEqual(
             said.out,
-            "started anew; waits until it serves\n"
+            "asks the server to start anew, and waits until that serves\n"
             "process 2 was ready after 0.84 s, and serves since 1.07 s\n"
             "process 1 takes nobody any more, and ends with its last session\n",
         )

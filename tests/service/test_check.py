@@ -78,6 +78,12 @@ class TestSocketsOfSystemd(CheckCase):
         (fault,), _ = findings(self.path)
         self.assertIn("listen: 'systemd:domain=INET6' is no Twisted endpoint", fault)
 
+    def test_a_number_alone_is_told_how_it_is_written(self):
+        """As other programs have their ports."""
+        self.write('host = "mx.example.org"\nlisten = ["2525"]\n')
+        fault = next(one for one in findings(self.path)[0] if one.startswith("listen: "))
+        self.assertTrue(fault.endswith("; write tcp:2525, or tcp:2525:interface=127.0.0.1 for this machine alone"))
+
     def test_a_server_needs_them(self):
         """It would listen nowhere."""
         settings, world = read_file(self.path), memory_world()

@@ -7,7 +7,7 @@ from twistedmx.cli.command import Call, Command, Status
 
 _EXAMPLE: Final = """\
 $ twistedmx upgrade
-started anew; waits until it serves
+asks the server to start anew, and waits until that serves
 process 4712 was ready after 0.84 s, and serves since 1.07 s
 process 4711 takes nobody any more, and ends with its last session"""
 
@@ -25,7 +25,7 @@ def _options(parser: ArgumentParser) -> None:
 def run(call: Call) -> Status:
     """How it went, or every fault for which the old process goes on."""
     if not call.options.json:
-        call.terminal.say("started anew; waits until it serves")
+        call.terminal.say("asks the server to start anew, and waits until that serves")
     arguments = {"foreground": True} if call.options.foreground else {}
     answer = call.ask("upgrade", arguments, within=_SECONDS)
     if call.options.json:

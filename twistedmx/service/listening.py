@@ -64,4 +64,7 @@ def _refusal(text: str, error: Exception, *, missing: bool) -> str:
         return (
             f"{text!r}: systemd passed no such socket; start it by its .socket unit (contrib/systemd), or write tcp:25"
         )
-    return f"{text!r} is no Twisted endpoint: {error}; write for example tcp:25"
+    remedy = "for example tcp:25"
+    if text.isascii() and text.isdecimal():
+        remedy = f"tcp:{text}, or tcp:{text}:interface=127.0.0.1 for this machine alone"
+    return f"{text!r} is no Twisted endpoint: {error}; write {remedy}"

@@ -27,6 +27,11 @@ class TestStartWords(SynchronousTestCase):
             self.assertEqual(list(start.words), behind)
             self.assertEqual((start.folder, start.faults), (os.getcwd(), ()))
 
+    def test_the_words_of_a_successor_are_those_of_the_first(self):
+        """Or they would grow with each upgrade."""
+        own = ["-n", "--pidfile=x", "--pidfile=", "twistedmx", "--config", "mx.toml"]
+        self.assertEqual(list(self.words(*own).words), ["-X", "dev", "/opt/bin/twistd", *own])
+
     def test_in_the_foreground_is_who_is_neither_a_daemon_nor_systemds(self):
         """systemd is told which process it is."""
         self.assertFalse(self.words("twistedmx").foreground)

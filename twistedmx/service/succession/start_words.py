@@ -13,6 +13,7 @@ import attrs
 
 from twistedmx.service.succession.estate import VARIABLE
 
+_NO_PIDFILE: Final = "--pidfile="
 # What systemd said to the process that it started, and to no other. Where it listens for us, and how often, holds for who follows.
 _FIRST_ALONE: Final = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", VARIABLE)
 
@@ -73,4 +74,6 @@ def _without_pidfile(twistd: Any, words: list[str]) -> list[str] | None:
     if not rest:
         return None
     at = len(words) - len(rest)
-    return [*words[:at], "--pidfile=", *words[at:]]
+    if words[at - 1] == _NO_PIDFILE:  # of a successor they have it already
+        return words
+    return [*words[:at], _NO_PIDFILE, *words[at:]]
