@@ -101,7 +101,7 @@ class SharedAdmission(Admission):
         """From now on this one holds of a network; None: an even one. How much is held of it."""
         if part is None:
             self._parts.pop(key, None)
-            if not self._is_many(key):  # else they hear of it again, or have
+            if not self.held(key):  # else they may have heard of it again meanwhile, and are to hear the last of it
                 self._heard_of.discard(key)
         else:
             self._parts[key] = part

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -169,6 +169,11 @@ class TestKept(Machine):
 
 
 class TestWhatever(SynchronousTestCase):
+    # What was held when a line was made, and said after it had been answered that it is more, was dealt to others as well.
+    @example(2759, 3, 2)
+    @example(102339, 3, 4)
+    # A worker that forgot a network while it was heard of anew did not tell that nobody is left.
+    @example(201320, 2, 1)
     @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 60))
     @settings(max_examples=40, deadline=None)
     def test_a_network_never_has_more_than_its_share(self, seed, number, share):

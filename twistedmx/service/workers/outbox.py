@@ -19,7 +19,8 @@ _PIECE: Final = 100  # things: of a block that is all of evidence, far below `ch
 
 class Outbox:
     """For one kind: the other side hears lists of what was put here. `most`: may wait; beyond that the first goes, unsaid: `lost`.
-    0: as many as there are. `taken`: told each list and what was answered to it."""
+    0: as many as there are. `say`: makes of what was put what is said, at the moment when it is. `taken`: told each list and what
+    was answered to it."""
 
     _log = Logger()
 
@@ -30,12 +31,14 @@ class Outbox:
         *,
         piece: int = _PIECE,
         most: int = 0,
+        say: Callable[[Any], Any] = lambda put: put,
         taken: Callable[[Sequence[Any], Any], None] = lambda said, answer: None,
     ) -> None:
         self._channel = channel
         self._kind = kind
         self._piece = piece
         self._most = most
+        self._say = say
         self._tell_taken = taken
         self._waiting: dict[Hashable, Any] = {}
         self._under_way = False
@@ -61,7 +64,7 @@ class Outbox:
         while self._waiting and not self._under_way and not self._is_over:
             keys = list(islice(self._waiting, self._piece))
             self._under_way = True
-            said = [self._waiting.pop(key) for key in keys]
+            said = [self._say(self._waiting.pop(key)) for key in keys]
             asked: Deferred[Any] = self._channel.ask(self._kind, said)
             asked.addCallbacks(partial(self._taken, said), self._not_taken)
 

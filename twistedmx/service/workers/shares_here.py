@@ -28,7 +28,8 @@ class SharesHere(Service):
     def __init__(self, world: World, channel: Channel, processes: int) -> None:
         self._clock = world.reactor
         self._processes = processes
-        self._outbox = Outbox(channel, USED, piece=_PIECE)
+        # What is held is said as it is then: a line that waited behind another one would take back what was answered meanwhile.
+        self._outbox = Outbox(channel, USED, piece=_PIECE, say=self._use_of)
         self._admission: SharedAdmission | None = None
         self._changed: set[Counted] = set()
         self._later: IDelayedCall | None = None
@@ -61,7 +62,9 @@ class SharesHere(Service):
     def _say(self) -> None:
         self._later = None
         changed, self._changed = self._changed, set()
-        if self._admission is not None:
-            for key in changed:
-                held, missed = self._admission.take_use(key)
-                self._outbox.put(key, said_use(Use(key=key, held=held, missed=missed)))
+        for key in changed:
+            self._outbox.put(key, key)
+
+    def _use_of(self, key: Counted) -> list[Any]:
+        held, missed = (0, 0) if self._admission is None else self._admission.take_use(key)
+        return said_use(Use(key=key, held=held, missed=missed))
