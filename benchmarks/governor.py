@@ -26,6 +26,9 @@ _START: Final = 30.0  # seconds for a program of ours
 _WARM_RATE: Final = 50.0
 _US: Final = 1_000_000
 Ask = Callable[[], Mapping[str, Any]]
+Sent = Sequence[
+    Any
+]  # of a transaction: when it was begun, in seconds, and how many microseconds it took, -1 where it failed
 
 
 def measure(options: Mapping[str, Any], group: Group, ask: Ask, *, core: int) -> dict[str, Any]:
@@ -61,8 +64,8 @@ def measure(options: Mapping[str, Any], group: Group, ask: Ask, *, core: int) ->
         told = sending.wait_for("end", seconds=_PATIENCE + again + _START)
         of_known = known.wait_for("end", seconds=_START)
         counts = strangers.go()
-    sent = {"": told["each_us"], "again_": told["again_us"], "known_": of_known["each_us"]}
-    return figures(looks, sent, lengths, rate=rate, wanted=options["connections"]) | {
+    sent = {"": in_time(told["each_us"], rate), "known_": in_time(of_known["each_us"], rate), "again_": told["again"]}
+    return figures(looks, sent, lengths, wanted=options["connections"]) | {
         "hogs": number,
         "sessions": counts["most_open"],
         "visits": counts["connections"] / (len(looks) - lengths["calm"]),
@@ -97,23 +100,21 @@ def look_at(ask: Ask) -> dict[str, Any] | None:
 
 def figures(
     looks: Sequence[Mapping[str, Any] | None],
-    sent: Mapping[str, Sequence[int]],
+    sent: Mapping[str, Sequence[Sent]],
     lengths: Mapping[str, int],
     *,
-    rate: float,
     wanted: int,
 ) -> dict[str, Any]:
-    """What is kept of a run. `looks`: one at the end of each second. `sent`: by what its figures begin with, microseconds of each
-    transaction, as they began, -1 where it failed, 0 where there was none; "": the first attempts of hosts that are new. `lengths`:
-    of the phases, seconds. `wanted`: sessions of strangers. A limit that does not get somewhere within its phase is given the
-    length of the phase. Raises CannotMeasure."""
+    """What is kept of a run. `looks`: one at the end of each second. `sent`: transactions, by what the names of their figures begin
+    with; "": the first attempts of hosts that are new. `lengths`: of the phases, seconds. `wanted`: sessions of strangers. A limit
+    that does not get somewhere within its phase is given the length of the phase. Raises CannotMeasure."""
     of_phase: dict[str, list[Mapping[str, Any] | None]] = {}
     mail: dict[str, Any] = {}
     begin = 0
     for phase, length in lengths.items():
         of_phase[phase] = list(looks[begin : begin + length])
         for name, each in sent.items():
-            took = [one for one in each[round(begin * rate) : round((begin + length) * rate)] if one]
+            took = [one for at, one in each if begin <= at < begin + length]
             mail[f"{name}{phase}_us"] = _times(took)
             mail[f"{name}{phase}_failed"] = sum(one < 0 for one in took)
             mail[f"{name}{phase}_accepted"] = sum(one >= 0 for one in took)
@@ -137,10 +138,15 @@ def figures(
         "most_load": max(loads, default=0.0),
         "most_waiting": max(look["waiting"] for look in looks if look),
         "unanswered": sum(look is None for look in looks),
-        "failed": sum(took < 0 for took in each),
+        "failed": sum(took < 0 for _, took in each),
         "sent": len(each),
     }
-    return values | mail | {"lengths": dict(lengths), "seconds": _seconds(looks, each, rate)}
+    return values | mail | {"lengths": dict(lengths), "seconds": _seconds(looks, each)}
+
+
+def in_time(each: Sequence[int], rate: float) -> list[tuple[float, int]]:
+    """With when each began, so many in a second."""
+    return [(number / rate, took) for number, took in enumerate(each)]
 
 
 def _until(looks: Sequence[Mapping[str, Any] | None], there: Callable[[int], bool]) -> int:
@@ -155,12 +161,11 @@ def _times(took: Sequence[int]) -> dict[str, int]:
     return {"count": len(took), "p50": rank[50], "p99": rank[99], "max": times[-1]}
 
 
-def _seconds(looks: Sequence[Mapping[str, Any] | None], each: Sequence[int], rate: float) -> list[dict[str, Any]]:
+def _seconds(looks: Sequence[Mapping[str, Any] | None], each: Sequence[Sent]) -> list[dict[str, Any]]:
     """Of each second: what was seen at its end, the messages that were accepted in it, and the slowest of those that were begun in
     it, in milliseconds. Those that were accepted behind the last second are in none."""
     found: list[dict[str, Any]] = [{**(look or {}), "accepted": 0, "slowest_ms": 0.0} for look in looks]
-    for n, took in enumerate(each):
-        due = n / rate
+    for due, took in each:
         over = due + (took if took >= 0 else _PATIENCE * _US) / _US
         slot = found[min(int(due), len(found) - 1)]
         slot["slowest_ms"] = max(slot["slowest_ms"], (over - due) * 1000)

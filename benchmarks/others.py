@@ -1,9 +1,9 @@
 """Programs beside a server that are no load of ours: slow strangers, and hogs.
 
 The strangers are the attackers of the second siege of `twistedmx drill`, a process of its own: HELO, MAIL, RCPT to a name that
-nobody has, then gone without a word; up to two seconds before each command; as many at once as are asked for, each visit by
-another host. They go before other programs, unlike other load: the hogs
-have that core too.
+nobody has, then gone without a word; up to two seconds before each command; as many at once as are asked for. Half of those who
+come are hosts that were turned away before, as long as there are such, the others are new ones. They go before other programs,
+unlike other load: the hogs have that core too.
 
 The hogs are one other program: processes of one session that each would have a CPU, at the priority that all have.
 """

@@ -112,7 +112,7 @@ def columns(case: Case) -> list[tuple[str, str, str]]:
                 column
                 for kind, name in (
                     *zip(PHASES, ("mail in calm", "beside strangers", "hogs", "after"), strict=True),
-                    ("again_hogs", "put off beside hogs, and come again"),
+                    ("again_hogs", "come again beside hogs"),
                     ("known_hogs", "known hosts beside hogs"),
                 )
                 for column in (

@@ -151,7 +151,7 @@ TARGETS: Final = (
     _most("mail of known hosts beside hogs", _ms("governor", "known_hogs_us_p99"), 1000, "{:,.0f} ms p99"),
     _most("of it failed", _of("governor", "known_hogs_failed"), 0, "{:.0f}"),
     _most(
-        "mail that was put off beside hogs, and came again",
+        "mail that came again beside hogs, as it was told",
         _ms("governor", "again_hogs_us_p99"),
         1000,
         "{:,.0f} ms p99",

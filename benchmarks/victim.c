@@ -14,7 +14,7 @@
  * mail servers do that need not have TLS; that is no failure, and counted apart ("plain").
  *
  * again=S: who hears 4xx instead of a greeting comes again after S seconds, once, as mail servers do. That counts from its own
- * beginning, and apart ("again_us"); the first attempt has failed.
+ * beginning, and apart ("again": when it began, in seconds, and how long it took); the first attempt has failed.
  *
  * It asks for SCHED_FIFO, so that the load on the same core does not keep it waiting: that would be no fault of the server.
  *
@@ -84,7 +84,8 @@ struct transaction {
 static struct transaction *all;
 static uint64_t *totals; /* of each first attempt that is over */
 static int64_t *each;    /* of each first attempt, -1 of one that failed */
-static int64_t *seconds; /* of each second one, -1 of one that failed; 0: there was none */
+static int64_t *seconds; /* of its second one, -1 where that failed; 0: there was none */
+static uint64_t start; /* when the first one began */
 static long begun, counted, over, failed, plain;
 static uint64_t latest;
 static char failure[WORDS]; /* the first */
@@ -352,15 +353,16 @@ static void report(int first_in_first_out) {
         printf("]");
     }
     if (o.each && o.again) {
-        printf(", \"again_us\": [");
-        for (long i = 0; i < o.count; i++) printf("%s%ld", i ? ", " : "", (long)seconds[i]);
+        printf(", \"again\": [");
+        for (long i = 0, n = 0; i < o.count; i++)
+            if (seconds[i]) printf("%s[%.3f, %ld]", n++ ? ", " : "", (all[i].due - start) / 1e6, (long)seconds[i]);
         printf("]");
     }
     print_times("transaction", totals, counted);
     for (int step = 0; step < STEPS; step++) {
         long count = 0;
         for (long i = 0; i < o.count; i++)
-            if ((int)all[i].step > step && all[i].took[step]) times[count++] = all[i].took[step];
+            if (!all[i].second && (int)all[i].step > step && all[i].took[step]) times[count++] = all[i].took[step];
         print_times(names[step], times, count);
     }
     printf("}\n");
@@ -411,7 +413,8 @@ int main(int count, char **words) {
     fflush(stdout);
     if (getchar() == EOF) return 0;
 
-    uint64_t start = now(), interval = 1000000 / o.rate, ticks;
+    uint64_t interval = 1000000 / o.rate, ticks;
+    start = now();
     struct itimerspec times = {.it_interval = {interval / 1000000, interval % 1000000 * 1000}, .it_value = {0, 1}};
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[64];

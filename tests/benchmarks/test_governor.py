@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import chart, limit_chart, results, table
 from benchmarks.fault import CannotMeasure
-from benchmarks.governor import PHASES, figures, look_at, words
+from benchmarks.governor import PHASES, figures, in_time, look_at, words
 from benchmarks.others import Hogs, Strangers
 from benchmarks.page import page
 from benchmarks.peers.peer import Peer
@@ -34,12 +34,10 @@ LOOKS = [look(limit) for limit in LIMITS]
 OTHERS = {"hogs": 10, "sessions": 580, "failure": "greeting: heard 421"}
 
 
-NONE = [0] * len(EACH)
-
-
-def kept(looks=LOOKS, each=EACH, again=NONE, known=EACH):
+def kept(looks=LOOKS, each=EACH, again=()):
     """Of a run."""
-    return figures(looks, {"": each, "again_": again, "known_": known}, LENGTHS, rate=2, wanted=580)
+    sent = {"": in_time(each, 2), "again_": again, "known_": in_time(EACH, 2)}
+    return figures(looks, sent, LENGTHS, wanted=580)
 
 
 def run(values):
@@ -85,11 +83,9 @@ class TestFigures(SynchronousTestCase):
         self.assertEqual((accepted[2], accepted[4], sum(accepted)), (0, 3, 25))
         self.assertEqual(values["seconds"][2]["slowest_ms"], 30_000)
 
-    def test_who_comes_again_belongs_to_where_he_was_put_off(self):
+    def test_who_comes_again_belongs_to_where_he_does(self):
         """Of a phase in which nobody did there is no time."""
-        again = list(NONE)
-        again[12], again[13] = 5000, -1  # put off in second 6, the first one of hogs
-        values = kept(again=again)
+        values = kept(again=[(6.0, 5000), (9.9, -1)])
         found = [(values[f"again_{phase}_accepted"], values[f"again_{phase}_failed"]) for phase in PHASES]
         self.assertEqual(found, [(0, 0), (0, 0), (1, 1), (0, 0)])
         self.assertEqual(values["again_calm_us"], {"count": 0, "p50": 0, "p99": 0, "max": 0})

@@ -343,14 +343,16 @@ class TestOver(Base):
         for transport in inside:
             self.go(transport)
 
-    def test_where_all_are_strangers_the_one_that_waited_the_longest_makes_room(self):
-        """He would be the last to have a place."""
+    def test_where_all_are_strangers_the_one_whose_turn_would_be_last_makes_room(self):
+        """As a rule that has waited the longest."""
         self.door.anteroom._places = 2
         for number in (1, 2):
             self.come(f"192.0.2.{number}")
         waiting = [self.come(f"192.0.2.{number}") for number in (3, 4, 5)]
         self.assertEqual(self.heard(*waiting), [FULL, b"", b""])
         self.assertEqual(self.heard(self.come("20.0.0.1"), *waiting), [FULL, b"", b"", b""])
+        familiar = [self.come(f"40.0.0.{number}") for number in (1, 2, 3)]
+        self.assertEqual(self.heard(*waiting, *familiar), [b"", FULL, FULL, FULL, b"", b""])
 
     def test_descriptors_are_left_for_hosts_of_good_record(self):
         """Where none is left, neither place nor patience helps."""
@@ -419,61 +421,90 @@ class TestComings(Base):
 class TestReturns(Base):
     """Who does as he is told, which bots do not."""
 
+    governor = attrs.evolve(Base.governor, comes_again=30.0)
+
     def setUp(self):
         super().setUp()
         self.inside = [self.come(f"192.0.2.{number}") for number in (1, 2)]
 
-    def told_to_come_again(self, host="192.0.2.3"):
-        """By 421, when he had waited."""
-        transport = self.come(host)
+    def told_to_come_again(self, *hosts, secure=False):
+        """By 421, when they had waited."""
+        told = [self.come(host, secure=secure) for host in hosts]
         self.stage.wait(self.governor.patience + 1)
-        self.assertEqual(self.heard(transport), [FULL])
-        self.go(transport)
+        self.assertEqual(self.heard(*told), [b"" if secure else FULL] * len(hosts))
+        for transport in told:
+            self.go(transport)
 
     def next_in(self, *waiting):
-        """Which of these has the next place."""
+        """Who of them has the next place."""
         self.go(self.inside.pop())
         self.turn()
-        return [bool(words) for words in self.heard(*waiting)]
+        return [isinstance(one.protocol, Shell) for one in waiting]
+
+    def check(self, host, *, goes_first, secure=False):
+        """When it comes beside a stranger."""
+        self.stage.clock.advance(40)
+        again, newest = self.come(host, secure=secure), self.come("192.0.2.200")
+        self.assertEqual(self.next_in(again, newest), [goes_first, not goes_first])
+        return again
 
     def test_who_was_told_to_come_again_and_does_goes_before_strangers(self):
         """A first-time sender among bots, each of which is another host."""
-        self.told_to_come_again()
-        self.stage.clock.advance(40)
-        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
-        self.assertEqual(self.next_in(again, newest), [True, False])
+        self.told_to_come_again("192.0.2.3")
+        self.assertEqual(self.heard(self.check("192.0.2.3", goes_first=True)), [GREETING])
+
+    def test_also_where_tls_comes_first(self):
+        """There he hears no words, and is told all the same."""
+        self.told_to_come_again("192.0.2.3", secure=True)
+        self.check("192.0.2.3", goes_first=True)
+
+    def test_a_return_is_worth_one_session(self):
+        """Who was told once is not before first-time senders for hours."""
+        self.told_to_come_again("192.0.2.3")
+        self.inside.append(self.check("192.0.2.3", goes_first=True))
+        self.check("192.0.2.3", goes_first=False)
 
     def test_not_who_is_back_at_once(self):
-        """He was told to come again shortly, and a mail server takes minutes. Told once more, his time begins anew."""
-        self.told_to_come_again()
-        self.stage.clock.advance(8)
-        self.told_to_come_again()
-        self.stage.clock.advance(8)
+        """He was told to come again shortly, and a mail server takes minutes. His time begins anew."""
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(1)
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(1)
         again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
         self.assertEqual(self.next_in(again, newest), [False, True])
 
     def test_not_who_has_failed_meanwhile(self):
         """What he did weighs more than that he waited."""
-        self.told_to_come_again()
-        self.stage.clock.advance(40)
+        self.told_to_come_again("192.0.2.3")
         self.known = {"192": FAILED}
+        self.stage.clock.advance(40)
         again = self.come("192.0.2.3")
         self.known = {}
         self.assertEqual(self.next_in(again, self.come("192.0.2.4")), [False, True])
 
-    def test_who_has_failed_is_not_remembered(self):
-        """Nor who was hung up on: it would be a way to a better record."""
-        for host in ("20.0.0.1", "40.0.0.1"):
-            self.told_to_come_again(host)
-        self.assertEqual(len(self.door._returns), 0)
+    def test_who_has_failed_or_was_hung_up_on_is_not_remembered(self):
+        """It would be a way to a better record, once what he did is forgotten."""
+        self.known = {"20.": FAILED, "30.": HUNG_UP, "50.": STRANGERS[0]}
+        self.door.anteroom._places = 0
+        for host in ("20.0.0.1", "30.0.0.1", "50.0.0.1"):
+            self.assertEqual(self.heard(self.come(host)), [FULL])
+        self.door.anteroom._places = 100
+        self.known = {}
+        self.stage.clock.advance(40)
+        told = [self.come(host) for host in ("20.0.0.1", "30.0.0.1", "50.0.0.1", "192.0.2.4")]
+        self.assertEqual(self.next_in(*told), [False, False, False, True])
+
+    def test_who_is_never_blocked_is_whatever_he_did(self):
+        """Nothing is held against him."""
+        self.stage.blocklist.never.replace("ours", [network_of("20.0.0.0/8")])
+        self.told_to_come_again("20.0.0.1")
+        self.check("20.0.0.1", goes_first=True)
 
     def test_nobody_where_the_operator_does_not_want_it(self):
         """comes_again = 0."""
-        self.told_to_come_again()
-        self.stage.clock.advance(40)
+        self.told_to_come_again("192.0.2.3")
         self.door.configure(attrs.evolve(self.governor, comes_again=0.0))
-        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
-        self.assertEqual(self.next_in(again, newest), [False, True])
+        self.check("192.0.2.3", goes_first=False)
 
 
 class TestFaults(Base):

@@ -8,37 +8,81 @@ from tests.fuzz import EXAMPLES
 from twistedmx.policy.returns import Returns
 
 A, B = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
+_HOSTS = [A, B, b"\x20\x01\x0d\xb8\0\0\0\1"]
 
 
 class TestReturns(SynchronousTestCase):
+    def setUp(self):
+        self.returns = Returns()
+
     def test_from_so_many_seconds_on_for_some_hours(self):
         """Mail servers come again after minutes, or hours where they were put off more often."""
-        returns = Returns()
-        returns.tell(A, 100.0)
-        told = [returns.has_returned(A, 100.0 + passed, 30.0) for passed in (-5, 0, 29, 30, 400, 14_399, 14_400)]
-        self.assertEqual(told, [False, False, False, True, True, True, False])
-        self.assertFalse(returns.has_returned(B, 200.0, 30.0))
+        self.returns.tell(A, 100.0)
+        told = [self.returns.comes(A, 100.0 + passed, 240.0) for passed in (239, 240, 400, 14_399, 14_400)]
+        self.assertEqual(told, [False, True, True, True, False])
+        self.assertFalse(self.returns.comes(B, 400.0, 240.0))
 
-    def test_told_once_more_its_time_begins_anew(self):
-        """Whoever is back each second is told each second."""
-        returns = Returns()
-        for second in range(100):
-            returns.tell(A, 100.0 + second)
-        self.assertFalse(returns.has_returned(A, 220.0, 30.0))
-        self.assertTrue(returns.has_returned(A, 229.0, 30.0))
+    def test_told_once_more_its_time_goes_on(self):
+        """A mail server with much mail comes for each message."""
+        for second in range(0, 240, 20):
+            self.returns.tell(A, 100.0 + second)
+            self.assertFalse(self.returns.comes(A, 115.0 + second, 240.0))
+        self.assertTrue(self.returns.comes(A, 340.0, 240.0))
+
+    def test_who_is_back_at_once_has_his_time_begin_anew(self):
+        """He was told something else."""
+        self.returns.tell(A, 100.0)
+        self.assertFalse(self.returns.comes(A, 109.0, 240.0))
+        self.assertFalse(self.returns.comes(A, 345.0, 240.0))
+        self.assertTrue(self.returns.comes(A, 349.0, 240.0))
+
+    def test_it_is_worth_one_session(self):
+        """Or a bot that was told once would go before first-time senders for hours."""
+        self.returns.tell(A, 100.0)
+        self.returns.spend(B)
+        self.assertTrue(self.returns.comes(A, 400.0, 240.0))
+        self.returns.spend(A)
+        self.assertFalse(self.returns.comes(A, 400.0, 240.0))
+
+    def test_a_clock_that_is_put_back_makes_nobody_return(self):
+        """Nor keeps it anybody from doing so later."""
+        self.returns.tell(A, 10_000.0)
+        self.assertFalse(self.returns.comes(A, 5_000.0, 240.0))
+        self.returns.tell(A, 5_000.0)
+        self.assertTrue(self.returns.comes(A, 5_300.0, 240.0))
+
+    def test_a_flood_of_hosts_leaves_most_of_the_others_where_they_are(self):
+        """So many come in a quarter of an hour, 200 each second; a sixth of the others is forgotten."""
+        others = [number.to_bytes(4, "big") for number in range(1000)]
+        for host in others:
+            self.returns.tell(host, 100.0)
+        for number in range(180_000):
+            self.returns.tell(number.to_bytes(8, "big"), 400.0)
+        left = sum(self.returns.comes(host, 1000.0, 240.0) for host in others)
+        self.assertTrue(780 < left < 900, left)
 
     @given(
         some.lists(
-            some.tuples(some.sampled_from([bytes([n]) * 4 for n in range(9)]), some.floats(-50, 50)), max_size=100
-        )
+            some.tuples(some.sampled_from(_HOSTS), some.integers(0, 200), some.sampled_from(["tells", "comes", "has"])),
+            max_size=60,
+        ),
+        some.integers(0, 1 << 33),
     )
     @EXAMPLES
-    def test_bounded_and_the_one_told_longest_ago_is_forgotten(self, tells):
-        """A flood pushes out no more than its own."""
-        returns, time, order = Returns(most=4), 1000.0, []
-        for host, passed in tells:
+    def test_it_is_as_a_table_without_bounds_has_it(self, steps, time):
+        """Whatever the time is: seconds since the machine was started, or since the epoch."""
+        returns, first, last = Returns(), {}, {}
+        for host, passed, step in steps:
             time += passed
-            returns.tell(host, time)
-            order = [one for one in order if one != host] + [host]
-            self.assertEqual([one for one in order if returns.has_returned(one, 1e4, -1e9)], order[-4:])
-            self.assertEqual(len(returns), len(order[-4:]))
+            if step == "tells":
+                returns.tell(host, time)
+                first.setdefault(host, time)
+                last[host] = time
+            elif step == "has":
+                returns.spend(host)
+                first.pop(host, None)
+            else:
+                if host in first and time - last[host] < 10:
+                    first[host] = last[host] = time
+                wanted = host in first and time - last[host] >= 10 and time - first[host] >= 240
+                self.assertEqual(returns.comes(host, time, 240.0), wanted)

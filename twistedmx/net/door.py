@@ -41,10 +41,8 @@ _RESERVE: Final = 8
 _MOST_RESERVE: Final = 1000
 _OURS: Final = Terms(record.PROVEN, shared=False, spared=True)
 # Made once: each session holds its own (benchmarks, idle).
-_ALL: Final = (
-    *(record.PROVEN, record.RETURNED, *record.FAMILIAR, record.NOTHING_KNOWN, *record.STRANGERS),
-    *(record.FAILED, record.HUNG_UP),
-)
+_FAMILIAR: Final = (record.RETURNED, *record.FAMILIAR)
+_ALL: Final = (record.PROVEN, *_FAMILIAR, record.NOTHING_KNOWN, *record.STRANGERS, record.FAILED, record.HUNG_UP)
 _SHARED: Final = {known: Terms(known) for known in _ALL}
 _SPARED: Final = {known: Terms(known, shared=False, spared=True) for known in _ALL}
 _OF_LOOPBACK: Final = {known: Terms(known, shared=False) for known in _ALL}
@@ -71,6 +69,7 @@ class Door:
         self._accepts = True
         self._comings = Comings()
         self._returns = Returns()
+        self._told = False  # anybody
         self._seconds = clock.seconds
         self.turned_away = 0
         self.configure(settings)
@@ -108,7 +107,7 @@ class Door:
         if blocklist is not None and block is not None:
             return self._turn_away(blocklist, block, peer, secure=secure)
         if has_waited is not None:
-            return Shell(self._factory, secure=secure, peer=peer, terms=has_waited.terms)
+            return self._let_in(peer, has_waited.terms, secure=secure)
         terms = self._terms(peer)
         known = terms.known
         if terms.shared:
@@ -121,10 +120,21 @@ class Door:
             if has_room:
                 return Waiting(self._factory, peer, terms, secure=secure)
             return self.refuse(Full.STRANGERS, secure=secure)  # else who comes in a crowd would not wait
-        has_turn = not (has_room and self.anteroom.goes_before(known.record))
+        has_turn = not (has_room and self._may_wait and self.anteroom.goes_before(known.record))
         if has_turn and self.make_place(known):
-            return Shell(self._factory, secure=secure, peer=peer, terms=terms)
+            return self._let_in(peer, terms, secure=secure)
         return self._without_place(peer, terms, secure=secure)
+
+    @property
+    def _may_wait(self) -> bool:
+        """Who finds no place."""
+        settings = self.admission.settings
+        return settings.over != "refuse" and settings.patience > 0
+
+    def _let_in(self, peer: Peer, terms: Terms, *, secure: bool) -> Shell:
+        if terms.known is record.RETURNED:
+            self._returns.spend(host_key(peer.address))
+        return Shell(self._factory, secure=secure, peer=peer, terms=terms)
 
     def _terms(self, peer: Peer) -> Terms:
         """Of a client, once each time that it comes. Who comes too often, without any mail that is known, is as one that was hung
@@ -136,18 +146,23 @@ class Door:
         known = site.alertness.known(peer.address)
         if known.record is Record.PROVEN:
             return _SHARED[known]
-        after = self.admission.settings.comes_again
-        if after and known is record.NOTHING_KNOWN and self._returns.has_returned(host, self._seconds(), after):
-            known = record.RETURNED
         never = site.blocklist.never.find(peer.address) if site.blocklist is not None else None
         if never is not None and never.source != LOOPBACK:
-            return _SPARED[record.NOTHING_KNOWN if known.record > Record.STRANGER else known]
+            return _SPARED[self._perhaps_again(host, record.NOTHING_KNOWN if known.record > Record.STRANGER else known)]
         if never is not None:  # whoever comes from loopback is judged by what he does there, as drills want it
-            return _OF_LOOPBACK[record.NOTHING_KNOWN if known.record is Record.HUNG_UP else known]
+            known = record.NOTHING_KNOWN if known.record is Record.HUNG_UP else known
+            return _OF_LOOPBACK[self._perhaps_again(host, known)]
         often = self.admission.settings.comings
         if often and not known.mail and self._comings.count(host, self._seconds()) > often:
             return _TOO_OFTEN
-        return _SHARED[known]
+        return _SHARED[self._perhaps_again(host, known)]
+
+    def _perhaps_again(self, host: bytes, known: Known) -> Known:
+        """What is known of a host, if that it was told to come again and does is more than nothing."""
+        after = self.admission.settings.comes_again
+        if known is record.NOTHING_KNOWN and after and self._told and self._returns.comes(host, self._seconds(), after):
+            return record.RETURNED
+        return known
 
     def make_place(self, known: Known, *, waits: bool = False) -> bool:
         """Whether there is one, or somebody of worse record has given up his. `waits`: it has a descriptor already."""
@@ -172,22 +187,22 @@ class Door:
         admission, anteroom, known = self.admission, self.anteroom, terms.known
         full = self._full(known) or Full.STRANGERS
         admission.missed()
-        over = admission.settings.over
-        if over == "refuse" or not self.patience:
+        if not self._may_wait:
             return self.send_away(peer, known, full, secure=secure)
         if full is Full.DESCRIPTORS or not anteroom.has_room:
             other = anteroom.gives_way_to(known.record)
             if other is None or self.left <= -(self._kept + self._spare):
                 return self.send_away(peer, known, full, secure=secure)
             other.give_up()
-        if over == "queue" and self._accepts:
+        if admission.settings.over == "queue" and self._accepts:
             self._accepts = False
             self.accept(False)
         return Waiting(self._factory, peer, terms, secure=secure, full=full)
 
     def send_away(self, peer: Peer, known: Known, full: Full, *, secure: bool) -> TurnedAway:
         """Who finds no place is told to come again, and remembered if he has done nothing wrong."""
-        if not known.mail and known.record <= Record.STRANGER:
+        if known is record.NOTHING_KNOWN or known is record.RETURNED:
+            self._told = True
             self._returns.tell(host_key(peer.address), self._seconds())
         return self.refuse(full, secure=secure)
 

@@ -50,7 +50,7 @@ class Turn:
 
 
 def _found(find: Callable[[Any], object]) -> Any:
-    """What Twisted gives to each connection, and can be found when somebody asks (benchmarks, idle: a tenth of a session)."""
+    """What Twisted gives to each connection, and can be found when somebody asks (benchmarks, idle: a twelfth of a session)."""
     return property(find, lambda self, value: None, lambda self: None)
 
 
@@ -69,15 +69,15 @@ class Connection(Server):
     def logstr(self) -> str:
         """Who serves whom."""
         protocol = self.__dict__.get("protocol")  # of one that is closed none
-        return f"{type(protocol).__name__ if protocol is not None else 'closed'},{self.sessionno},{self.hostname}"
+        name = type(getattr(protocol, "wrappedProtocol", protocol)).__name__ if protocol is not None else "closed"
+        return f"{name},{self.sessionno},{self.hostname}"
 
     repstr = logstr
 
     @_found
     def fileno(self) -> Callable[[], int]:
         """Of the socket; of one that is closed -1, as ever."""
-        socket = self.__dict__.get("socket")
-        return socket.fileno if socket is not None else super().fileno
+        return self.socket.fileno if "socket" in self.__dict__ else super().fileno
 
     def startReading(self) -> None:
         self.lane.add(self)

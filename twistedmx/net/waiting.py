@@ -81,7 +81,7 @@ class Waiting(Protocol):
             transport.protocol.dataReceived(self._heard)  # that is not who was met, if TLS is between them by now
 
     def give_up(self) -> None:
-        """It has waited long enough, or gives its place here to a better one."""
+        """It has waited long enough, or gives its place here to one whose turn is before its own."""
         self._leave()
         door = self._factory.door
         self._become(door.send_away(self._peer, self.known, self._full or Full.STRANGERS, secure=self._secure))

@@ -92,22 +92,22 @@ class GovernorSettings:
     over: str = setting(
         "wait",
         unit="",
-        why='Who finds no place: "wait" for `patience`, then 421; "refuse": 421; "queue": nobody is accepted until there is one.',
+        why='Who finds no place: "wait", up to `patience`, then 421; "refuse": 421; "queue": nobody is accepted meanwhile.',
         precedent="Postfix: the accept queue; Exim smtp_accept_max: 421",
         validator=_is_over,
     )
     patience: float = setting(
         20.0,
         unit="seconds",
-        why="So long one waits for a place, in a connection that is accepted and not greeted.",
+        why="So long one waits for a place at most, in a connection that is accepted and not greeted.",
         precedent="RFC 5321 4.5.3.2.1: clients wait 5 minutes",
         validator=at_least(0),
     )
     comes_again: float = setting(
-        30.0,
+        240.0,
         unit="seconds",
-        why="Who heard 421 for want of a place, and comes again after so long, goes before others that are not known. 0: not.",
-        precedent="postgrey --delay 300, of everybody",
+        why="Who waited in vain for a place, and comes again after so long, goes before others that are not known. 0: not.",
+        precedent="postgrey --delay 300, of everybody; Postfix and qmail try again after 300 and 400",
         validator=at_least(0),
     )
     idle: float = setting(

@@ -1,8 +1,8 @@
 """What is known of a client at the door, in one word: who is let in first, and who goes first when there is no place.
 
 PROVEN      of good record: has a lane of his own
-FAMILIAR    has sent mail, and little else; or was told to come again for want of a place, and did
-STRANGER    nothing is known, or more bad than good
+FAMILIAR    has sent mail lately, and a good share of what it did was that; or was told to come again for want of a place, and did
+STRANGER    nothing is known, or too little of it was good
 FAILED      has only failed so far: recipients that are not here, and no mail, within the last hour or in this session
 HUNG_UP     was hung up on for its conduct lately
 """

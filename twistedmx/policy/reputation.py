@@ -152,7 +152,8 @@ class Reputation:
         if not good:
             failed = (bad or guesses) and now - standing.heard_at(record) < settings.within
             return FAILED if failed else NOTHING_KNOWN
-        those = FAMILIAR if standing.is_good_share(good, bad, settings) else STRANGERS
+        is_familiar = standing.is_good_share(good, bad, settings) and not standing.is_over(record, now, settings)
+        those = FAMILIAR if is_familiar else STRANGERS
         return those[min(int(good) // MAIL_FOR_TRUST, MOST_TRUST - 1)]
 
     def standing_of(self, address: str) -> Standing | None:

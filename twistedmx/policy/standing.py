@@ -150,7 +150,7 @@ def unpacked(record: bytes) -> Standing:
 
 
 def is_over(record: bytes, now: int, settings: ReputationSettings) -> bool:
-    """Of a packed one that was proven when it was heard of last: whether that was too long ago."""
+    """Of a packed one that has sent mail: whether the last of it was too long ago to prove anything."""
     last: int = _TIME.unpack_from(record, _OF_LAST_MAIL)[0]
     return now - last >= settings.proven_for
 
