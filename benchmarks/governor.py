@@ -26,9 +26,8 @@ _START: Final = 30.0  # seconds for a program of ours
 _WARM_RATE: Final = 50.0
 _US: Final = 1_000_000
 Ask = Callable[[], Mapping[str, Any]]
-Sent = Sequence[
-    Any
-]  # of a transaction: when it was begun, in seconds, and how many microseconds it took, -1 where it failed
+# Of a transaction: when it was begun, in seconds, and how many microseconds it took, -1 where it failed.
+Sent = Sequence[Any]
 
 
 def measure(options: Mapping[str, Any], group: Group, ask: Ask, *, core: int) -> dict[str, Any]:

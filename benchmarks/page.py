@@ -120,9 +120,9 @@ each command, then gone, and another host comes; {strangers} s later, beside the
 then the strangers alone again, for {after} s. All the time a legitimate sender sends {rate} messages of 4 KiB a second, each from
 a host that was never seen before: a stranger too, who waits for a place where there is none. If he hears 421 his mail counts as
 failed; but he comes again after {again} s, once, as a mail server does after minutes. For that `[governor] comes_again` is 30
-seconds here. `come again beside hogs`: those who did so while the busy processes were there; of the strangers some come again as
-well, for half of theirs that are new are hosts that were turned away before. As many messages come from {known} hosts that have
-sent one in calm (`known hosts`), which is no good record yet. Hosts of good record would not wait at all.
+seconds here. `come again beside hogs`: those who did so while the busy processes were there. Strangers who are turned away come
+back as well, as far as there are fewer of them than there may be. As many messages come from {known} hosts that have sent one in
+calm (`known hosts`), which is no good record yet. Hosts of good record would not wait at all.
 
 The server stands as other programs do here, and so do the busy processes: they are one program, of one session (sched(7),
 autogroup), and what either can have of the server's core is half. Elsewhere on this page the server goes before all others. The

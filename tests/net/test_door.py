@@ -11,6 +11,7 @@ from twistedmx.model.verdict import Reason
 from twistedmx.net.shell import Shell
 from twistedmx.net.waiting import Waiting
 from twistedmx.policy.admission import Full
+from twistedmx.policy.blocklist import LOOPBACK
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.networks import network_of
 from twistedmx.policy.record import FAILED, FAMILIAR, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS
@@ -319,6 +320,15 @@ class TestOver(Base):
         told = [self.come(f"192.0.2.{number}") for number in (1, 2, 3)]
         self.assertEqual(self.heard(*told)[2], b"421 4.3.2 Busy\r\n")
 
+    def test_where_nobody_waits_nobody_is_waited_for(self):
+        """A better one that waits since before the reload."""
+        for number in (1, 2):
+            told = self.come(f"192.0.2.{number}")
+        self.come("40.0.0.1")
+        self.door.configure(attrs.evolve(self.governor, over="refuse"))
+        self.go(told)
+        self.assertEqual(self.heard(self.come("192.0.2.3")), [GREETING])
+
     def test_in_the_queue_of_the_kernel(self):
         """One waits with us, and nobody more is accepted until he has his place."""
         accepting = []
@@ -462,16 +472,63 @@ class TestReturns(Base):
         """Who was told once is not before first-time senders for hours."""
         self.told_to_come_again("192.0.2.3")
         self.inside.append(self.check("192.0.2.3", goes_first=True))
+        self.go(self.inside.pop(0))
+        self.inside[0:0] = [self.come("192.0.2.5")]
+        self.go(self.inside.pop())
+        self.inside.append(self.come("192.0.2.6"))
         self.check("192.0.2.3", goes_first=False)
+
+    def test_also_one_that_it_need_not_wait_for(self):
+        """There is a place for it."""
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(40)
+        self.go(self.inside.pop())
+        returned = self.come("192.0.2.3")
+        self.assertIsInstance(returned.protocol, Shell)
+        self.go(returned)
+        self.inside.append(self.come("192.0.2.4"))
+        self.check("192.0.2.3", goes_first=False)
+
+    def test_also_one_that_it_has_as_a_stranger(self):
+        """Before its time had come."""
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(10)
+        self.go(self.inside.pop())
+        self.go(self.come("192.0.2.3"))
+        self.inside.append(self.come("192.0.2.4"))
+        self.check("192.0.2.3", goes_first=False)
+
+    def test_its_first_connection_alone(self):
+        """Or it would open twenty."""
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(40)
+        again = [self.come("192.0.2.3") for _ in range(3)]
+        newest = self.come("192.0.2.4")
+        self.assertEqual(self.next_in(*again, newest), [True, False, False, False])
+        self.assertEqual(self.next_in(*again, newest), [True, False, False, True])
 
     def test_not_who_is_back_at_once(self):
         """He was told to come again shortly, and a mail server takes minutes. His time begins anew."""
         self.told_to_come_again("192.0.2.3")
-        self.stage.clock.advance(1)
         self.told_to_come_again("192.0.2.3")
-        self.stage.clock.advance(1)
+        self.stage.clock.advance(3)
         again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
         self.assertEqual(self.next_in(again, newest), [False, True])
+
+    def test_who_waits_in_vain_once_more_goes_first_all_the_same(self):
+        """A mail server does so for hours."""
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(4)
+        self.told_to_come_again("192.0.2.3")
+        self.stage.clock.advance(5)
+        again, newest = self.come("192.0.2.3"), self.come("192.0.2.4")
+        self.assertEqual(self.next_in(again, newest), [True, False])
+
+    def test_of_loopback_too(self):
+        """As drills have it."""
+        self.stage.blocklist.never.replace(LOOPBACK, [network_of("127.0.0.0/8")])
+        self.told_to_come_again("127.0.0.9")
+        self.check("127.0.0.9", goes_first=True)
 
     def test_not_who_has_failed_meanwhile(self):
         """What he did weighs more than that he waited."""

@@ -63,6 +63,16 @@ class TestHosts(Clients):
         self.assertEqual([one.trust for one in told], [2, 3, 4, 4])
         self.assertEqual({one.record for one in told}, {Record.FAMILIAR})
 
+    def test_what_was_sent_long_ago_makes_nobody_familiar(self):
+        """An address goes to another, who has sent nothing."""
+        self.sends()
+        hours = int(self.reputation.settings.proven_for // 3600)
+        told = []
+        for hour in range(1, hours + 2):
+            self.reputation.tick(AT + hour * 3600)
+            told.append(self.reputation.known(HOST))
+        self.assertEqual((told[hours - 2], told[hours]), (FAMILIAR[0], STRANGERS[0]))
+
     def test_who_guesses_more_often_than_he_has_mail_is_a_stranger(self):
         """One message is soon sent, if it lets guess before all others."""
         self.sends()

@@ -1,13 +1,16 @@
 """Who was told to come again, and does."""
 
-from hypothesis import given
+from itertools import count
+
+from hypothesis import example, given
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
-from twistedmx.policy.returns import Returns
+from twistedmx.policy.returns import Returns, _place
 
 A, B = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
+_AROUND = 1 << 24  # where the clock of the table begins anew
 _HOSTS = [A, B, b"\x20\x01\x0d\xb8\0\0\0\1"]
 
 
@@ -26,15 +29,15 @@ class TestReturns(SynchronousTestCase):
         """A mail server with much mail comes for each message."""
         for second in range(0, 240, 20):
             self.returns.tell(A, 100.0 + second)
-            self.assertFalse(self.returns.comes(A, 115.0 + second, 240.0))
+            self.assertFalse(self.returns.comes(A, 102.0 + second, 240.0))
         self.assertTrue(self.returns.comes(A, 340.0, 240.0))
 
     def test_who_is_back_at_once_has_his_time_begin_anew(self):
         """He was told something else."""
         self.returns.tell(A, 100.0)
-        self.assertFalse(self.returns.comes(A, 109.0, 240.0))
-        self.assertFalse(self.returns.comes(A, 345.0, 240.0))
-        self.assertTrue(self.returns.comes(A, 349.0, 240.0))
+        self.assertFalse(self.returns.comes(A, 101.0, 240.0))
+        self.assertFalse(self.returns.comes(A, 340.0, 240.0))
+        self.assertTrue(self.returns.comes(A, 341.0, 240.0))
 
     def test_it_is_worth_one_session(self):
         """Or a bot that was told once would go before first-time senders for hours."""
@@ -43,6 +46,16 @@ class TestReturns(SynchronousTestCase):
         self.assertTrue(self.returns.comes(A, 400.0, 240.0))
         self.returns.spend(A)
         self.assertFalse(self.returns.comes(A, 400.0, 240.0))
+
+    def test_who_has_the_slot_of_another_is_not_taken_for_it(self):
+        """There are more hosts than slots."""
+        self.returns.tell(A, 100.0)
+        slot, whose = _place(A)
+        places = ((host, _place(host)) for host in (number.to_bytes(8, "big") for number in count()))
+        other = next(host for host, place in places if place[0] == slot and place[1] != whose)
+        self.assertFalse(self.returns.comes(other, 400.0, 240.0))
+        self.returns.spend(other)
+        self.assertTrue(self.returns.comes(A, 400.0, 240.0))
 
     def test_a_clock_that_is_put_back_makes_nobody_return(self):
         """Nor keeps it anybody from doing so later."""
@@ -66,8 +79,10 @@ class TestReturns(SynchronousTestCase):
             some.tuples(some.sampled_from(_HOSTS), some.integers(0, 200), some.sampled_from(["tells", "comes", "has"])),
             max_size=60,
         ),
-        some.integers(0, 1 << 33),
+        some.integers(0, 1 << 33) | some.integers(_AROUND - 3600, _AROUND),
     )
+    @example([(A, 0, "tells"), (A, 300, "comes")], _AROUND - 100)
+    @example([(A, 0, "tells"), (A, 1, "comes"), (A, 250, "comes")], _AROUND - 1)
     @EXAMPLES
     def test_it_is_as_a_table_without_bounds_has_it(self, steps, time):
         """Whatever the time is: seconds since the machine was started, or since the epoch."""
@@ -82,7 +97,7 @@ class TestReturns(SynchronousTestCase):
                 returns.spend(host)
                 first.pop(host, None)
             else:
-                if host in first and time - last[host] < 10:
+                wanted = host in first and time - last[host] >= 2 and time - first[host] >= 240
+                if host in first and time - last[host] < 2:
                     first[host] = last[host] = time
-                wanted = host in first and time - last[host] >= 10 and time - first[host] >= 240
                 self.assertEqual(returns.comes(host, time, 240.0), wanted)

@@ -17,7 +17,7 @@ many sessions, each half a millisecond of work, and a first-time sender waits be
 of their line they take a fifth of a core, and are read in the back lane (`net.readers`) from the beginning.
 
 A place is a descriptor, which is everybody's: there are so many and no more, and whoever goes gives his back at once. Where all are
-taken, one of worse record gives up his for who comes; where there is none, the stranger whose turn would be last.
+taken, one of worse record gives up his for who comes; where there is none, one of the same record whose turn would be last.
 
 BUGS: who has said more than some commands is not read any more, and is noticed to be gone in his turn. If the clock is set back,
 those who wait go on when somebody else comes.

@@ -69,7 +69,7 @@ class Door:
         self._accepts = True
         self._comings = Comings()
         self._returns = Returns()
-        self._told = False  # anybody
+        self._told = False  # to come again, anybody: until then it is no look-up for each who comes (benchmarks, churn)
         self._seconds = clock.seconds
         self.turned_away = 0
         self.configure(settings)
@@ -127,12 +127,12 @@ class Door:
 
     @property
     def _may_wait(self) -> bool:
-        """Who finds no place."""
+        """Whether anybody may who finds no place."""
         settings = self.admission.settings
         return settings.over != "refuse" and settings.patience > 0
 
     def _let_in(self, peer: Peer, terms: Terms, *, secure: bool) -> Shell:
-        if terms.known is record.RETURNED:
+        if self._told and not terms.known.mail:
             self._returns.spend(host_key(peer.address))
         return Shell(self._factory, secure=secure, peer=peer, terms=terms)
 
@@ -158,11 +158,11 @@ class Door:
         return _SHARED[self._perhaps_again(host, known)]
 
     def _perhaps_again(self, host: bytes, known: Known) -> Known:
-        """What is known of a host, if that it was told to come again and does is more than nothing."""
+        """What is known of a host, if that it was told to come again and does is more than nothing. Its first connection does."""
         after = self.admission.settings.comes_again
-        if known is record.NOTHING_KNOWN and after and self._told and self._returns.comes(host, self._seconds(), after):
-            return record.RETURNED
-        return known
+        if known is not record.NOTHING_KNOWN or not (after and self._told) or self._factory.connections.number_of(host):
+            return known
+        return record.RETURNED if self._returns.comes(host, self._seconds(), after) else known
 
     def make_place(self, known: Known, *, waits: bool = False) -> bool:
         """Whether there is one, or somebody of worse record has given up his. `waits`: it has a descriptor already."""

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import attrs
 
+from twistedmx.policy.returns import FORGOTTEN
 from twistedmx.policy.words import spoken_at_the_door
 from twistedmx.setting import at_least, setting
 
@@ -21,6 +22,13 @@ def _are_shares(instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[f
         raise ValueError(
             "must be three numbers above 0 and at most 1, the wider network's not the smaller, "
             f"as [0.2, 0.4, 0.6], is {list(value)!r}"
+        )
+
+
+def _is_remembered(instance: Any, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 <= value < FORGOTTEN:
+        raise ValueError(
+            f"must be 0 or more, and below {FORGOTTEN}, when it is forgotten who was told so, is {value:g}"
         )
 
 
@@ -106,9 +114,9 @@ class GovernorSettings:
     comes_again: float = setting(
         240.0,
         unit="seconds",
-        why="Who waited in vain for a place, and comes again after so long, goes before others that are not known. 0: not.",
+        why="Who heard 421 for want of a place, and comes again after so long, goes before others that are not known. 0: not.",
         precedent="postgrey --delay 300, of everybody; Postfix and qmail try again after 300 and 400",
-        validator=at_least(0),
+        validator=_is_remembered,
     )
     idle: float = setting(
         10.0,

@@ -2,7 +2,7 @@
 
 PROVEN      of good record: has a lane of his own
 FAMILIAR    has sent mail lately, and a good share of what it did was that; or was told to come again for want of a place, and did
-STRANGER    nothing is known, or too little of it was good
+STRANGER    nothing is known, or what is good of it is too little, or too long ago
 FAILED      has only failed so far: recipients that are not here, and no mail, within the last hour or in this session
 HUNG_UP     was hung up on for its conduct lately
 """

@@ -6,24 +6,24 @@ alone for whom there was no place. A return is worth one session: a bot that com
 
     told                        time begins
     told once more              goes on: who has much mail comes often
-    comes within ten seconds    begins anew: nothing was done that one was told
+    comes within two seconds    begins anew: nothing was done that one was told
     has a session               is over
 
 A table that never grows: a host has one slot of a million, by a hash that nobody outside can foresee, and who comes to the same
 one takes its place. Of a flood in which two hundred hosts are told each second a sixth of those told are forgotten within a
 quarter of an hour. Memory that was never written to is not used; all of it is 8 MB. A restart forgets.
 
-BUGS: one host in 65,536 of those whose slot is taken is mistaken for who is there. A mail server that has a message every ten
-seconds never comes again.
+BUGS: one host in 65,536 of those whose slot is taken is mistaken for who is there, and who comes half a year later for who comes
+in time. A mail server that has another message within two seconds of each 421 never comes again.
 """
 
 import mmap
 from typing import Final
 
 _SLOTS: Final = 1 << 20
-_AT_ONCE: Final = 10  # seconds
+_AT_ONCE: Final = 2  # seconds
 # Seconds. Postfix tries again after 300, qmail after 400, Exim after 900; who is put off more often waits for hours.
-_FORGOTTEN: Final = 4 * 3600
+FORGOTTEN: Final = 4 * 3600
 # A slot: whose it is, when it was told first, when last; 16, 24 and 24 bits. Times are of a clock that comes round in half a year.
 _ROUND: Final = (1 << 24) - 1
 
@@ -40,12 +40,12 @@ class Returns:
         now = int(time) & _ROUND
         slot = self._slots[at]
         first = slot >> 24 & _ROUND
-        if slot >> 48 != whose or now - first & _ROUND >= _FORGOTTEN:
+        if slot >> 48 != whose or now - first & _ROUND >= FORGOTTEN:
             first = now
         self._slots[at] = whose << 48 | first << 24 | now
 
     def comes(self, host: bytes, time: float, after: float) -> bool:
-        """Whether it comes as it was told to, so many seconds ago at least."""
+        """It has come, and nothing else of it is there: whether it does as it was told, so many seconds ago at least."""
         at, whose = _place(host)
         slot = self._slots[at]
         if slot >> 48 != whose:
@@ -54,7 +54,7 @@ class Returns:
         if now - slot & _ROUND < _AT_ONCE:
             self._slots[at] = whose << 48 | now << 24 | now
             return False
-        return after <= now - (slot >> 24) & _ROUND < _FORGOTTEN
+        return after <= now - (slot >> 24) & _ROUND < FORGOTTEN
 
     def spend(self, host: bytes) -> None:
         """It has a session; harmless of one that was told nothing."""

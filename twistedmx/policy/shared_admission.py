@@ -107,3 +107,8 @@ class SharedAdmission(Admission):
             self._parts[key] = part
             self._heard_of.add(key)
         return self.held(key)
+
+    def forget(self, key: Counted) -> None:
+        """Others know nothing of what is here of a network, as it was told last."""
+        if key not in self._parts and not self._is_many(key):
+            self._heard_of.discard(key)

@@ -116,6 +116,23 @@ class TestShares(Machine):
         self.assertEqual([worker.admission._parts for worker in self.workers], [{}] * 4)
         self.assertEqual([worker.admission._heard_of for worker in self.workers], [set()] * 4)
 
+    def test_a_network_with_few_sessions_is_not_talked_of_any_more(self):
+        """A provider always has some, and once had a crowd."""
+        for _ in range(10):
+            for host in hosts() * 8:
+                self.come(host)
+            self.wait(0.2)
+        self.go(len(self.there) - 4)
+        self.wait(60)
+        host = hosts()[9]
+        worker = self.workers[worker_of(host, 4)]
+        for _ in range(3):
+            self.assertTrue(self.come(host))
+            self.wait(1)
+            self.go(1)
+            self.wait(1)
+            self.assertEqual((len(self.side._shares), worker.admission._heard_of), (0, set()))
+
     def test_a_worker_that_follows_another_hears_its_parts_first(self):
         """Else it would let in an even part of what others have."""
         mine = [host for host in hosts() if worker_of(host, 4) == 2]

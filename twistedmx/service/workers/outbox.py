@@ -63,8 +63,8 @@ class Outbox:
     def _go_on(self) -> None:
         while self._waiting and not self._under_way and not self._is_over:
             keys = list(islice(self._waiting, self._piece))
-            self._under_way = True
             said = [self._say(self._waiting.pop(key)) for key in keys]
+            self._under_way = True
             asked: Deferred[Any] = self._channel.ask(self._kind, said)
             asked.addCallbacks(partial(self._taken, said), self._not_taken)
 

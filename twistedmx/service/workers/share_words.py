@@ -60,6 +60,13 @@ def held_heard(said: Any, number: int) -> list[int]:
     return [count_heard(one, MOST) for one in said]
 
 
+def flags_heard(said: Any, number: int) -> list[bool]:
+    """So many of them."""
+    if not isinstance(said, list) or len(said) != number or any(type(one) is not bool for one in said):
+        raise ValueError(f"they are no {number} flags")
+    return said
+
+
 def list_heard(said: Any) -> list[Any]:
     """One that may be long: a worker that begins hears all networks of which something was dealt."""
     if not isinstance(said, list) or len(said) > _LIST:

@@ -78,17 +78,22 @@ class SharesAll(Looking):
             dealer.leave(number)
             self._deal(key, dealer)
 
-    def hear_used(self, number: int, said: Any) -> None:
-        """What a worker has of networks. Raises ValueError."""
-        for use in [use_heard(one) for one in list_heard(said)]:
-            dealer = self._networks.get(use.key)
-            if dealer is None:
-                if number not in self._outboxes or len(self._networks) >= _MOST or self._is_little(use):
-                    continue
-                dealer = self._networks[use.key] = self._even_one(use.key)
-            dealer.need(number, held=use.held, wanted=max(dealer.wants(number), use.missed))
-            if use.missed or dealer.is_short or use.held * 2 >= dealer.part(number):
-                self._deal(use.key, dealer)
+    def hear_used(self, number: int, said: Any) -> list[bool]:
+        """What a worker has of networks. Of each, whether anything is known of it here. Raises ValueError."""
+        uses = [use_heard(one) for one in list_heard(said)]
+        for use in uses:
+            self._hear_use(number, use)
+        return [use.key in self._networks for use in uses]
+
+    def _hear_use(self, number: int, use: Use) -> None:
+        dealer = self._networks.get(use.key)
+        if dealer is None:
+            if number not in self._outboxes or len(self._networks) >= _MOST or self._is_little(use):
+                return
+            dealer = self._networks[use.key] = self._even_one(use.key)
+        dealer.need(number, held=use.held, wanted=max(dealer.wants(number), use.missed))
+        if use.missed or dealer.is_short or use.held * 2 >= dealer.part(number):
+            self._deal(use.key, dealer)
 
     def _is_little(self, use: Use) -> bool:
         """So little that an even part will do."""

@@ -4,6 +4,7 @@ Said some hundredths of a second after it has changed, all that has, once: a cro
 it keeps what it had.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -13,7 +14,7 @@ from twistedmx.policy.admission import Admission
 from twistedmx.policy.shared_admission import Counted, SharedAdmission
 from twistedmx.service.workers.channel import Channel
 from twistedmx.service.workers.outbox import Outbox
-from twistedmx.service.workers.share_words import Use, dealt_heard, list_heard, said_use
+from twistedmx.service.workers.share_words import Use, dealt_heard, flags_heard, list_heard, said_use, use_heard
 from twistedmx.service.world import World
 
 USED: Final = "shares-used"
@@ -29,7 +30,7 @@ class SharesHere(Service):
         self._clock = world.reactor
         self._processes = processes
         # What is held is said as it is then: a line that waited behind another one would take back what was answered meanwhile.
-        self._outbox = Outbox(channel, USED, piece=_PIECE, say=self._use_of)
+        self._outbox = Outbox(channel, USED, piece=_PIECE, say=self._use_of, taken=self._heard)
         self._admission: SharedAdmission | None = None
         self._changed: set[Counted] = set()
         self._later: IDelayedCall | None = None
@@ -64,6 +65,13 @@ class SharesHere(Service):
         changed, self._changed = self._changed, set()
         for key in changed:
             self._outbox.put(key, key)
+
+    def _heard(self, said: Sequence[Any], answer: Any) -> None:
+        """Of whom nothing is known there, nothing more need be said until there are many."""
+        if self._admission is not None:
+            for one, is_known in zip(said, flags_heard(answer, len(said)), strict=True):
+                if not is_known:
+                    self._admission.forget(use_heard(one).key)
 
     def _use_of(self, key: Counted) -> list[Any]:
         held, missed = (0, 0) if self._admission is None else self._admission.take_use(key)
