@@ -7,11 +7,13 @@ import ast
 import os
 import re
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-PACKAGE = Path(__file__).parent.parent / "twistedmx"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "twistedmx"
 # From the ground up. `demo` writes settings for `service`; `testing` is for tests and for whoever writes a backend.
 LEVELS = (
     {"setting"},
@@ -182,6 +184,15 @@ class TestFiles(SynchronousTestCase):
         soon = sorted(f"{name} {lines}" for name, lines in lengths.items() if 300 < lines <= LINES)
         over = sorted(f"{name} {lines}" for name, lines in lengths.items() if lines > LINES)
         self.assertEqual(over, [], f"above {LINES} lines: {', '.join(over)}; soon there: {', '.join(soon)}")
+
+    def test_tox_leaves_out_no_tests_but_those_of_the_whole_program(self) -> None:
+        """On the Python between the oldest and the newest, where they are named one by one."""
+        tox = ConfigParser(interpolation=None)
+        tox.read(ROOT / "tox.ini")
+        named = {word for word in tox["testenv:py312"]["commands"].split() if word.startswith("tests.")}
+        there = {f"tests.{path.parent.name}" for path in ROOT.glob("tests/*/test_*.py")}
+        there |= {f"tests.{path.stem}" for path in ROOT.glob("tests/test_*.py")}
+        self.assertEqual(there - named, {"tests.integration"})
 
     def test_every_module_says_what_it_is_for(self):
         """The first thing that a stranger reads."""
