@@ -118,11 +118,14 @@ How many strangers may have a session rises while somebody finds no place, and f
 strangers, who are the attackers of `twistedmx drill 2`: HELO, MAIL and one unknown recipient, half a second to two seconds before
 each command, then gone, and another host comes; {strangers} s later, beside them, five busy processes for each CPU, for {hogs} s;
 then the strangers alone again, for {after} s. All the time a legitimate sender sends {rate} messages of 4 KiB a second, each from
-a host that was never seen before: a stranger too, who waits for a place where there is none. If he hears 421 his mail counts as
-failed; but he comes again after {again} s, once, as a mail server does after minutes. For that `[governor] comes_again` is 30
-seconds here. `come again beside hogs`: those who did so while the busy processes were there. Strangers who are turned away come
-back as well, as far as there are fewer of them than there may be. As many messages come from {known} hosts that have sent one in
-calm (`known hosts`), which is no good record yet. Hosts of good record would not wait at all.
+a host that was never seen before: a stranger too. Strangers who are turned away come back, as far as there are fewer of them than
+there may be. As many messages come from {known} hosts that have sent one in calm (`known hosts`), which is no good record yet.
+Those of good record would not wait at all.
+
+Beyond the limit strangers are heard out until they have named a recipient, as it is by default. The second table is without that:
+who finds no place waits, and may hear 421. Then his mail counts as failed; but he comes again after {again} s, once, as a mail
+server does after minutes. For that `[governor] comes_again` is 30 seconds here. `come again beside hogs`: those who did so while
+the busy processes were there.
 
 The server stands as other programs do here, and so do the busy processes: they are one program, of one session (sched(7),
 autogroup), and what either can have of the server's core is half. Elsewhere on this page the server goes before all others. The

@@ -18,6 +18,30 @@ MIB: Final = 1 << 20
 _LONG: Final = 900.0  # seconds that anything may take
 
 
+def _governor(name: str, title: str, **settings: Any) -> Case:
+    return Case(
+        name=name,
+        scenario="governor",
+        title=title,
+        mode="governor",
+        options={
+            "connections": 580,
+            "rate": 10,
+            "known": 100,
+            "again": 35,
+            "calm": 15,
+            "strangers": 30,
+            "hogs": 180,
+            "after": 40,
+        },
+        quick={"calm": 5, "strangers": 15, "hogs": 20, "after": 10},
+        once=True,
+        default_limits=True,
+        settings={"governor": {"comes_again": 30, **settings}},  # a minute is long here
+        peers=(OURS,),
+    )
+
+
 def _rejects() -> list[Case]:
     return [
         Case(
@@ -188,27 +212,10 @@ CASES: Final = (
         settings={"attacks": {"names": 0, "tries": 0}},
     ),
     *_floods(),
-    Case(
-        name="governor",
-        scenario="governor",
-        title="the limit of sessions, beside 580 slow strangers and then another program that takes all CPUs",
-        mode="governor",
-        options={
-            "connections": 580,
-            "rate": 10,
-            "known": 100,
-            "again": 35,
-            "calm": 15,
-            "strangers": 30,
-            "hogs": 180,
-            "after": 40,
-        },
-        quick={"calm": 5, "strangers": 15, "hogs": 20, "after": 10},
-        once=True,
-        default_limits=True,
-        settings={"governor": {"comes_again": 30}},  # a minute is long here
-        peers=(OURS,),
+    _governor(
+        "governor", "the limit of sessions, beside 580 slow strangers and then another program that takes all CPUs"
     ),
+    _governor("governor-held-out", "the same, where nobody is heard out (`heard_out` 0)", heard_out=0),
     *_accepts(),
     Case(
         name="idle",

@@ -60,6 +60,7 @@ STATUS = {
         "ceiling": 0,
         "strangers": 9,
         "proven": 3,
+        "heard_out": 0,
         "may_go": 2,
         "waiting": {"proven": 0, "familiar": 0, "stranger": 1, "failed": 0, "hung_up": 4},
         "refused": {"host": 7, "network": 0, "strangers": 12, "descriptors": 0},

@@ -9,7 +9,7 @@ from tests.fuzz import EXAMPLES
 from twistedmx.policy.admission import Admission, Full
 from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
-from twistedmx.policy.record import FAILED, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS, Known, Record
+from twistedmx.policy.record import FAILED, FAMILIAR, HUNG_UP, NOTHING_KNOWN, PROVEN, STRANGERS, Known, Record
 
 A = host_key("192.0.2.1")
 _known = some.sampled_from((PROVEN, *STRANGERS, FAILED, HUNG_UP))
@@ -73,6 +73,68 @@ class TestLanes(SynchronousTestCase):
             self.admission.leave(A, place)
         self.assertEqual(self.admission.take_demand(), (2, 1))
         self.assertEqual(self.admission.take_demand(), (0, 0))
+
+
+class TestHeardOut(SynchronousTestCase):
+    def setUp(self):
+        self.admission = Admission(GovernorSettings(), limit=2)
+        self.admission.hear_out(3, 100)
+
+    def enter(self, known=NOTHING_KNOWN):
+        self.assertIsNone(self.admission.no_place(known))
+        return self.admission.enter(A, known, shared=True)
+
+    def counts(self):
+        return self.admission.strangers, self.admission.heard_out, self.admission.over
+
+    def test_who_is_new_has_no_need_of_a_place(self):
+        """Until he names a recipient: five are there where two may be, and no sixth."""
+        for _ in range(5):
+            self.enter()
+        self.assertEqual(self.counts(), (2, 3, 0))
+        self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
+        self.assertEqual(self.admission.take_demand(), (2, 0), "of places")
+
+    def test_who_has_failed_here_before_was_heard(self):
+        """He needs a place, and those who are heard out leave it to him."""
+        for _ in range(2):
+            self.enter()
+        self.assertIsNone(self.admission.no_place(FAMILIAR[0]))
+        self.assertIsNone(self.admission.no_place(FAILED))
+        for _ in range(2):
+            self.enter(FAILED)
+        self.assertEqual(self.counts(), (2, 2, 0))
+        self.assertEqual(self.admission.no_place(HUNG_UP), Full.STRANGERS)
+        self.assertIsNone(self.admission.no_place(NOTHING_KNOWN))
+
+    def test_who_was_heard_counts(self):
+        """Behind more of them than there are places nobody is heard out; all together are the limit and so many at most."""
+        places = [self.enter() for _ in range(5)]
+        heard = [self.admission.hear(place) for place in places[:2]]
+        self.assertEqual((heard[0], self.counts()), (places[0]._replace(unheard=False), (2, 3, 0)))
+        heard.append(self.admission.hear(places[2]))
+        self.assertEqual(self.counts(), (3, 2, 1))
+        self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
+        for place in (*heard, *places[3:]):
+            self.admission.leave(A, place)
+        self.assertEqual((self.counts(), self.admission._unheard), ((0, 0, 0), 0))
+
+    def test_so_many_begin_at_a_time(self):
+        """A flood of new ones comes no faster than that; those who find a place are none of them."""
+        self.admission.hear_out(3, 1)
+        for _ in range(3):
+            self.enter()
+        self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
+        self.admission.hear_out(3, 1)
+        self.assertIsNone(self.admission.no_place(NOTHING_KNOWN))
+
+    def test_nobody_is_where_there_is_too_much_to_do(self):
+        """Who is in by then stays, and is more than there may be."""
+        for _ in range(4):
+            self.enter()
+        self.admission.hear_out(0, 100)
+        self.assertEqual(self.counts(), (4, 0, 2))
+        self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
 
 
 class TestShares(SynchronousTestCase):
@@ -139,21 +201,36 @@ class TestShares(SynchronousTestCase):
 
 
 class Door(RuleBasedStateMachine):
-    """Whoever comes and goes: counts are those of a list of who is there."""
+    """Whoever comes, is heard and goes: counts are those of a list of who is there, and never more than the limit and those who may
+    be heard out, as long as neither falls."""
 
     def __init__(self):
         super().__init__()
         self.admission = Admission(GovernorSettings(), limit=5)
         self.inside = []
+        self.most = 5  # that there may be
 
     @rule(host=_hosts, known=_known)
     def come(self, host, known):
         if self.admission.no_place(known) is None:
-            self.inside.append((host, known, self.admission.enter(host, known, shared=True)))
+            self.inside.append([host, known, self.admission.enter(host, known, shared=True)])
+
+    @precondition(lambda self: self.inside)
+    @rule(number=some.integers(0, 1000))
+    def hear(self, number):
+        session = self.inside[number % len(self.inside)]
+        if session[2].unheard:
+            session[2] = self.admission.hear(session[2])
+
+    @rule(most=some.integers(0, 5), more=some.integers(0, 5))
+    def hear_out(self, most, more):
+        self.admission.hear_out(most, more)
+        self.most = max(self.strangers, self.admission.limit + most)
 
     @rule(limit=some.integers(1, 10))
     def move(self, limit):
         self.admission.limit = limit
+        self.most = max(self.strangers, limit + self.admission._most_beyond)
 
     @precondition(lambda self: self.inside)
     @rule(number=some.integers(0, 1000))
@@ -161,10 +238,23 @@ class Door(RuleBasedStateMachine):
         host, _, place = self.inside.pop(number % len(self.inside))
         self.admission.leave(host, place)
 
+    @property
+    def strangers(self):
+        return sum(known.record is not Record.PROVEN for _, known, _ in self.inside)
+
     @invariant()
     def counts_are_true(self):
-        proven = sum(known.record is Record.PROVEN for _, known, _ in self.inside)
-        assert (self.admission.proven, self.admission.strangers) == (proven, len(self.inside) - proven)
+        admission, strangers = self.admission, self.strangers
+        unheard = sum(place.unheard for _, _, place in self.inside)
+        assert (admission.proven, admission.strangers + admission.heard_out) == (
+            len(self.inside) - strangers,
+            strangers,
+        )
+        assert admission.heard_out == max(min(strangers - admission.limit, unheard, admission._most_beyond), 0)
+
+    @invariant()
+    def so_many_at_most(self):
+        assert self.strangers <= self.most
 
 
 class TestDoor(Door.TestCase):

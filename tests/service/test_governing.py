@@ -21,7 +21,7 @@ GUESSES = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\n"
 
 
 class Base(SynchronousTestCase):
-    settings = {"governor": {"start": 4, "floor": 2, "patience": 60}, "host": "mx.example.org"}
+    settings = {"governor": {"start": 4, "floor": 2, "patience": 60, "heard_out": 0}, "host": "mx.example.org"}
 
     def setUp(self):
         settings = settings_from(self.settings, "x")
@@ -116,9 +116,76 @@ class TestLimit(Base):
         self.assertEqual(self.governing.governor.why.value, "descriptors")
 
 
+class TestHeardOut(Base):
+    """Beyond the limit, until they have named a recipient."""
+
+    settings = {"governor": {"start": 4, "floor": 2, "patience": 60}, "host": "mx.example.org"}
+
+    def setUp(self):
+        super().setUp()
+        self.vitals = attrs.evolve(self.vitals, load=2.5)  # for each CPU: the limit stays where it is
+        self.pass_(1.1)
+
+    def greeted(self, crowd):
+        return sum(transport.value().startswith(b"220") for transport in crowd)
+
+    def test_some_begin_each_fifth_of_a_second(self):
+        """Two hundred a second, as fast as a siege comes; and no more than may be at a time."""
+        self.door.configure(attrs.evolve(self.door.admission.settings, heard_out=100))
+        crowd = [self.come(f"198.{one}.0.1") for one in range(200)]  # whom no share of a network keeps out
+        self.assertEqual(self.greeted(crowd), 44)
+        for _ in range(60):
+            self.clock.advance(0.005)  # at the pace of the anteroom
+        self.assertEqual(self.greeted(crowd), 84)
+        self.pass_(2)
+        self.assertEqual(self.greeted(crowd), 104)
+        told = self.governing.told()
+        self.assertEqual((told["strangers"], told["heard_out"]), (104, 100))
+
+    def test_they_want_places(self):
+        """The limit rises by them, and who was heard out has one."""
+        self.assertEqual(self.greeted(self.crowd(40)), 40)
+        self.vitals = attrs.evolve(self.vitals, load=0.1)
+        self.pass_(10)
+        told = self.governing.told()
+        self.assertGreaterEqual(told["limit"], 40)
+        self.assertEqual((told["strangers"], told["heard_out"]), (40, 0))
+
+    def test_a_ceiling_is_of_all(self):
+        """Whoever wrote how many sessions there may be meant it (tcpserver -c)."""
+        self.door.configure(attrs.evolve(self.door.admission.settings, ceiling=10))
+        self.pass_(0.2)
+        self.assertEqual(self.greeted(self.crowd(40)), 10)
+
+    def test_other_programs_load_holds_nobody_out(self):
+        """It is not by them. Our own is: the loop is late, memory is scarce, or a quota holds us back."""
+        quiet = {"lag": 0.0}
+        for vitals, heard in (
+            ({"load": 50.0}, True),
+            ({"free_memory": 0.01}, False),
+            ({"throttled": 0.9}, False),
+            ({}, True),
+        ):
+            self.vitals = Vitals(**{"load": 0.1, "runnable": 0.0, "free_memory": 0.9, **quiet, **vitals})
+            self.pass_(1.1)
+            crowd = self.crowd(10)
+            self.assertEqual(self.greeted(crowd), 10 if heard else min(self.door.admission.limit, 10), vitals)
+            for transport in crowd:
+                transport.protocol.connectionLost(None)
+
+    def test_the_silent_hold_up_nobody(self):
+        """Where there are more than places, ten seconds are enough, as where somebody waits; and delays are lifted."""
+        crowd = self.crowd(6)
+        self.pass_(20)
+        self.assertTrue(all(b"421 4.4.2" in transport.value() for transport in crowd))
+        self.crowd(6, "198.51")
+        self.pass_(1.1)
+        self.assertTrue(self.stage.site.tarpit.is_lifted)
+
+
 class TestCrowded(Base):
     settings = {
-        "governor": {"start": 4, "floor": 2, "ceiling": 4, "patience": 60, "idle": 10},
+        "governor": {"start": 4, "floor": 2, "ceiling": 4, "patience": 60, "idle": 10, "heard_out": 0},
         "host": "mx.example.org",
     }
 

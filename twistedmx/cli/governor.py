@@ -61,10 +61,12 @@ def governor_row(status: Mapping[str, Any]) -> list[str]:
 def _lanes(told: dict[str, Any]) -> list[str]:
     """Takes what it tells."""
     strangers, proven, may_go = told.pop("strangers"), told.pop("proven"), told.pop("may_go")
+    heard_out = told.pop("heard_out", None)  # an older server has none
     waiting = ", ".join(f"{_RECORDS.get(name, name_of(name))} {count}" for name, count in told.pop("waiting").items())
     refused = ", ".join(f"for {name_of(name)} {number_of(count)}" for name, count in told.pop("refused").items())
     return [
-        f"strangers {strangers}, of good record {proven}; of the strangers may be displaced {may_go}",
+        f"strangers {strangers}, of good record {proven}; of the strangers "
+        f"heard out beyond the limit {number_of(heard_out)}, may be displaced {may_go}",
         f"waiting: {waiting}",
         f"refused: {refused}; displaced {told.pop('displaced')}",
     ]

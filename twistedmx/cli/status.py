@@ -19,7 +19,7 @@ reloaded      never
 listening     0.0.0.0:25, [::]:465
 sessions      12 open, 3 tls, 0 waiting
 governor      limit 580 of strangers, risen: somebody found no place; floor 100, ceiling none
-              strangers 9, of good record 3; of the strangers may be displaced 2
+              strangers 9, of good record 3; of the strangers heard out beyond the limit 0, may be displaced 2
               waiting: of good record 0, familiar 0, strangers 1, failed 0, hung up on 4
               refused: for host 7, for network 0, for strangers 12, for descriptors 0; displaced 14
               load 0.42 for each CPU, running now 0.31, lag 1.2 ms, free memory 61 %, throttled not known

@@ -5,6 +5,8 @@
     no place, or hung up on lately, or too often `Waiting`, in the anteroom; 421 where there is no room either, or nobody is to wait
     else                                         `Shell`: a session
 
+Who is new is let in beyond the limit, to be heard out (`policy.admission`).
+
 Whoever speaks for many (XCLIENT), or comes by a Unix socket, is as of good record and has no shares. Whoever is never blocked has
 none either, and nothing that he did is held against him; places are everybody's.
 """
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from twistedmx.model.block import Block
@@ -23,7 +26,7 @@ from twistedmx.net.shell import Shell
 from twistedmx.net.turned_away import TurnedAway
 from twistedmx.net.waiting import Waiting
 from twistedmx.policy import record
-from twistedmx.policy.admission import Admission, Full
+from twistedmx.policy.admission import Admission, Full, Place
 from twistedmx.policy.blocklist import LOOPBACK, Blocklist
 from twistedmx.policy.comings import Comings
 from twistedmx.policy.governor_settings import GovernorSettings
@@ -67,6 +70,9 @@ class Door:
         self.anteroom = Anteroom(clock, self._places, partial(self.make_place, waits=True), self._accept_again)
         self.accept: Callable[[bool], None] = lambda on: None
         self._accepts = True
+        self._clock = clock
+        self._shedding: IDelayedCall | None = None
+        self._to_shed = 0
         self._comings = Comings()
         self._returns = Returns()
         self._told = False  # to come again, anybody: until then it is no look-up for each who comes (benchmarks, churn)
@@ -233,6 +239,21 @@ class Door:
         """What is said to who finds no place any more."""
         return self._words[Full.STRANGERS]
 
+    def hear(self, place: Place) -> Place:
+        """A session has named a recipient that is here, or has failed, and counts from now on: where there are too many then, one
+        that has failed goes, as soon as this one has answered. The place that it has now."""
+        place = self.admission.hear(place)
+        if self.admission.over:
+            self._to_shed += 1
+            if self._shedding is None:
+                self._shedding = self._clock.callLater(0, self._shed_some)
+        return place
+
+    def _shed_some(self) -> None:
+        self._shedding = None
+        most, self._to_shed = self._to_shed, 0
+        self.shed(most)
+
     def shed(self, most: int) -> None:
         """Where strangers are more than the limit, by now: those of worst record go, `most` at a time."""
         for _ in range(min(self.admission.over, most)):
@@ -245,6 +266,9 @@ class Door:
 
     def close(self) -> None:
         """Nobody waits any more."""
+        if self._shedding is not None:
+            self._shedding.cancel()
+            self._shedding = None
         self.doorstep.let_all_go()
         self.anteroom.close()
 

@@ -1,4 +1,4 @@
-"""In which lane a session is read, how much at once, and whether it may be asked to give up its place."""
+"""In which lane a session is read, how much at once, and what place it has: whether it counts, and may be asked to give it up."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,6 +6,7 @@ from twisted.internet.protocol import Protocol
 
 from twistedmx.net.eager import EagerWriter
 from twistedmx.net.readers import READ, READ_OF_CONTENT
+from twistedmx.policy.admission import Place
 from twistedmx.policy.receiver import Receiver
 from twistedmx.policy.record import Record, Terms
 from twistedmx.smtp.session import Session
@@ -29,6 +30,7 @@ class InLane(Protocol):
         self._behind = False  # it was judged to belong into the back lane
         self._large = False  # what it sends is content: more is read at once
         self.may_go = False
+        self._place: Place | None = None  # from when it begins
 
     def _fall_behind(self) -> None:
         """Nothing but errors so far: it is read after the others, unless its client has a good record, or speaks for many."""
@@ -36,6 +38,7 @@ class InLane(Protocol):
         if session.served or session.xclient:
             return
         self._behind = True
+        self._is_heard()
         if not self._receiver.proven:
             self._out.fall_behind()
             self._let_go()
@@ -47,6 +50,12 @@ class InLane(Protocol):
         if self.may_go:
             self.may_go = False
             self._factory.door.admission.stays(self)
+
+    def _is_heard(self) -> None:
+        """A recipient was accepted, or it has failed: from now on it counts among those who have a place."""
+        place = self._place
+        if place is not None and place.unheard:
+            self._place = self._factory.door.hear(place)
 
     def _let_go(self) -> None:
         """Where others find no place, it is asked to give up its own before those who have not failed."""

@@ -24,7 +24,6 @@ from twistedmx.net.leaving import Leaving
 from twistedmx.net.peers import peer_at
 from twistedmx.net.tls import agreed
 from twistedmx.net.visit import Visit
-from twistedmx.policy.admission import Place
 from twistedmx.policy.asking import receiver_of
 from twistedmx.policy.attending import Attending
 from twistedmx.policy.record import NOTHING_KNOWN, Record, Terms
@@ -57,7 +56,6 @@ class Shell(Conversation):
         self._secure = secure
         self._peer = peer
         self._terms = terms
-        self._place: Place | None = None
         self._has_receiver = False
         self._tls = factory.tls
         self.under_tls = False

@@ -2,6 +2,12 @@
 
     hosts of good record    as many as descriptors allow; of one host four times a stranger's share
     strangers               as many as the governor's `limit`; of one host, one network and one wider network a share of that
+      heard out             beside them some who are new here, and have named no recipient yet
+
+Whoever has named a recipient that is here, or has failed, is heard, and counts. So a first-time sender among hundreds of bots gets
+to his recipient, and so do they: there they part. He stays; of those who failed the worst ones go, as long as there are more than
+the limit. (Postfix does the same with a process before all others, postscreen, and for the same reason: what is scarce is given to
+those who pass.) All of them together are never more than the limit and `heard_out`.
 
 A session of who has sent mail counts less in the shares of its networks: a quarter at the least. Networks that are never blocked
 (ours, the operator's) have no shares.
@@ -37,15 +43,22 @@ class Full(StrEnum):
 
 
 class Place(NamedTuple):
-    """What a session has, and gives back. `proven`: in which lane. `weight`: what it counts in its networks; 0: not there."""
+    """What a session has, and gives back. `proven`: in which lane. `weight`: what it counts in its networks; 0: not there.
+    `unheard`: a stranger's who was new, and has neither named a recipient that is here nor failed since."""
 
     proven: bool
     weight: int
+    unheard: bool = False
 
 
 _PROVEN: Final = Record.PROVEN
-_WITHOUT_SHARES: Final = {proven: Place(proven, 0) for proven in (False, True)}
-_WITH_SHARES: Final = {trust: Place(False, WHOLE // trust) for trust in range(1, MOST_TRUST + 1)}
+_STRANGER: Final = Record.STRANGER
+_OF_PROVEN: Final = Place(True, 0)
+# By what it counts; made once, for each session holds one (benchmarks, idle).
+_HEARD: Final = {
+    weight: Place(False, weight) for weight in (0, *(WHOLE // trust for trust in range(1, MOST_TRUST + 1)))
+}
+_UNHEARD: Final = {weight: place._replace(unheard=True) for weight, place in _HEARD.items()}
 
 
 class Admission:
@@ -58,7 +71,10 @@ class Admission:
         self._settings, self._limit, self._whole = settings, limit, 0
         self._reckon()
         self.proven = 0
-        self.strangers = 0
+        self._strangers = 0
+        self._unheard = 0  # of them
+        self._most_beyond = 0  # who may be heard out
+        self._more = 0  # who may begin to be, until that is said anew
         self.refused: dict[Full, int] = dict.fromkeys(Full, 0)
         self.displaced = 0
         self._most_strangers = 0
@@ -117,10 +133,19 @@ class Admission:
         return None
 
     def no_place(self, known: Known) -> Full | None:
-        """Whether there is none left in his lane."""
-        if self.strangers >= self._limit and known.record is not _PROVEN:
+        """Whether there is none left in his lane, and he is not heard out either."""
+        if self._strangers < self._limit or known.record is _PROVEN:
+            return None
+        is_new = known.record <= _STRANGER
+        if is_new and self._more <= 0:
             return Full.STRANGERS
-        return None
+        # As if he were in. Who has failed before has a place then, and one who is heard out has none.
+        beyond = self._strangers + 1 - self._limit
+        return None if beyond <= min(self._unheard + is_new, self._most_beyond) else Full.STRANGERS
+
+    def hear_out(self, most: int, more: int) -> None:
+        """So many strangers may be heard out at a time, and so many begin to be until this is said again."""
+        self._most_beyond, self._more = most, more
 
     def worse_than(self, record: Record) -> Any | None:
         """The session that goes first for a newcomer of this record; None: nobody does."""
@@ -139,24 +164,36 @@ class Admission:
         """A session begins. `host`: the key of its client; `shared`: whether its networks have shares."""
         if known.record is _PROVEN:
             self.proven += 1
-            return _WITHOUT_SHARES[True]
-        self.strangers += 1
-        if self.strangers > self._most_strangers:
-            self._most_strangers = self.strangers
+            return _OF_PROVEN
+        self._strangers += 1
+        places = _HEARD
+        if known.record <= _STRANGER:
+            places = _UNHEARD
+            self._unheard += 1
+            if self._strangers > self._limit:
+                self._more -= 1
+        if self._strangers > self._most_strangers:
+            self._most_strangers = max(self.strangers, self._most_strangers)
         if not (shared and host):
-            return _WITHOUT_SHARES[False]
-        place = _WITH_SHARES[known.trust]
+            return places[0]
+        weight = WHOLE // known.trust
         network, wide = networks_of(host)
-        self._in_networks[network] = self._in_networks.get(network, 0) + place.weight
-        self._in_wide_ones[wide] = self._in_wide_ones.get(wide, 0) + place.weight
-        return place
+        self._in_networks[network] = self._in_networks.get(network, 0) + weight
+        self._in_wide_ones[wide] = self._in_wide_ones.get(wide, 0) + weight
+        return places[weight]
+
+    def hear(self, place: Place) -> Place:
+        """A session whose place is `unheard` has named a recipient that is here, or has failed. The place that it has now."""
+        self._unheard -= 1
+        return _HEARD[place.weight]
 
     def leave(self, host: bytes, place: Place) -> None:
         """It has ended. Both as they were when it began."""
         if place.proven:
             self.proven -= 1
         else:
-            self.strangers -= 1
+            self._strangers -= 1
+            self._unheard -= place.unheard
         weight = place.weight
         if weight:
             network, wide = networks_of(host)
@@ -175,9 +212,20 @@ class Admission:
     # -- what the governor asks --------------------------------------------------------------------------------------
 
     @property
+    def strangers(self) -> int:
+        """Sessions of strangers that have places: of all but those who are heard out."""
+        return self._strangers - self.heard_out
+
+    @property
+    def heard_out(self) -> int:
+        """Sessions of strangers that have none."""
+        beyond = self._strangers - self._limit
+        return min(beyond, self._unheard, self._most_beyond) if beyond > 0 else 0
+
+    @property
     def over(self) -> int:
-        """Strangers beyond the limit."""
-        return max(self.strangers - self.limit, 0)
+        """Strangers beyond the limit who are not heard out."""
+        return max(self.strangers - self._limit, 0)
 
     @property
     def may_go(self) -> int:

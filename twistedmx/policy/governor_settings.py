@@ -58,8 +58,15 @@ class GovernorSettings:
     ceiling: int = setting(
         0,
         unit="sessions of strangers",
-        why="The limit never rises above this. 0: as far as file descriptors go.",
+        why="The limit never rises above this, and there are never more sessions. 0: as far as file descriptors go.",
         precedent="Postfix default_process_limit 100, Exim smtp_accept_max 20",
+        validator=at_least(0),
+    )
+    heard_out: int = setting(
+        1000,
+        unit="sessions of strangers",
+        why="Beyond the limit, while they have named no recipient: who names one that is here stays, who fails goes. 0: none.",
+        precedent="Postfix postscreen, before smtpd: postscreen_pre_queue_limit, as default_process_limit",
         validator=at_least(0),
     )
     growth: float = setting(
@@ -121,7 +128,7 @@ class GovernorSettings:
     idle: float = setting(
         10.0,
         unit="seconds",
-        why="While somebody waits, a stranger who has said nothing for so long, and sent no mail, hears 421. 0: never.",
+        why="While strangers wait, or are heard out, one silent for so long who has sent no mail hears 421. 0: never.",
         precedent="Postfix smtpd_timeout under stress 10 s",
         validator=at_least(0),
     )

@@ -119,6 +119,10 @@ class Load:
         self._latch.judge(time, enters=enters, stays=stays, calm=settings.calm)
         return max(pressures, key=lambda one: one.share, default=NO_PRESSURE)
 
+    def ours_is_high(self, vitals: Vitals) -> bool:
+        """Whether a signal is that speaks of us, and not of other programs as well: all but the load."""
+        return any(one.high for one in _pressures(vitals, self.settings) if one.signal is not Signal.LOAD)
+
     def quick(self, vitals: Vitals) -> float | None:
         """What runs just now, in shares of the load's target: rough, but seconds before the load. None: cannot be read."""
         settings = self.settings

@@ -30,6 +30,7 @@ _log = Logger()
 QUICK: Final = 0.2  # seconds between two looks at who waits
 MANY: Final = 0.8  # of the limit in use
 SLOW: Final = 5  # of these are a look at the machine
+_HEARD: Final = 200  # newcomers a second beyond the limit, who are heard out: a tenth of a core
 _SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
 _LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
 _TOLD: Final = 60.0  # seconds until those who were refused are told again
@@ -41,6 +42,11 @@ class Crowd(NamedTuple):
     strangers: int
     proven: int
     waiting: int
+
+
+def strangers_of(door: Door) -> int:
+    """Sessions, of those who have a place and of those who are heard out."""
+    return door.admission.strangers + door.admission.heard_out
 
 
 def limit_moved(before: int, governor: Governor, at: float, crowd: Crowd, vitals: Vitals) -> LimitMoved:
@@ -73,6 +79,7 @@ class Governing(Looking):
     """`alertness`, `tarpit`: are told what follows. `door`, `sessions`: who is let in, and who is there; given by who has them."""
 
     _log = Logger()
+    _processes = 1  # that serve
     door: Door | None
 
     def __init__(self, settings: Settings, world: World, events: Events, alertness: Alertness, tarpit: Tarpit) -> None:
@@ -114,7 +121,8 @@ class Governing(Looking):
         if door is not None:
             admission, waiting = door.admission, door.anteroom.waiting
             lanes = {
-                "strangers": admission.strangers,
+                "strangers": strangers_of(door),
+                "heard_out": admission.heard_out,
                 "proven": admission.proven,
                 "may_go": admission.may_go,
                 "waiting": {record.name.lower(): number for record, number in waiting.items()},
@@ -141,6 +149,17 @@ class Governing(Looking):
             self._look_at_the_machine(door)
         elif door.anteroom.strangers or door.admission.strangers > door.admission.limit * MANY:
             self._judge(door)
+        self._hear_out(door)
+
+    def _hear_out(self, door: Door) -> None:
+        """Some, before this is said again; nobody where it is us who have too much to do, or there are as many as may ever be."""
+        admission = door.admission
+        most, ceiling = admission.settings.heard_out, admission.settings.ceiling
+        if ceiling:
+            most = min(most, max(ceiling - (admission.whole or admission.limit), 0))
+        if self.governor.load.ours_is_high(self.vitals):
+            most = 0
+        admission.hear_out(most // self._processes, round(_HEARD * QUICK / self._processes))
 
     def _look_at_the_machine(self, door: Door) -> None:
         self.vitals = attrs.evolve(self._read(self._seconds()), lag=self._lag.take())
@@ -151,7 +170,7 @@ class Governing(Looking):
     def _keep_within(self, door: Door) -> None:
         """What follows from the limit as it is, and from the load."""
         admission = door.admission
-        is_crowded = admission.strangers >= admission.limit and door.anteroom.strangers > 0
+        is_crowded = admission.strangers >= admission.limit and bool(door.anteroom.strangers or admission.heard_out)
         # Who is held in either case has a place that somebody else needs.
         self._tarpit.is_lifted = self._alertness.under_load or is_crowded
         if is_crowded and admission.settings.idle:
@@ -164,8 +183,8 @@ class Governing(Looking):
     def _judge(self, door: Door) -> None:
         admission = door.admission
         used, missed = admission.take_demand()
-        unmet = missed + door.anteroom.queued
-        demand = Demand(used=used, unmet=unmet, room=admission.strangers + self._descriptors_left(door))
+        unmet = missed + door.anteroom.queued + admission.heard_out
+        demand = Demand(used=used, unmet=unmet, room=strangers_of(door) + self._descriptors_left(door))
         self.governor.judge(self._seconds(), self.vitals, demand)
         admission.limit = self.governor.limit
 
@@ -174,7 +193,7 @@ class Governing(Looking):
         before, self._limit_told = self._limit_told, self.governor.limit
         if before != self._limit_told:
             admission = door.admission
-            crowd = Crowd(strangers=admission.strangers, proven=admission.proven, waiting=len(door.anteroom))
+            crowd = Crowd(strangers=strangers_of(door), proven=admission.proven, waiting=len(door.anteroom))
             self._events.tell(limit_moved(before, self.governor, self._now(), crowd, self.vitals))
         tell_load(self.governor, self._alertness)
 

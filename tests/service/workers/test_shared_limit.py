@@ -32,7 +32,7 @@ HOST = b"\xcb\0\x72\x09"
 class Sessions(Machine):
     """Sessions of strangers come to workers, as to a door, and go."""
 
-    document = {"governor": {"start": 140, "floor": 40}}
+    document = {"governor": {"start": 140, "floor": 40, "heard_out": 0}}
     step = 0.1  # as often as lag is looked at: else the clock of a test is late
 
     def setUp(self):
@@ -173,6 +173,26 @@ class TestLimit(Sessions):
         self.pump()
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 4)
         self.assertEqual(sum(self.parts), 140)
+
+
+class TestHeardOut(Sessions):
+    document = {"governor": {"start": 140, "floor": 40, "heard_out": 400}}
+
+    def test_each_worker_hears_some_out_and_gets_places_for_them(self):
+        """A fourth of those who may be, and of the two hundred a second; places that others do not need go there."""
+        self.vitals = STAYS
+        self.wait(1.2)
+        admission = self.workers[0].admission
+        self.assertEqual(self.come(self.workers[0], 45), 45, "35 places, and a fifth of a second")
+        self.wait(1)
+        self.assertEqual((admission.strangers, admission.heard_out), (45, 0), "nobody was held out, and there is need")
+        for _ in range(20):
+            self.come(self.workers[0], 10)
+            self.wait(0.2)
+        self.assertEqual(self.come(self.workers[0]), 0)
+        self.assertEqual((admission.strangers, admission.heard_out), (116, 100))
+        told = self.side.governing.told()
+        self.assertEqual((told["limit"], told["strangers"], told["heard_out"]), (140, 216, 100))
 
 
 class TestWhatever(SynchronousTestCase):

@@ -61,7 +61,9 @@ _demands = st.builds(
     demand_words.Demand,
     left=st.integers(-1000, 10**6),
     lag=st.none() | st.floats(0, 100),
-    **dict.fromkeys(("strangers", "proven", "used", "missed", "queued", "may_go", "displaced"), st.integers(0, 10**6)),
+    **dict.fromkeys(
+        ("strangers", "heard_out", "proven", "used", "missed", "queued", "may_go", "displaced"), st.integers(0, 10**6)
+    ),
     **dict.fromkeys(("waiting", "refused"), st.dictionaries(st.sampled_from(("failed", "host")), st.integers(0, 9))),
 )
 _seen = st.builds(

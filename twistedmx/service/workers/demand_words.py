@@ -13,8 +13,9 @@ _WORD: Final = 100  # characters of such a kind
 
 @attrs.frozen(kw_only=True)
 class Demand:
-    """Of a worker. `strangers`, `proven`: sessions; `left`: descriptors (`Door.left`). `used`: sessions of strangers at once, at
-    the most, since this was said last; `missed`: how many found no place since then; `queued`: how many wait for one.
+    """Of a worker. `strangers`, `proven`: sessions that have places; `heard_out`: those that have none (`Admission.heard_out`);
+    `left`: descriptors (`Door.left`). `used`: places of strangers in use at once, at the most, since this was said last; `missed`:
+    how many found none since then; `queued`: how many wait for one.
     `lag`: seconds that its loop is late; None: not known.
 
     For the operator: `waiting` in the anteroom, by record; `may_go`; `refused` since its start, by why; `displaced`.
@@ -22,6 +23,7 @@ class Demand:
 
     strangers: int = 0
     proven: int = 0
+    heard_out: int = 0
     left: int = 0
     used: int = 0
     missed: int = 0

@@ -117,9 +117,11 @@ class GoverningAll(Looking):
         worker.demand = demand
         worker.used = max(worker.used, demand.used)
         worker.missed += demand.missed
-        wanted = max(self._dealer.wants(number), min(worker.missed + demand.queued, self.governor.limit))
+        wanted = max(
+            self._dealer.wants(number), min(worker.missed + demand.queued + demand.heard_out, self.governor.limit)
+        )
         self._dealer.need(number, held=demand.strangers, wanted=wanted)
-        if demand.queued or self._dealer.is_short:
+        if demand.queued or demand.heard_out or self._dealer.is_short:
             self._deal()
 
     # For the operator
@@ -133,7 +135,8 @@ class GoverningAll(Looking):
             "why": judged.why.value,
             "floor": settings.floor,
             "ceiling": settings.ceiling,
-            "strangers": sum(one.strangers for one in demands),
+            "strangers": sum(one.strangers + one.heard_out for one in demands),
+            "heard_out": sum(one.heard_out for one in demands),
             "proven": sum(one.proven for one in demands),
             "may_go": sum(one.may_go for one in demands),
             "waiting": _sum([one.waiting for one in demands]),
@@ -173,8 +176,8 @@ class GoverningAll(Looking):
         workers = self._workers.values()
         demand = governor.Demand(
             used=sum(max(one.used, one.demand.strangers) for one in workers),
-            unmet=sum(one.missed + one.demand.queued for one in workers),
-            room=sum(one.demand.strangers + one.demand.left for one in workers),
+            unmet=sum(one.missed + one.demand.queued + one.demand.heard_out for one in workers),
+            room=sum(one.demand.strangers + one.demand.heard_out + one.demand.left for one in workers),
         )
         self.governor.judge(self._seconds(), self.vitals, demand)
         self._deal()
@@ -184,7 +187,7 @@ class GoverningAll(Looking):
     def _crowd(self) -> Crowd:
         demands = [worker.demand for worker in self._workers.values()]
         return Crowd(
-            strangers=sum(one.strangers for one in demands),
+            strangers=sum(one.strangers + one.heard_out for one in demands),
             proven=sum(one.proven for one in demands),
             waiting=sum(sum(one.waiting.values()) for one in demands),
         )

@@ -34,6 +34,7 @@ class GoverningHere(Governing):
         self._shares = shares
         super().__init__(settings, world, events, alertness, tarpit)
         self._channel = channel
+        self._processes = shares.processes
         self._limit: Limit | None = None
 
     @property
@@ -76,6 +77,7 @@ class GoverningHere(Governing):
             left=self._descriptors_left(door),
             used=used,
             missed=missed,
+            heard_out=admission.heard_out,
             queued=door.anteroom.queued,
             lag=self.vitals.lag,
             may_go=admission.may_go,

@@ -28,7 +28,7 @@ class SharesHere(Service):
 
     def __init__(self, world: World, channel: Channel, processes: int) -> None:
         self._clock = world.reactor
-        self._processes = processes
+        self.processes = processes
         # What is held is said as it is then: a line that waited behind another one would take back what was answered meanwhile.
         self._outbox = Outbox(channel, USED, piece=_PIECE, say=self._use_of, taken=self._heard)
         self._admission: SharedAdmission | None = None
@@ -38,7 +38,7 @@ class SharesHere(Service):
     def in_place_of(self, admission: Admission) -> SharedAdmission:
         """One with its settings, to which nobody has come yet."""
         self._admission = SharedAdmission(
-            admission.settings, limit=admission.limit, processes=self._processes, changed=self._has_changed
+            admission.settings, limit=admission.limit, processes=self.processes, changed=self._has_changed
         )
         return self._admission
 

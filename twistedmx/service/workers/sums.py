@@ -46,7 +46,7 @@ def _governor(told: Sequence[Told]) -> dict[str, Any]:
     whole = dict(told[0])
     for each in told[1:]:
         for key, value in each.items():
-            if key in ("limit", "strangers", "proven", "may_go", "waiting", "refused", "displaced"):
+            if key in ("limit", "strangers", "heard_out", "proven", "may_go", "waiting", "refused", "displaced"):
                 whole[key] = added(whole.get(key), value)
     return whole
 
