@@ -194,6 +194,17 @@ class TestFiles(SynchronousTestCase):
         there |= {f"tests.{path.stem}" for path in ROOT.glob("tests/test_*.py")}
         self.assertEqual(there - named, {"tests.integration"})
 
+    def test_every_state_machine_is_run(self):
+        """trial does not find the TestCase that hypothesis makes of one: it has no method whose name begins with "test"."""
+        texts = {path.name: path.read_text() for path in ROOT.glob("tests/**/*.py")}
+        made = {name for name, text in texts.items() if re.search(r"\((?!unittest)\w+\.TestCase\)", text)}
+        unrun = {
+            name
+            for name, text in texts.items()
+            if "(RuleBasedStateMachine)" in text and "run_state_machine_as_test(" not in text
+        }
+        self.assertEqual((made, unrun), (set(), set()))
+
     def test_every_module_says_what_it_is_for(self):
         """The first thing that a stranger reads."""
         wrong = [module.name for module in MODULES if module.text.strip() and not ast.get_docstring(module.tree)]

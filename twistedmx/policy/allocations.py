@@ -26,9 +26,9 @@ class Allocations(Generic[K]):
         keys.append(key)
         count = self._counts[group] = self._counts.get(group, 0) + 1
         if count > self.most:
-            while keys[0] != key:
-                oldest = keys.popleft()
-                if self._is_there(oldest):
+            while len(keys) > 1:
+                oldest = keys.popleft()  # perhaps `key` itself, as it was there before
+                if oldest != key and self._is_there(oldest):
                     return oldest
         elif len(keys) > 2 * count + _SLACK:
             self._keys[group] = deque(filter(self._is_there, dict.fromkeys(keys)))
