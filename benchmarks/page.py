@@ -34,6 +34,7 @@ _CHARTS = (
     "short-lines",
     "tls",
     "governor",
+    "governor-held-out",
     "workers-reject",
     "workers-reject-pipelined",
     "workers-accept",

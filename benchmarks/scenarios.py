@@ -215,7 +215,7 @@ CASES: Final = (
     _governor(
         "governor", "the limit of sessions, beside 580 slow strangers and then another program that takes all CPUs"
     ),
-    _governor("governor-held-out", "the same, where nobody is heard out (`heard_out` 0)", heard_out=0),
+    _governor("governor-held-out", "the limit of sessions, where nobody is heard out (`heard_out` 0)", heard_out=0),
     *_accepts(),
     Case(
         name="idle",

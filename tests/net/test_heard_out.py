@@ -1,5 +1,7 @@
 """Who is new is heard out beyond the limit: he names a recipient, and there he and the bots part."""
 
+import attrs
+
 from tests.net.test_door import FULL, GREETING, MESSAGE, Base
 from twistedmx.model.verdict import Reason
 from twistedmx.net.waiting import Waiting
@@ -85,10 +87,32 @@ class TestHeardOut(Base):
         self.assertEqual(self.heard(*failed, hung_up), [GREETING, GREETING, b"", b""])
         self.assertEqual(self.counts(), (2, 2, 0))
 
+    def test_where_nobody_is_to_wait_some_are_heard_out_all_the_same(self):
+        """They have no place to wait for; who comes behind them is refused."""
+        self.door.configure(attrs.evolve(self.governor, over="refuse"))
+        self.assertEqual(self.heard(*self.crowd(6)), [GREETING] * 5 + [FULL])
+
+    def test_who_is_asked_for_answers_first(self):
+        """A recipient that is looked up elsewhere: 421 comes behind what is found there."""
+        bots = self.crowd(3)
+        self.stage.act("look-ups are late")
+        for transport in bots:
+            self.say(transport, b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\nRSET\r\n")
+        self.turn()
+        self.assertEqual(self.counts(), (2, 1, 0), "nothing is known of any yet")
+        self.stage.act("look-ups answer")
+        self.stage.settle()
+        self.turn()
+        self.assertEqual(self.counts(), (2, 0, 1))
+        self.assertEqual([transport.value().count(UNKNOWN) for transport in bots], [1, 1, 1])
+        self.assertTrue(bots[0].value().endswith(FULL))
+
     def test_a_stop_leaves_nobody_to_be_shed(self):
         """Nothing is called behind it."""
-        for transport in self.crowd(3):
+        bots = self.crowd(4)
+        for transport in bots[:3]:
             self.guess(transport)
         self.door.close()
+        self.guess(bots[3])
         self.turn()
-        self.assertEqual(self.counts(), (3, 0, 0))
+        self.assertEqual(self.counts(), (4, 0, 0))

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as some
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
@@ -110,14 +110,16 @@ class TestHeardOut(SynchronousTestCase):
     def test_who_was_heard_counts(self):
         """Behind more of them than there are places nobody is heard out; all together are the limit and so many at most."""
         places = [self.enter() for _ in range(5)]
-        heard = [self.admission.hear(place) for place in places[:2]]
+        heard = [self.admission.count(place) for place in places[:2]]
         self.assertEqual((heard[0], self.counts()), (places[0]._replace(unheard=False), (2, 3, 0)))
-        heard.append(self.admission.hear(places[2]))
+        self.admission.take_demand()
+        heard.append(self.admission.count(places[2]))
         self.assertEqual(self.counts(), (3, 2, 1))
+        self.assertEqual(self.admission.take_demand(), (3, 0))
         self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
         for place in (*heard, *places[3:]):
             self.admission.leave(A, place)
-        self.assertEqual((self.counts(), self.admission._unheard), ((0, 0, 0), 0))
+        self.assertEqual((self.counts(), self.admission.unheard), ((0, 0, 0), 0))
 
     def test_so_many_begin_at_a_time(self):
         """A flood of new ones comes no faster than that; those who find a place are none of them."""
@@ -129,12 +131,24 @@ class TestHeardOut(SynchronousTestCase):
         self.assertIsNone(self.admission.no_place(NOTHING_KNOWN))
 
     def test_nobody_is_where_there_is_too_much_to_do(self):
-        """Who is in by then stays, and is more than there may be."""
+        """Who is in by then stays."""
         for _ in range(4):
             self.enter()
         self.admission.hear_out(0, 100)
-        self.assertEqual(self.counts(), (4, 0, 2))
+        self.assertEqual(self.counts(), (2, 2, 0))
         self.assertEqual(self.admission.no_place(NOTHING_KNOWN), Full.STRANGERS)
+
+    def test_a_limit_that_fell_makes_none_of_them(self):
+        """Whoever had a place is beyond the limit until he goes: the governor waits for that. One that rose gives them places."""
+        places = [self.enter() for _ in range(3)]
+        self.admission.limit = 1
+        self.assertEqual(self.counts(), (2, 1, 1))
+        self.enter()
+        self.assertEqual(self.counts(), (2, 2, 1))
+        self.admission.leave(A, places[0])
+        self.assertEqual(self.counts(), (1, 2, 0))
+        self.admission.limit = 5
+        self.assertEqual(self.counts(), (3, 0, 0))
 
 
 class TestShares(SynchronousTestCase):
@@ -208,6 +222,7 @@ class Door(RuleBasedStateMachine):
         super().__init__()
         self.admission = Admission(GovernorSettings(), limit=5)
         self.inside = []
+        self.most_heard_out = 0
         self.most = 5  # that there may be
 
     @rule(host=_hosts, known=_known)
@@ -220,17 +235,23 @@ class Door(RuleBasedStateMachine):
     def hear(self, number):
         session = self.inside[number % len(self.inside)]
         if session[2].unheard:
-            session[2] = self.admission.hear(session[2])
+            session[2] = self.admission.count(session[2])
 
     @rule(most=some.integers(0, 5), more=some.integers(0, 5))
     def hear_out(self, most, more):
         self.admission.hear_out(most, more)
-        self.most = max(self.strangers, self.admission.limit + most)
+        self.most_heard_out = most
+        self.see_the_most()
 
     @rule(limit=some.integers(1, 10))
     def move(self, limit):
         self.admission.limit = limit
-        self.most = max(self.strangers, limit + self.admission._most_beyond)
+        self.see_the_most()
+
+    def see_the_most(self):
+        """Whoever has a place keeps it when the limit falls; who is heard out comes beside them."""
+        with_places = max(self.admission.strangers, self.admission.limit)
+        self.most = max(self.strangers, with_places + self.most_heard_out)
 
     @precondition(lambda self: self.inside)
     @rule(number=some.integers(0, 1000))
@@ -246,19 +267,19 @@ class Door(RuleBasedStateMachine):
     def counts_are_true(self):
         admission, strangers = self.admission, self.strangers
         unheard = sum(place.unheard for _, _, place in self.inside)
-        assert (admission.proven, admission.strangers + admission.heard_out) == (
-            len(self.inside) - strangers,
-            strangers,
-        )
-        assert admission.heard_out == max(min(strangers - admission.limit, unheard, admission._most_beyond), 0)
+        assert (admission.proven, admission.present) == (len(self.inside) - strangers, strangers)
+        assert 0 <= admission.heard_out <= admission.unheard == unheard
+        assert not admission.heard_out or admission.strangers >= admission.limit, "there is a place"
 
     @invariant()
     def so_many_at_most(self):
         assert self.strangers <= self.most
 
 
-class TestDoor(Door.TestCase):
-    settings = EXAMPLES
+class TestDoor(SynchronousTestCase):
+    def test_whoever_comes_and_goes(self):
+        """In any order, at any limit."""
+        run_state_machine_as_test(Door, settings=EXAMPLES)
 
 
 class TestKnown(SynchronousTestCase):

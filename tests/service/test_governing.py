@@ -9,8 +9,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.net.test_connections import Transport
+from tests.net.test_door import FULL
 from twistedmx.model.governor_event import LimitMoved, NewcomersRefused
 from twistedmx.model.vitals import Vitals
+from twistedmx.policy.record import PROVEN
 from twistedmx.report.stream import Stream
 from twistedmx.service.governing import Governing
 from twistedmx.service.world import World
@@ -172,6 +174,61 @@ class TestHeardOut(Base):
             self.assertEqual(self.greeted(crowd), 10 if heard else min(self.door.admission.limit, 10), vitals)
             for transport in crowd:
                 transport.protocol.connectionLost(None)
+
+    def test_descriptors_bound_them(self):
+        """A fourth of all at most, and nobody more where no more than that are left: hosts of good record, who waits, and who was
+        displaced and has not gone yet, need some as well."""
+        self.door._descriptors, self.door._kept, self.door._places = 100, 10, 25
+        self.pass_(0.2)
+        crowd = [self.come(f"198.{one}.0.1") for one in range(70)]
+        self.assertEqual((self.greeted(crowd), self.door.left), (29, 20))
+        for transport in crowd[:10]:
+            transport.protocol.connectionLost(None)
+        self.pass_(2)
+        told = self.governing.told()
+        self.assertEqual((told["heard_out"], self.door.left), (25, 30), "those who wait have come in")
+        for transport in crowd[-20:]:
+            transport.protocol.connectionLost(None)
+        for one in range(70, 95):
+            self.come(f"198.{one}.0.1")
+        self.pass_(0.2)
+        self.assertLessEqual(self.door.left, 25)
+        self.crowd(5)
+        self.assertEqual(self.governing.told()["heard_out"], told["heard_out"])
+
+    def test_who_is_displaced_and_does_not_go_leaves_hosts_of_good_record_theirs(self):
+        """He has a descriptor for seconds more, and a bot need not close."""
+        self.door._descriptors, self.door._kept, self.door._places, self.door._spare = 100, 10, 25, 5
+        for one in range(300):
+            transport = self.come(f"198.{one % 200}.{one // 200}.1")
+            if transport.value().startswith(b"220"):
+                transport.protocol.dataReceived(GUESSES)
+            self.clock.advance(0.005)
+        self.assertEqual(self.door.left, -5)
+        alertness = attrs.evolve(self.stage.site.alertness, known=lambda address: PROVEN)
+        self.stage.factory.site = attrs.evolve(self.stage.site, alertness=alertness)
+        self.assertEqual(self.greeted([self.come("203.0.113.1")]), 1)
+
+    def test_each_of_many_workers_hears_some_out(self):
+        """Of less than one in a look, what is left over goes on to the next one."""
+        self.governing._processes = 80
+        self.pass_(0.2)
+        crowd = [self.come(f"198.{one}.0.1") for one in range(30)]
+        before = self.greeted(crowd)
+        self.pass_(2)
+        self.assertEqual((before, self.greeted(crowd)), (4, 9))
+
+    def test_who_only_talks_holds_up_nobody(self):
+        """Twenty commands are enough to name a recipient."""
+        crowd = self.crowd(6)
+        for transport in crowd:
+            transport.protocol.dataReceived(b"EHLO x\r\n" + b"NOOP\r\n" * 19)
+        self.pass_(1.1)
+        self.assertFalse(any(transport.disconnecting for transport in crowd))
+        for transport in crowd:
+            transport.protocol.dataReceived(b"NOOP\r\n")
+        self.pass_(1.1)
+        self.assertTrue(all(transport.value().endswith(FULL) for transport in crowd))
 
     def test_the_silent_hold_up_nobody(self):
         """Where there are more than places, ten seconds are enough, as where somebody waits; and delays are lifted."""

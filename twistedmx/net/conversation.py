@@ -180,8 +180,7 @@ class Conversation(InLane):
         if session.served:
             if self._behind or self.may_go:
                 self._catch_up()
-            if self._place is not None and self._place.unheard:
-                self._is_heard()
+            self._count()
         elif session.errors and not self._behind:
             self._fall_behind()
         if not (self._waiting or self._wordless is not None):

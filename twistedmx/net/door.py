@@ -71,6 +71,7 @@ class Door:
         self.accept: Callable[[bool], None] = lambda on: None
         self._accepts = True
         self._clock = clock
+        self._closed = False
         self._shedding: IDelayedCall | None = None
         self._to_shed = 0
         self._comings = Comings()
@@ -175,8 +176,8 @@ class Door:
         full = self._full(known, waits=waits)
         if full is None:
             return True
-        if full is Full.DESCRIPTORS and self.left <= -(self._kept + self._spare):
-            return False  # who is displaced has his for some seconds more
+        if full is Full.DESCRIPTORS and self._none_to_lend(known):
+            return False
         worse = self.admission.worse_than(known.record)
         if worse is None:
             return False
@@ -189,6 +190,11 @@ class Door:
             return Full.DESCRIPTORS
         return self.admission.no_place(known)
 
+    def _none_to_lend(self, known: Known) -> bool:
+        """Whether no descriptor is left for who comes while the one that he is given is not free yet: who goes for him has it for
+        some seconds more. Those that are kept are lent to hosts of good record alone."""
+        return self.left <= -(self._spare + (self._kept if known.record is Record.PROVEN else 0))
+
     def _without_place(self, peer: Peer, terms: Terms, *, secure: bool) -> Waiting | TurnedAway:
         admission, anteroom, known = self.admission, self.anteroom, terms.known
         full = self._full(known) or Full.STRANGERS
@@ -197,7 +203,7 @@ class Door:
             return self.send_away(peer, known, full, secure=secure)
         if full is Full.DESCRIPTORS or not anteroom.has_room:
             other = anteroom.gives_way_to(known.record)
-            if other is None or self.left <= -(self._kept + self._spare):
+            if other is None or self._none_to_lend(known):
                 return self.send_away(peer, known, full, secure=secure)
             other.give_up()
         if admission.settings.over == "queue" and self._accepts:
@@ -239,11 +245,16 @@ class Door:
         """What is said to who finds no place any more."""
         return self._words[Full.STRANGERS]
 
-    def hear(self, place: Place) -> Place:
+    def hear_out(self, most: int, more: int) -> None:
+        """As `Admission.hear_out`; a fourth of the descriptors at most, and nobody more where no more than that are left: those are
+        for who waits, and for who was displaced and has not gone yet."""
+        self.admission.hear_out(min(most, self._places), more if self.left > self._places else 0)
+
+    def count(self, place: Place) -> Place:
         """A session has named a recipient that is here, or has failed, and counts from now on: where there are too many then, one
         that has failed goes, as soon as this one has answered. The place that it has now."""
-        place = self.admission.hear(place)
-        if self.admission.over:
+        place = self.admission.count(place)
+        if self.admission.over and not self._closed:
             self._to_shed += 1
             if self._shedding is None:
                 self._shedding = self._clock.callLater(0, self._shed_some)
@@ -265,7 +276,8 @@ class Door:
     # -- when the server stops ---------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more, and nobody goes for others."""
+        self._closed = True
         if self._shedding is not None:
             self._shedding.cancel()
             self._shedding = None

@@ -38,7 +38,7 @@ class InLane(Protocol):
         if session.served or session.xclient:
             return
         self._behind = True
-        self._is_heard()
+        self._count()
         if not self._receiver.proven:
             self._out.fall_behind()
             self._let_go()
@@ -51,11 +51,10 @@ class InLane(Protocol):
             self.may_go = False
             self._factory.door.admission.stays(self)
 
-    def _is_heard(self) -> None:
+    def _count(self) -> None:
         """A recipient was accepted, or it has failed: from now on it counts among those who have a place."""
-        place = self._place
-        if place is not None and place.unheard:
-            self._place = self._factory.door.hear(place)
+        if self._place is not None and self._place.unheard:
+            self._place = self._factory.door.count(self._place)
 
     def _let_go(self) -> None:
         """Where others find no place, it is asked to give up its own before those who have not failed."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
 
 _THINKS: Final = 3  # times `[governor] idle`
+_UNHEARD: Final = 20  # commands of who names no recipient (Postfix postscreen_command_count_limit)
 _UNKNOWN: Final = Terms(NOTHING_KNOWN)
 
 
@@ -196,11 +197,14 @@ class Shell(Conversation):
         self._part_with(words, Reason.NO_PLACE)
 
     def end_if_idle(self, seconds: float) -> None:
-        """Others wait for a place: a stranger that has said nothing for so long, and sent no mail, is done. Within a transaction it
-        may think three times as long."""
+        """Others have no place: a stranger that has said nothing for so long, and sent no mail, is done. Within a transaction it
+        may think three times as long. Who says much, and names no recipient, is done as well."""
         if self._closed or self._holds_off() or self._wordless is not None or self._is_of_good_record:
             return
         session = self._session
+        if session.commands > _UNHEARD and self._place is not None and self._place.unheard:
+            self.displace(self._factory.door.words)
+            return
         if session.messages or self._patience.idle(session.phase) < seconds * (_THINKS if session.served else 1):
             return
         self._say_last(codes.IDLE)

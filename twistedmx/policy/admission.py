@@ -4,10 +4,13 @@
     strangers               as many as the governor's `limit`; of one host, one network and one wider network a share of that
       heard out             beside them some who are new here, and have named no recipient yet
 
-Whoever has named a recipient that is here, or has failed, is heard, and counts. So a first-time sender among hundreds of bots gets
+Whoever has named a recipient that is here, or has failed, was heard, and counts. So a first-time sender among hundreds of bots gets
 to his recipient, and so do they: there they part. He stays; of those who failed the worst ones go, as long as there are more than
 the limit. (Postfix does the same with a process before all others, postscreen, and for the same reason: what is scarce is given to
-those who pass.) All of them together are never more than the limit and `heard_out`.
+those who pass.) All of them together are never more than the limit and `heard_out`, but for those who were there when either fell.
+
+Which of those who are unheard have a place and which have none is nowhere written, for they are alike: of `unheard` ones
+`heard_out` have none. Who is heard has the place of one who is not, as long as there is such.
 
 A session of who has sent mail counts less in the shares of its networks: a quarter at the least. Networks that are never blocked
 (ours, the operator's) have no shares.
@@ -54,27 +57,30 @@ class Place(NamedTuple):
 _PROVEN: Final = Record.PROVEN
 _STRANGER: Final = Record.STRANGER
 _OF_PROVEN: Final = Place(True, 0)
+_WEIGHTS: Final = (0, *(WHOLE // trust for trust in range(1, MOST_TRUST + 1)))
 # By what it counts; made once, for each session holds one (benchmarks, idle).
-_HEARD: Final = {
-    weight: Place(False, weight) for weight in (0, *(WHOLE // trust for trust in range(1, MOST_TRUST + 1)))
-}
-_UNHEARD: Final = {weight: place._replace(unheard=True) for weight, place in _HEARD.items()}
+_HEARD: Final = {weight: Place(False, weight) for weight in _WEIGHTS}
+_UNHEARD: Final = {weight: Place(False, weight, unheard=True) for weight in _WEIGHTS}
 
 
 class Admission:
     """Of one server. `settings` and `limit` (of strangers) may be replaced at any time, and so may `whole`: the limit of which that
     is a part, where several processes serve, each of them other hosts; a host's share is of that one. `refused`: who found no place
     and was told so, by why, since the start; `displaced`: who gave his up.
+
+    `proven`: sessions of hosts of good record. `present`: all of strangers; of them `unheard` ones have neither named a recipient
+    nor failed yet, and of these `heard_out` have no place.
     """
 
     def __init__(self, settings: GovernorSettings, *, limit: int) -> None:
         self._settings, self._limit, self._whole = settings, limit, 0
         self._reckon()
         self.proven = 0
-        self._strangers = 0
-        self._unheard = 0  # of them
-        self._most_beyond = 0  # who may be heard out
-        self._more = 0  # who may begin to be, until that is said anew
+        self.present = 0
+        self.unheard = 0
+        self.heard_out = 0
+        self._most_heard_out = 0
+        self._more = 0  # who may be heard out as well, until that is said anew
         self.refused: dict[Full, int] = dict.fromkeys(Full, 0)
         self.displaced = 0
         self._most_strangers = 0
@@ -100,6 +106,7 @@ class Admission:
     @limit.setter
     def limit(self, limit: int) -> None:
         self._limit = limit
+        self._take_places()
         self._reckon()
 
     @property
@@ -134,18 +141,16 @@ class Admission:
 
     def no_place(self, known: Known) -> Full | None:
         """Whether there is none left in his lane, and he is not heard out either."""
-        if self._strangers < self._limit or known.record is _PROVEN:
+        if known.record is _PROVEN or self.present - self.heard_out < self._limit:
             return None
-        is_new = known.record <= _STRANGER
-        if is_new and self._more <= 0:
-            return Full.STRANGERS
-        # As if he were in. Who has failed before has a place then, and one who is heard out has none.
-        beyond = self._strangers + 1 - self._limit
-        return None if beyond <= min(self._unheard + is_new, self._most_beyond) else Full.STRANGERS
+        heard = self.present - self.unheard
+        # Who has failed before has the place of one who is unheard, and that one is heard out.
+        may_come = (heard <= self._limit and self._more > 0) if known.record <= _STRANGER else heard < self._limit
+        return None if may_come and self.heard_out < self._most_heard_out else Full.STRANGERS
 
     def hear_out(self, most: int, more: int) -> None:
-        """So many strangers may be heard out at a time, and so many begin to be until this is said again."""
-        self._most_beyond, self._more = most, more
+        """So many strangers may be heard out at a time, and so many begin to be until this is said again. Who is in stays."""
+        self._most_heard_out, self._more = most, more
 
     def worse_than(self, record: Record) -> Any | None:
         """The session that goes first for a newcomer of this record; None: nobody does."""
@@ -165,15 +170,18 @@ class Admission:
         if known.record is _PROVEN:
             self.proven += 1
             return _OF_PROVEN
-        self._strangers += 1
+        self.present += 1
         places = _HEARD
         if known.record <= _STRANGER:
             places = _UNHEARD
-            self._unheard += 1
-            if self._strangers > self._limit:
-                self._more -= 1
-        if self._strangers > self._most_strangers:
-            self._most_strangers = max(self.strangers, self._most_strangers)
+            self.unheard += 1
+        strangers = self.present - self.heard_out
+        if strangers > self._limit and self.heard_out < min(self.unheard, self._most_heard_out):
+            strangers -= 1
+            self.heard_out += 1
+            self._more -= places is _UNHEARD
+        if strangers > self._most_strangers:
+            self._most_strangers = strangers
         if not (shared and host):
             return places[0]
         weight = WHOLE // known.trust
@@ -182,18 +190,28 @@ class Admission:
         self._in_wide_ones[wide] = self._in_wide_ones.get(wide, 0) + weight
         return places[weight]
 
-    def hear(self, place: Place) -> Place:
+    def count(self, place: Place) -> Place:
         """A session whose place is `unheard` has named a recipient that is here, or has failed. The place that it has now."""
-        self._unheard -= 1
+        self.unheard -= 1
+        if self.heard_out:
+            self._take_places()
+            self._most_strangers = max(self.strangers, self._most_strangers)
         return _HEARD[place.weight]
+
+    def _take_places(self) -> None:
+        """As many of those who are heard out as there are places have one; and so has, left or not, whoever was heard."""
+        left = max(self._limit - self.strangers, 0)
+        self.heard_out = min(self.unheard, max(self.heard_out - left, 0))
 
     def leave(self, host: bytes, place: Place) -> None:
         """It has ended. Both as they were when it began."""
         if place.proven:
             self.proven -= 1
         else:
-            self._strangers -= 1
-            self._unheard -= place.unheard
+            self.present -= 1
+            self.unheard -= place.unheard
+            if self.heard_out:
+                self._take_places()
         weight = place.weight
         if weight:
             network, wide = networks_of(host)
@@ -213,18 +231,12 @@ class Admission:
 
     @property
     def strangers(self) -> int:
-        """Sessions of strangers that have places: of all but those who are heard out."""
-        return self._strangers - self.heard_out
-
-    @property
-    def heard_out(self) -> int:
-        """Sessions of strangers that have none."""
-        beyond = self._strangers - self._limit
-        return min(beyond, self._unheard, self._most_beyond) if beyond > 0 else 0
+        """Sessions of strangers that have places."""
+        return self.present - self.heard_out
 
     @property
     def over(self) -> int:
-        """Strangers beyond the limit who are not heard out."""
+        """So many more have places than there are."""
         return max(self.strangers - self._limit, 0)
 
     @property

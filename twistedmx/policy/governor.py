@@ -63,8 +63,8 @@ _PRESSED: Final = {signal: Why(signal.value) for signal in Signal}
 
 @attrs.frozen(kw_only=True)
 class Demand:
-    """Of strangers, since the limit was judged last. `used`: sessions at once, at the most. `unmet`: how many found no place, or
-    wait for one. `room`: sessions that descriptors allow."""
+    """Of strangers, since the limit was judged last. `used`: places in use at once, at the most: of who is heard out beyond the
+    limit none. `unmet`: how many found no place, or wait for one. `room`: sessions that descriptors allow."""
 
     used: int
     unmet: int

@@ -65,7 +65,7 @@ class GovernorSettings:
     heard_out: int = setting(
         1000,
         unit="sessions of strangers",
-        why="Beyond the limit, while they have named no recipient: who names one that is here stays, who fails goes. 0: none.",
+        why="Beyond the limit, until they name a recipient or fail; a fourth of the descriptors at most. 0: nobody is.",
         precedent="Postfix postscreen, before smtpd: postscreen_pre_queue_limit, as default_process_limit",
         validator=at_least(0),
     )

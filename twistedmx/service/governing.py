@@ -30,7 +30,7 @@ _log = Logger()
 QUICK: Final = 0.2  # seconds between two looks at who waits
 MANY: Final = 0.8  # of the limit in use
 SLOW: Final = 5  # of these are a look at the machine
-_HEARD: Final = 200  # newcomers a second beyond the limit, who are heard out: a tenth of a core
+_HEARD_OUT: Final = 200  # strangers a second who begin to be: as fast as a siege comes
 _SHED: Final = 50  # sessions that are asked to go in a second: each costs a connection that comes back
 _LOOKED_AT: Final = 2000  # sessions, for who is idle, in a second: a millisecond
 _TOLD: Final = 60.0  # seconds until those who were refused are told again
@@ -42,11 +42,6 @@ class Crowd(NamedTuple):
     strangers: int
     proven: int
     waiting: int
-
-
-def strangers_of(door: Door) -> int:
-    """Sessions, of those who have a place and of those who are heard out."""
-    return door.admission.strangers + door.admission.heard_out
 
 
 def limit_moved(before: int, governor: Governor, at: float, crowd: Crowd, vitals: Vitals) -> LimitMoved:
@@ -97,6 +92,7 @@ class Governing(Looking):
         self._limit_told = self.governor.limit
         self._refused_told: tuple[dict[str, int], int] = ({}, 0)
         self._tell_at = 0.0
+        self._to_hear = 0.0  # of who is to be heard out, what is no whole one yet goes on
 
     def configure(self, settings: Settings) -> None:
         """From now on these hold."""
@@ -121,7 +117,7 @@ class Governing(Looking):
         if door is not None:
             admission, waiting = door.admission, door.anteroom.waiting
             lanes = {
-                "strangers": strangers_of(door),
+                "strangers": admission.present,
                 "heard_out": admission.heard_out,
                 "proven": admission.proven,
                 "may_go": admission.may_go,
@@ -159,7 +155,8 @@ class Governing(Looking):
             most = min(most, max(ceiling - (admission.whole or admission.limit), 0))
         if self.governor.load.ours_is_high(self.vitals):
             most = 0
-        admission.hear_out(most // self._processes, round(_HEARD * QUICK / self._processes))
+        self._to_hear = self._to_hear % 1 + _HEARD_OUT * QUICK / self._processes
+        door.hear_out(most // self._processes, int(self._to_hear))
 
     def _look_at_the_machine(self, door: Door) -> None:
         self.vitals = attrs.evolve(self._read(self._seconds()), lag=self._lag.take())
@@ -183,8 +180,8 @@ class Governing(Looking):
     def _judge(self, door: Door) -> None:
         admission = door.admission
         used, missed = admission.take_demand()
-        unmet = missed + door.anteroom.queued + admission.heard_out
-        demand = Demand(used=used, unmet=unmet, room=strangers_of(door) + self._descriptors_left(door))
+        unmet = missed + door.anteroom.queued
+        demand = Demand(used=used, unmet=unmet, room=admission.present + self._descriptors_left(door))
         self.governor.judge(self._seconds(), self.vitals, demand)
         admission.limit = self.governor.limit
 
@@ -193,7 +190,7 @@ class Governing(Looking):
         before, self._limit_told = self._limit_told, self.governor.limit
         if before != self._limit_told:
             admission = door.admission
-            crowd = Crowd(strangers=strangers_of(door), proven=admission.proven, waiting=len(door.anteroom))
+            crowd = Crowd(strangers=admission.present, proven=admission.proven, waiting=len(door.anteroom))
             self._events.tell(limit_moved(before, self.governor, self._now(), crowd, self.vitals))
         tell_load(self.governor, self._alertness)
 

@@ -176,7 +176,7 @@ class GoverningAll(Looking):
         workers = self._workers.values()
         demand = governor.Demand(
             used=sum(max(one.used, one.demand.strangers) for one in workers),
-            unmet=sum(one.missed + one.demand.queued + one.demand.heard_out for one in workers),
+            unmet=sum(one.missed + one.demand.queued for one in workers),
             room=sum(one.demand.strangers + one.demand.heard_out + one.demand.left for one in workers),
         )
         self.governor.judge(self._seconds(), self.vitals, demand)
