@@ -187,14 +187,23 @@ class TestHeardOut(Base):
         self.pass_(2)
         told = self.governing.told()
         self.assertEqual((told["heard_out"], self.door.left), (25, 30), "those who wait have come in")
-        for transport in crowd[-20:]:
-            transport.protocol.connectionLost(None)
-        for one in range(70, 95):
-            self.come(f"198.{one}.0.1")
+        self.door._kept = 26
         self.pass_(0.2)
-        self.assertLessEqual(self.door.left, 25)
-        self.crowd(5)
-        self.assertEqual(self.governing.told()["heard_out"], told["heard_out"])
+        for transport in crowd[10:20]:
+            transport.protocol.connectionLost(None)
+        self.assertEqual((self.governing.told()["heard_out"], self.door.left), (15, 24))
+        self.pass_(2)
+        self.assertEqual(
+            (self.governing.told()["heard_out"], self.door.left), (15, 24), "so many are left, and no more"
+        )
+
+    def test_the_descriptors_that_they_have_are_places_too(self):
+        """A limit that rises gives them some: it is no higher than descriptors allow, and no lower."""
+        self.door._descriptors, self.door._kept = 60, 10
+        self.assertEqual(self.greeted(self.crowd(30)), 30)
+        self.governing.governor.begin_at(45)
+        self.pass_(1.1)
+        self.assertGreater(self.governing.governor.limit, 40)  # unused ones are taken back slowly
 
     def test_who_is_displaced_and_does_not_go_leaves_hosts_of_good_record_theirs(self):
         """He has a descriptor for seconds more, and a bot need not close."""

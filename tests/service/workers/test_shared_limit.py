@@ -3,6 +3,7 @@
 from functools import partial
 from random import Random
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -184,7 +185,7 @@ class TestHeardOut(Sessions):
         self.wait(1.2)
         admission = self.workers[0].admission
         self.assertEqual(self.come(self.workers[0], 45), 45, "35 places, and a fifth of a second")
-        self.wait(1)
+        self.wait(0.3)
         self.assertEqual((admission.strangers, admission.heard_out), (45, 0), "nobody was held out, and there is need")
         for _ in range(20):
             self.come(self.workers[0], 10)
@@ -193,6 +194,24 @@ class TestHeardOut(Sessions):
         self.assertEqual((admission.strangers, admission.heard_out), (116, 100))
         told = self.side.governing.told()
         self.assertEqual((told["limit"], told["strangers"], told["heard_out"]), (140, 216, 100))
+
+    def test_a_ceiling_is_of_all_together(self):
+        """Whoever wrote how many sessions there may be meant those of the machine."""
+        for worker in self.workers:
+            worker.admission.settings = attrs.evolve(worker.admission.settings, ceiling=149)
+        self.vitals = STAYS
+        self.wait(1.2)
+        self.assertEqual([self.come(worker, 50) for worker in self.workers], [37] * 4)
+
+    def test_the_descriptors_that_they_have_are_places_too(self):
+        """A limit is no lower than they allow, of all workers together."""
+        self.vitals = STAYS
+        self.wait(1.2)
+        for worker in self.workers:
+            self.come(worker, 45)
+            worker.governing._descriptors_left = lambda door: -4
+        self.wait(1.2)
+        self.assertEqual(self.limit, 140)
 
 
 class TestWhatever(SynchronousTestCase):

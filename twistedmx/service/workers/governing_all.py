@@ -117,11 +117,9 @@ class GoverningAll(Looking):
         worker.demand = demand
         worker.used = max(worker.used, demand.used)
         worker.missed += demand.missed
-        wanted = max(
-            self._dealer.wants(number), min(worker.missed + demand.queued + demand.heard_out, self.governor.limit)
-        )
+        wanted = max(self._dealer.wants(number), min(worker.missed + demand.queued, self.governor.limit))
         self._dealer.need(number, held=demand.strangers, wanted=wanted)
-        if demand.queued or demand.heard_out or self._dealer.is_short:
+        if demand.queued or self._dealer.is_short:
             self._deal()
 
     # For the operator
