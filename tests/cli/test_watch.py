@@ -46,13 +46,13 @@ class TestWatch(Calling):
 
     def test_into_a_pipe_it_is_a_line_a_second_until_ctrl_c(self):
         """Which is how it is meant to end."""
-        said = self.watch(answers=[status(), status(386, 412, None, why="load", under_load=True)])
+        said = self.watch(answers=[status(), status(386, 412, None, heard_out=26, why="load", under_load=True)])
         self.assertEqual((said.status, said.beside), (0, ""))
         self.assertEqual(
             said.out,
             "10:03:22 UTC  limit 580, strangers 9, waiting 5, load 0.42; risen: somebody found no place\n"
-            "10:03:22 UTC  limit 386, strangers 412, waiting 5, load not known; held or fallen: the machine has enough to do"
-            "; limits under load HOLD\n",
+            "10:03:22 UTC  limit 386, strangers 412 (26 heard out), waiting 5, load not known; held or fallen: "
+            "the machine has enough to do; limits under load HOLD\n",
         )
         self.assertEqual(self.time.slept, [1.0])
 

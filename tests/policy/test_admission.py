@@ -121,6 +121,17 @@ class TestHeardOut(SynchronousTestCase):
             self.admission.leave(A, place)
         self.assertEqual((self.counts(), self.admission.unheard), ((0, 0, 0), 0))
 
+    def test_who_counts_for_a_moment_is_no_demand(self):
+        """Each who fails is one too many until one of them goes; the governor would wait for that for ever."""
+        places = [self.admission.count(self.enter()) for _ in range(2)]
+        places.append(self.enter())
+        self.admission.take_demand()
+        places[2] = self.admission.count(places[2])
+        self.admission.leave(A, places.pop(0))
+        self.assertEqual(self.admission.take_demand(), (2, 0))
+        self.admission.limit = 1
+        self.assertEqual(self.admission.take_demand(), (2, 0), "these are still there")
+
     def test_so_many_begin_at_a_time(self):
         """A flood of new ones comes no faster than that; those who find a place are none of them."""
         self.admission.hear_out(3, 1)
@@ -249,9 +260,8 @@ class Door(RuleBasedStateMachine):
         self.see_the_most()
 
     def see_the_most(self):
-        """Whoever has a place keeps it when the limit falls; who is heard out comes beside them."""
-        with_places = max(self.admission.strangers, self.admission.limit)
-        self.most = max(self.strangers, with_places + self.most_heard_out)
+        """Whoever is in stays in."""
+        self.most = max(self.strangers, self.admission.limit + self.most_heard_out)
 
     @precondition(lambda self: self.inside)
     @rule(number=some.integers(0, 1000))

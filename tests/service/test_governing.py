@@ -144,6 +144,44 @@ class TestHeardOut(Base):
         told = self.governing.told()
         self.assertEqual((told["strangers"], told["heard_out"]), (104, 100))
 
+    def test_it_falls_as_well_while_they_fail(self):
+        """Each who does is one too many for a moment: no step that is not carried out."""
+        self.governing.governor.begin_at(40)
+        limits, inside = [], []
+        for one in range(600):
+            self.clock.advance(0.1)
+            for transport in [self.come(f"198.{one % 200}.{one // 200}.{last}") for last in (1, 2)]:
+                transport.protocol.dataReceived(GUESSES)
+                inside.append(transport)
+            for transport in [transport for transport in inside if transport.disconnecting]:
+                transport.protocol.connectionLost(None)
+                inside.remove(transport)
+            limits.append(self.governing.governor.limit)
+            if one == 50:
+                self.vitals = attrs.evolve(self.vitals, load=9.0)
+        self.assertGreater(limits[50], 30)
+        self.assertEqual(limits[-1], 2)
+        self.assertGreater(self.door.admission.displaced, 1000)
+
+    def test_who_is_to_go_has_gone_before_it_is_judged(self):
+        """Also when both are due at once."""
+        for transport in self.crowd(10):
+            transport.protocol.dataReceived(GUESSES)
+        self.assertEqual(self.door.admission.over, 6)
+        self.governing._look()
+        self.assertEqual(self.door.admission.over, 0)
+
+    def test_no_more_than_a_ceiling_come_also_when_the_limit_falls(self):
+        """Who has a place stays, and nobody is heard out in his stead."""
+        self.governing.governor.begin_at(40)
+        self.door.configure(attrs.evolve(self.door.admission.settings, ceiling=40))
+        self.pass_(1.1)
+        self.assertEqual(self.greeted(self.crowd(36)), 36)
+        self.vitals = attrs.evolve(self.vitals, load=9.0)
+        self.pass_(3)
+        self.assertLess(self.governing.governor.limit, 36)
+        self.assertEqual(self.greeted(self.crowd(10, "198.51")), 4)
+
     def test_they_want_places(self):
         """The limit rises by them, and who was heard out has one."""
         self.assertEqual(self.greeted(self.crowd(40)), 40)
@@ -238,6 +276,7 @@ class TestHeardOut(Base):
             transport.protocol.dataReceived(b"NOOP\r\n")
         self.pass_(1.1)
         self.assertTrue(all(transport.value().endswith(FULL) for transport in crowd))
+        self.assertEqual(self.door.admission.displaced, 6)
 
     def test_the_silent_hold_up_nobody(self):
         """Where there are more than places, ten seconds are enough, as where somebody waits; and delays are lifted."""

@@ -66,10 +66,11 @@ class _Screen:
 def _look(status: Mapping[str, Any]) -> Look:
     told = status["governor"]
     limit, strangers, waiting = int(told["limit"]), int(told["strangers"]), number_waiting(told)
-    load = told["vitals"]["load"]
+    load, heard_out = told["vitals"]["load"], told.get("heard_out")  # an older server has none
     words = [
         moment(status["since"] + status["uptime"])[11:],  # the time of the day, by the server's clock
-        f"  limit {limit}, strangers {strangers}, waiting {waiting}, load {load_of(told)}; {why(told)}",
+        f"  limit {limit}, strangers {strangers}{f' ({heard_out} heard out)' if heard_out else ''}, waiting {waiting}, "
+        f"load {load_of(told)}; {why(told)}",
         "; limits under load HOLD" if told["under_load"] else "",
     ]
     return Look(

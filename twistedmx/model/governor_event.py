@@ -25,7 +25,7 @@ class LimitMoved:
 class NewcomersRefused:
     """Clients found no place, or gave up theirs, since this was told last; told at once, then once a minute. `refused`: before a
     session, by what was used up (`policy.admission.Full`) in the order of its list; `displaced`: strangers' sessions that ended so
-    for others, or when the limit fell."""
+    for others, or because more counted than the limit allows."""
 
     at: float
     refused: tuple[tuple[str, int], ...]

@@ -33,7 +33,7 @@ from twistedmx.policy.governor_settings import GovernorSettings
 from twistedmx.policy.host_key import host_key
 from twistedmx.policy.record import Known, Record, Terms
 from twistedmx.policy.returns import Returns
-from twistedmx.smtp.reply import Reply, reply
+from twistedmx.smtp.reply import reply
 
 if TYPE_CHECKING:
     from twistedmx.net.server import ServerFactory
@@ -236,14 +236,9 @@ class Door:
         self.admission.stays(session)
         self.admission.displaced += 1
         try:
-            session.displace(self.words)
+            session.displace(self._words[Full.STRANGERS])
         except Exception:
             self._log.failure("a session failed when it was displaced")
-
-    @property
-    def words(self) -> Reply:
-        """What is said to who finds no place any more."""
-        return self._words[Full.STRANGERS]
 
     def hear_out(self, most: int, more: int) -> None:
         """As `Admission.hear_out`; a fourth of the descriptors at most, and nobody more where no more than that are left: those are
@@ -251,23 +246,27 @@ class Door:
         self.admission.hear_out(min(most, self._places), more if self.left > self._places else 0)
 
     def count(self, place: Place) -> Place:
-        """A session has named a recipient that is here, or has failed, and counts from now on: where there are too many then, one
-        that has failed goes, as soon as this one has answered. The place that it has now."""
+        """A session has had a recipient accepted, or has failed, and counts from now on: where there are too many then, one that
+        has failed goes, as soon as this one has answered. The place that it has now."""
         place = self.admission.count(place)
         if self.admission.over and not self._closed:
             self._to_shed += 1
             if self._shedding is None:
-                self._shedding = self._clock.callLater(0, self._shed_some)
+                self._shedding = self._clock.callLater(0, self._shed_later)
         return place
 
-    def _shed_some(self) -> None:
+    def _shed_later(self) -> None:
         self._shedding = None
+        self.shed_counted()
+
+    def shed_counted(self) -> None:
+        """As many go as were too many when they were counted."""
         most, self._to_shed = self._to_shed, 0
         self.shed(most)
 
     def shed(self, most: int) -> None:
         """Where strangers are more than the limit, by now: those of worst record go, `most` at a time."""
-        for _ in range(min(self.admission.over, most)):
+        for _ in range(0 if self._closed else min(self.admission.over, most)):
             worst = self.admission.worse_than(Record.STRANGER)
             if worst is None:
                 return

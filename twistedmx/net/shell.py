@@ -198,14 +198,18 @@ class Shell(Conversation):
 
     def end_if_idle(self, seconds: float) -> None:
         """Others have no place: a stranger that has said nothing for so long, and sent no mail, is done. Within a transaction it
-        may think three times as long. Who says much, and names no recipient, is done as well."""
+        may think three times as long. 0: however long. Who says much, and has no recipient accepted, is done as well."""
         if self._closed or self._holds_off() or self._wordless is not None or self._is_of_good_record:
             return
         session = self._session
         if session.commands > _UNHEARD and self._place is not None and self._place.unheard:
-            self.displace(self._factory.door.words)
+            self._factory.door.displace(self)
             return
-        if session.messages or self._patience.idle(session.phase) < seconds * (_THINKS if session.served else 1):
+        if (
+            not seconds
+            or session.messages
+            or self._patience.idle(session.phase) < seconds * (_THINKS if session.served else 1)
+        ):
             return
         self._say_last(codes.IDLE)
 

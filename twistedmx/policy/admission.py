@@ -4,7 +4,7 @@
     strangers               as many as the governor's `limit`; of one host, one network and one wider network a share of that
       heard out             beside them some who are new here, and have named no recipient yet
 
-Whoever has named a recipient that is here, or has failed, was heard, and counts. So a first-time sender among hundreds of bots gets
+Whoever has had a recipient accepted, or has failed, was heard, and counts. So a first-time sender among hundreds of bots gets
 to his recipient, and so do they: there they part. He stays; of those who failed the worst ones go, as long as there are more than
 the limit. (Postfix does the same with a process before all others, postscreen, and for the same reason: what is scarce is given to
 those who pass.) All of them together are never more than the limit and `heard_out`, but for those who were there when either fell.
@@ -47,7 +47,7 @@ class Full(StrEnum):
 
 class Place(NamedTuple):
     """What a session has, and gives back. `proven`: in which lane. `weight`: what it counts in its networks; 0: not there.
-    `unheard`: a stranger's who was new, and has neither named a recipient that is here nor failed since."""
+    `unheard`: a stranger's who was new, and has neither had a recipient accepted nor failed since."""
 
     proven: bool
     weight: int
@@ -68,8 +68,8 @@ class Admission:
     is a part, where several processes serve, each of them other hosts; a host's share is of that one. `refused`: who found no place
     and was told so, by why, since the start; `displaced`: who gave his up.
 
-    `proven`: sessions of hosts of good record. `present`: all of strangers; of them `unheard` ones have neither named a recipient
-    nor failed yet, and of these `heard_out` have no place.
+    `proven`: sessions of hosts of good record. `present`: all of strangers; of them `unheard` ones have neither had a recipient
+    accepted nor failed yet, and of these `heard_out` have no place.
     """
 
     def __init__(self, settings: GovernorSettings, *, limit: int) -> None:
@@ -146,7 +146,7 @@ class Admission:
         heard = self.present - self.unheard
         # Who has failed before has the place of one who is unheard, and that one is heard out.
         may_come = (heard <= self._limit and self._more > 0) if known.record <= _STRANGER else heard < self._limit
-        return None if may_come and self.heard_out < self._most_heard_out else Full.STRANGERS
+        return None if may_come and self.present < self._limit + self._most_heard_out else Full.STRANGERS
 
     def hear_out(self, most: int, more: int) -> None:
         """So many strangers may be heard out at a time, and so many begin to be until this is said again. Who is in stays."""
@@ -176,7 +176,7 @@ class Admission:
             places = _UNHEARD
             self.unheard += 1
         strangers = self.present - self.heard_out
-        if strangers > self._limit and self.heard_out < min(self.unheard, self._most_heard_out):
+        if strangers > self._limit and self.heard_out < self.unheard:
             strangers -= 1
             self.heard_out += 1
             self._more -= places is _UNHEARD
@@ -191,7 +191,7 @@ class Admission:
         return places[weight]
 
     def count(self, place: Place) -> Place:
-        """A session whose place is `unheard` has named a recipient that is here, or has failed. The place that it has now."""
+        """A session whose place is `unheard` has had a recipient accepted, or has failed. The place that it has now."""
         self.unheard -= 1
         if self.heard_out:
             self._take_places()
@@ -245,8 +245,9 @@ class Admission:
         return sum(map(len, self._failed.values()))
 
     def take_demand(self) -> tuple[int, int]:
-        """Of strangers, since this was asked last: sessions at once at the most, and how many found no place."""
-        told = self._most_strangers, self._unmet
+        """Of strangers, since this was asked last: places in use at once at the most, and how many found none. Beyond the limit
+        only those who are so now: each who is heard is that for a moment, until one that has failed is gone."""
+        told = max(self.strangers, min(self._most_strangers, self._limit)), self._unmet
         self._most_strangers, self._unmet = self.strangers, 0
         return told
 

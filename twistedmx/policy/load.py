@@ -120,7 +120,7 @@ class Load:
         return max(pressures, key=lambda one: one.share, default=NO_PRESSURE)
 
     def ours_is_high(self, vitals: Vitals) -> bool:
-        """Whether a signal is that speaks of us, and not of other programs as well: all but the load."""
+        """Whether a signal is that tells of us first: all but the load, which may be other programs'."""
         return any(one.high for one in _pressures(vitals, self.settings) if one.signal is not Signal.LOAD)
 
     def quick(self, vitals: Vitals) -> float | None:

@@ -100,7 +100,7 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     ),
     Reason.BLOCKED: _meaning("the client is in the blocklist", "twistedmx unban, or twistedmx allow"),
     Reason.NO_PLACE: _meaning(
-        "it had only failed so far, and gave up its place to another client, or because the machine was loaded",
+        "it had only failed so far, or said much and no recipient of ours, and there were more sessions than the limit allows",
         "[governor] floor",
     ),
     Reason.SYNTAX: _meaning("BDAT came without a size, so that nobody could tell where its chunk ends"),

@@ -37,7 +37,7 @@ _TOLD: Final = 60.0  # seconds until those who were refused are told again
 
 
 class Crowd(NamedTuple):
-    """Who is there: sessions of strangers and of hosts of good record, and connections that wait."""
+    """Who is there: sessions of strangers, with those who are heard out, and of hosts of good record, and connections that wait."""
 
     strangers: int
     proven: int
@@ -141,6 +141,7 @@ class Governing(Looking):
         if door is None:
             return
         self._looks += 1
+        door.shed_counted()  # who is judged are those who stay
         if self._looks % SLOW == 1:
             self._look_at_the_machine(door)
         elif door.anteroom.strangers or door.admission.strangers > door.admission.limit * MANY:
@@ -170,7 +171,7 @@ class Governing(Looking):
         is_crowded = admission.strangers >= admission.limit and bool(door.anteroom.strangers or admission.heard_out)
         # Who is held in either case has a place that somebody else needs.
         self._tarpit.is_lifted = self._alertness.under_load or is_crowded
-        if is_crowded and admission.settings.idle:
+        if is_crowded:
             self._end_idle(admission.settings.idle)
         else:
             self._round = iter(())  # it holds who was there

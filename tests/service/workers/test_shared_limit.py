@@ -13,7 +13,7 @@ from tests.service.workers.machine import EPOCH, Machine
 from tests.service.workers.pair import Pair
 from twistedmx.model.governor_event import LimitMoved
 from twistedmx.model.vitals import Vitals
-from twistedmx.policy.admission import Admission, Full, Place
+from twistedmx.policy.admission import Admission, Full
 from twistedmx.policy.load import LoadSettings
 from twistedmx.policy.posture import Alertness
 from twistedmx.policy.record import NOTHING_KNOWN
@@ -217,16 +217,17 @@ class TestHeardOut(Sessions):
 class TestWhatever(SynchronousTestCase):
     """Whoever comes and goes at whichever worker, and whenever a line is heard."""
 
-    @given(st.integers(0, 2**32), st.integers(1, 6))
+    @given(st.integers(0, 2**32), st.integers(1, 6), st.sampled_from((0, 400)))
     @settings(max_examples=30, deadline=None)
-    def test_all_together_never_let_in_more_than_the_limit(self, seed, number):
-        """What one loses another has only when the first is known to keep to it."""
-        chance, dealt = Random(seed), Dealt(number)
+    def test_all_together_never_let_in_more_than_the_limit(self, seed, number, heard_out):
+        """What one loses another has only when the first is known to keep to it. Who is heard out has none of it."""
+        chance, dealt = Random(seed), Dealt(number, heard_out)
         dealt.vitals = STAYS
         dealt.settle()
         for _ in range(60):
             chance.choice(dealt.admissions).come(chance.randrange(60))
             self.assertLessEqual(dealt.strangers, 140)
+            self.assertLessEqual(sum(each.present for each in dealt.admissions), 140 + heard_out)
             chance.choice(dealt.admissions).go(chance.randrange(40))
             dealt.go_on(chance)
         self.assertEqual(dealt.limit, 140)
@@ -254,28 +255,36 @@ class TestWhatever(SynchronousTestCase):
 class Counted(Admission):
     """With sessions of strangers that come and go."""
 
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.places = []
+
     def come(self, number):
         """How many found a place."""
         for found in range(number):
             if self.no_place(NOTHING_KNOWN) is Full.STRANGERS:
                 self.missed()
                 return found
-            self.enter(HOST, NOTHING_KNOWN, shared=False)
+            self.places.append(self.enter(HOST, NOTHING_KNOWN, shared=False))
         return number
 
     def go(self, number):
-        for _ in range(min(number, self.strangers)):
-            self.leave(HOST, Place(False, 0))
+        for _ in range(min(number, len(self.places))):
+            self.leave(HOST, self.places.pop())
 
 
 class Dealt:
     """Governors alone: that of all, and those of workers. `highest`: of its limits so far, also of one that held for a moment."""
 
-    def __init__(self, number):
+    def __init__(self, number, heard_out=0):
         self.clock, self.vitals = Clock(), Vitals()
         self.clock.advance(EPOCH)
         # The clock of a test is late by as much as it is set ahead.
-        self.settings = settings_from({**Sessions.document, "load": {"lag_target": 0.0, "lag_high": 0.0}}, "x")
+        document = {
+            "governor": {**Sessions.document["governor"], "heard_out": heard_out},
+            "load": {"lag_target": 0.0, "lag_high": 0.0},
+        }
+        self.settings = settings_from(document, "x")
         world = World(
             reactor=self.clock, disk=None, now=self.clock.seconds, vitals=lambda time: self.vitals, environment={}
         )
