@@ -2,8 +2,8 @@
 
 It is dealt anew when it is judged, when somebody waits at a worker, and when a worker comes or goes. What one loses another has
 when the first has answered how many he has by then: so all together never let in more than the limit (`policy.dealer`), but for
-those who were heard out beyond it and count by now. Of a worker that is silent, what it said last is taken to be so. Descriptors that
-are `kept` for hosts of good record are dealt out as well.
+those who were heard out beyond it and count by now. Of a worker that is silent, what it said last is taken to be so. Descriptors
+that are `kept` for hosts of good record are dealt out as well.
 
 BUGS: workers are tasks that run beside us, so `Vitals.runnable` is up to one for each of them higher than in a single process.
 """
