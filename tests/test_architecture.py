@@ -196,7 +196,7 @@ class TestFiles(SynchronousTestCase):
 
     def test_every_state_machine_is_run(self):
         """trial does not find the TestCase that hypothesis makes of one: it has no method whose name begins with "test"."""
-        texts = {path.name: path.read_text() for path in ROOT.glob("tests/**/*.py")}
+        texts = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("tests/**/*.py")}
         made = {name for name, text in texts.items() if re.search(r"\((?!unittest)\w+\.TestCase\)", text)}
         unrun = {
             name
