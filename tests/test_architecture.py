@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "twistedmx"
 # From the ground up. `demo` writes settings for `service`; `testing` is for tests and for whoever writes a backend.
 LEVELS = (
-    {"setting"},
+    {"setting", "linux"},
     {"smtp"},
     {"model"},
     {"ports"},

@@ -7,15 +7,17 @@ from benchmarks.peers.notqmail import Notqmail
 from benchmarks.peers.opensmtpd import OpenSmtpd
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.postfix import Postfix, PostfixDefault, Postscreen
-from benchmarks.peers.twisted_mail import TwistedMail
-from benchmarks.peers.twistedmx import FourWorkers, OneLane, Twistedmx, TwoWorkers
+from benchmarks.peers.twisted_mail import TwistedMail, TwistedMailOnPyPy
+from benchmarks.peers.twistedmx import FourWorkers, OneLane, Twistedmx, TwistedmxOnPyPy, TwoWorkers
 
 ALL: tuple[type[Peer], ...] = (
     Twistedmx,
+    TwistedmxOnPyPy,
     OneLane,
     TwoWorkers,
     FourWorkers,
     TwistedMail,
+    TwistedMailOnPyPy,
     Aiosmtpd,
     Postfix,
     PostfixDefault,

@@ -1,10 +1,10 @@
 """Brings servers into a folder of their own, beside what the system has: Debian's mail servers exclude one another as packages.
 
-    python -m benchmarks.peers.install [DIR] [--only exim,opensmtpd,haraka,notqmail] [--notqmail SOURCE]
+    python -m benchmarks.peers.install [DIR] [--only exim,opensmtpd,haraka,notqmail,pypy] [--notqmail SOURCE]
 
 Debian's packages are downloaded and unpacked, not installed: nothing outside DIR is written. Haraka comes from npm, notqmail is
 built from a source tree that you name (https://github.com/notqmail/notqmail; Debian has no package of it). Postfix is used as
-the system has it: apt-get install postfix.
+the system has it: apt-get install postfix. For PyPy (apt-get install pypy3 pypy3-venv) an environment is made with what ours needs.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.peers.notqmail import HOME
 from benchmarks.peers.notqmail import PROGRAMS as QMAIL
+from benchmarks.peers.peer import ROOT
 from benchmarks.program import PROGRAMS
 
 # Each with those libraries that a small Debian does not have.
@@ -61,11 +62,18 @@ def _notqmail(name: str, folder: Path, chosen: argparse.Namespace) -> None:
     subprocess.run(["make", *QMAIL], cwd=source, check=True)
 
 
+def _pypy(name: str, folder: Path, chosen: argparse.Namespace) -> None:
+    subprocess.run(["pypy3", "-m", "venv", folder], check=True)
+    # Of ours it has what ours needs; the program itself comes from this tree.
+    subprocess.run([folder / "bin" / "pypy3", "-m", "pip", "install", "-q", ROOT], check=True)
+
+
 _HOW: dict[str, Callable[[str, Path, argparse.Namespace], None]] = {
     "exim": _debian,
     "opensmtpd": _debian,
     "haraka": _haraka,
     "notqmail": _notqmail,
+    "pypy": _pypy,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import twisted
 
 from benchmarks.peers.peer import Peer, Place
+from benchmarks.peers.pypy import ADVICE, NURSERY, OnPyPy
 
 
 class TwistedMail(Peer):
@@ -16,6 +17,10 @@ class TwistedMail(Peer):
     differs = "backlog 4096; logs nothing"
     pipelining = False
 
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        return sys.executable
+
     def why_not(self) -> str:
         return ""
 
@@ -24,4 +29,10 @@ class TwistedMail(Peer):
 
     def command(self, place: Place) -> Sequence[str]:
         words = (str(place.port), str(place.folder / "mail"), str(place.certificate), str(place.key))
-        return [sys.executable, "-m", "benchmarks.peers.twisted_server", *words]
+        return [self.python(), "-m", "benchmarks.peers.twisted_server", *words]
+
+
+class TwistedMailOnPyPy(OnPyPy, TwistedMail):
+    name = "twisted-pypy"
+    title = "stock twisted.mail on PyPy"
+    differs = f"as twisted.mail, run by PyPy with {NURSERY}={ADVICE}"

@@ -10,6 +10,7 @@ import twisted
 
 from benchmarks.fault import CannotMeasure
 from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, ROOT, Peer, Place, local_parts
+from benchmarks.peers.pypy import ADVICE, NURSERY, OnPyPy
 from benchmarks.peers.toml import Settings, joined, text
 from twistedmx.cli.control import Refused, Unreachable, ask
 
@@ -66,6 +67,10 @@ class Twistedmx(Peer):
     twistd_words: ClassVar[tuple[str, ...]] = ()
     settings: ClassVar[Settings] = {}  # of this one, whatever the case
 
+    def python(self) -> str:
+        """The interpreter that runs it."""
+        return sys.executable
+
     def why_not(self) -> str:
         return ""
 
@@ -105,9 +110,15 @@ class Twistedmx(Peer):
             "twistedmx.toml", text(joined(_placed(place, pem), limits, self.settings, place.settings))
         )
         return [
-            *(sys.executable, *self.python_words, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
+            *(self.python(), *self.python_words, "-n", "--pidfile=", "--logfile=twistd.log", *self.twistd_words),
             *("twistedmx", "--config", str(settings)),
         ]
+
+
+class TwistedmxOnPyPy(OnPyPy, Twistedmx):
+    name = "twistedmx-pypy"
+    title = "twistedmx on PyPy"
+    differs = f"as twistedmx, run by PyPy with {NURSERY}={ADVICE}"
 
 
 class OneLane(Twistedmx):

@@ -8,7 +8,7 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twistedmx.delivery import paths
+from twistedmx.delivery import disk, paths
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.delivery.filesystem import Kept, kept_by
 from twistedmx.ports import File
@@ -66,14 +66,14 @@ class RealFiles(MaildirsizeSuite):
             def refuse(*a: object, number: int = number, **k: object) -> int:
                 raise OSError(number, "refused")
 
-            self.patch(os, "copy_file_range", refuse)
+            self.patch(disk, "copy_file_range", refuse)
             self.assertEqual(self.copied(number), b"content" * 100_000)
 
     def test_a_copy_that_stops_early_is_ended_through_memory(self) -> None:
         """Some kernels answer 0, or less than asked."""
-        real = os.copy_file_range
+        real = disk.copy_file_range
         answers = iter([1000, 0])
-        self.patch(os, "copy_file_range", lambda s, t, n, **k: (most := next(answers)) and real(s, t, most, **k))
+        self.patch(disk, "copy_file_range", lambda s, t, n, **k: (most := next(answers)) and real(s, t, most, **k))
         self.assertEqual(self.copied(), b"content" * 100_000)
 
     def test_a_full_disk_is_said_and_not_tried_again(self) -> None:
@@ -82,14 +82,14 @@ class RealFiles(MaildirsizeSuite):
         def full(*a: object, **k: object) -> int:
             raise OSError(errno.ENOSPC, "full")
 
-        self.patch(os, "copy_file_range", full)
+        self.patch(disk, "copy_file_range", full)
         self.assertRaises(OSError, self.copied)
 
     def test_what_was_not_taken_is_written_again_from_there(self) -> None:
         """A signal, or a disk nearly full, must not tear a message."""
         self.make()
-        real = os.writev
-        self.patch(os, "writev", lambda descriptor, blocks: real(descriptor, [b"".join(blocks)[:5]]))
+        real = disk.writev
+        self.patch(disk, "writev", lambda descriptor, blocks: real(descriptor, [b"".join(blocks)[:5]]))
         self.assertEqual(self.read(self.publish(1, b"abc", b"def", b"ghi")), b"abcdefghi")
 
     def test_a_maildirsize_that_is_no_file_is_not_written(self) -> None:
@@ -172,7 +172,7 @@ class NamelessFilesTests(OwnFiles, SynchronousTestCase):
         file = self.disk.create(self.root, self.name(1))
         if file.temporary:
             self.skipTest("no nameless files here")
-        self.patch(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "refused")))
+        self.patch(paths, "link", lambda *a: (_ for _ in ()).throw(OSError(errno.EPERM, "refused")))
         self.assertRaises(OSError, self.disk.publish, file, f"{self.root}/new/one")
         self.disk.discard(file)
         self.assertEqual(self.read(self.publish(2, b"content")), b"content")

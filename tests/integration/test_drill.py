@@ -15,6 +15,7 @@ from tests.integration.once import with_one_python
 from tests.integration.output import Output
 from tests.integration.program import LOOPBACK, Program, Started, command, free_port, remove, short_folder
 from tests.integration.stored import messages
+from twistedmx.linux import pidfd_open
 
 # A machine that runs other tests beside is slow, which is no fault of the server.
 THRESHOLDS = "".join(f"[siege_{siege}]\np99_floor = 10_000\nconnections = 10\n" for siege in (1, 2, 3))
@@ -146,7 +147,7 @@ class DrillTests(SynchronousTestCase):
             self.addCleanup(process.kill)
             Output(process.stderr).wait_for("attack beside hogs, 1 of 60 s")
             with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
-                left = [os.pidfd_open(int(child)) for child in children.read().split()]
+                left = [pidfd_open(int(child)) for child in children.read().split()]
             self.assertEqual(len(left), 3, "attackers, and two hogs")
             process.send_signal(number)
             self.assertEqual(process.wait(60), status)

@@ -8,6 +8,7 @@ import socket
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from twistedmx.linux import F_GETPIPE_SZ, O_PATH
 from twistedmx.net.line_sink import LineSink, LineSinks
 
 NOBODY = 65_534
@@ -92,7 +93,7 @@ class Pipes(SynchronousTestCase):
         sink = pipe.sink_of_another_user()
         while sink.write(b"x" * 1000):
             pass
-        capacity = fcntl.fcntl(pipe.reader, fcntl.F_GETPIPE_SZ)
+        capacity = fcntl.fcntl(pipe.reader, F_GETPIPE_SZ)
         self.assertLess(abs(len(pipe.read()) - capacity / 2), 1100)
         sink.close()
 
@@ -166,7 +167,7 @@ class Shared(SynchronousTestCase):
         self.addCleanup(os.close, writer)
         pipe = Pipe(self)
         sinks = LineSinks()
-        for how in (os.O_RDONLY, os.O_PATH):
+        for how in (os.O_RDONLY, O_PATH):
             reader = os.open(path, how)
             self.addCleanup(os.close, reader)
             self.assertRaises(OSError, sinks.share, reader)

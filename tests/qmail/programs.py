@@ -12,6 +12,8 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import inlineCallbacks
 from twisted.trial.unittest import TestCase
 
+from twistedmx.linux import pidfd_open
+
 PYTHON = f"#!{sys.executable} -ISB\n"
 SHELL = "#!/bin/sh\n"
 ENVIRONMENT = {b"PATH": b"/usr/bin:/bin", b"LC_ALL": b"C"}
@@ -39,7 +41,7 @@ def alive(pid: int) -> bool:
 def ends(pid: int, limit: float = 10) -> bool:
     """Whether that process, killed before, is gone within limit seconds: SIGKILL is obeyed soon, not at once."""
     try:
-        descriptor = os.pidfd_open(pid)
+        descriptor = pidfd_open(pid)
     except ProcessLookupError:
         return True
     waiting = select.poll()

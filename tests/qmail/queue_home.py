@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from twistedmx.linux import pidfd_open
 from twistedmx.model.storage import Declined, HandedOver, Outcome
 from twistedmx.qmail.queue_program import DEFAULT, QueueIncoming, QueuePrograms
 from twistedmx.qmail.queue_settings import QueueSettings
@@ -32,7 +33,7 @@ def children() -> set[int]:
 def ends(pid: int) -> bool:
     """Whether it ends, or has; one that was killed may take a moment to."""
     try:
-        pidfd = os.pidfd_open(pid)
+        pidfd = pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -10,6 +11,8 @@ from twistedmx.net.tls import TlsSettings
 from twistedmx.settings import BadSettings, Settings, read_settings, settings_from
 from twistedmx.settings.toml_file import read_as
 from twistedmx.smtp.limits import Limits
+
+_FEW_DIGITS = sys.implementation.name == "cpython"
 
 
 def faults(document, kind=Settings):
@@ -269,7 +272,8 @@ class TestFile(SynchronousTestCase):
             (b"host = \n", "line 1, column 8"),
             (b"host = 'x'\n[limits\n", "line 2, column 8"),
             ("host = 'x'\n# ü".encode() + b"\xff", "octet 0xff is not UTF-8 (at line 2, column 4)"),
-            (b"host = 'x'\nbacklog = " + b"1" * 5000, "(at line 2, column 11)"),
+            # A number of too many digits; PyPy reads any.
+            *([(b"host = 'x'\nbacklog = " + b"1" * 5000, "(at line 2, column 11)")] if _FEW_DIGITS else []),
             (b'host = "x', "Unterminated string (at the end, line 1)"),
             (b"\xef\xbb\xbfhost = 'x'\n", "byte order mark (at line 1, column 1)"),
         ):

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
+from twistedmx.linux import O_PATH
+
 SECONDS: Final = 30.0
 _LONGEST_PATH: Final = 107  # octets: unix(7)
 _MOST_OCTETS: Final = 16_777_216  # of an answer
@@ -48,7 +50,7 @@ def _connect(connection: socket.socket, path: str) -> None:
         connection.connect(path)
         return
     folder, name = os.path.split(path)
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         connection.connect(f"/proc/self/fd/{descriptor}/{name}")  # the server took the same way
     finally:

@@ -25,6 +25,7 @@ from twistedmx.delivery.aio import Syncs
 from twistedmx.delivery.disk import OpenFiles
 from twistedmx.delivery.filesystem import POSIX, Kept, kept_by
 from twistedmx.delivery.rights import check_least_uid
+from twistedmx.linux import MSG_CMSG_CLOEXEC
 from twistedmx.ports import Disk, File
 
 # Neither the folder it is started in nor the environment has a say in what root runs, nor do the .pth files of
@@ -108,7 +109,7 @@ class Agent:
         try:
             self._peer.send(word)
             while packet != word:
-                packet, received, _, _ = socket.recv_fds(self._peer, LONGEST, 4, socket.MSG_CMSG_CLOEXEC)
+                packet, received, _, _ = socket.recv_fds(self._peer, LONGEST, 4, MSG_CMSG_CLOEXEC)
                 for descriptor in received:
                     os.close(descriptor)
                 if not packet:
@@ -135,7 +136,7 @@ class Agent:
             raise OSError(errno.ENAMETOOLONG, f"as {owner}: {os.strerror(errno.ENAMETOOLONG)}")
         try:
             socket.send_fds(self._peer, [request], [descriptor] if descriptor >= 0 else [])
-            packet, received, _, _ = socket.recv_fds(self._peer, LONGEST, 1, socket.MSG_CMSG_CLOEXEC)
+            packet, received, _, _ = socket.recv_fds(self._peer, LONGEST, 1, MSG_CMSG_CLOEXEC)
             if not packet:
                 raise ConnectionError("closed its socket")
         except OSError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from twistedmx.delivery.aio import Syncs, start_writeback, wait_for_writeback
 from twistedmx.delivery.paths import Paths
+from twistedmx.linux import copy_file_range, writev
 from twistedmx.ports import Disk, File
 
 _NO_COPY_RANGE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY})
@@ -34,7 +35,7 @@ class OpenFiles:
     def write(self, file: File, blocks: Sequence[bytes]) -> None:
         for start in range(0, len(blocks), _MOST_BLOCKS):
             some = blocks[start : start + _MOST_BLOCKS]
-            written = os.writev(file.descriptor, some)
+            written = writev(file.descriptor, some)
             if written != sum(map(len, some)):
                 # A nearly full disk takes a part first and says ENOSPC to the rest.
                 rest = memoryview(b"".join(some))[written:]
@@ -45,7 +46,7 @@ class OpenFiles:
         end = os.fstat(source.descriptor).st_size
         try:
             while offset < end:
-                copied = os.copy_file_range(source.descriptor, target.descriptor, end - offset, offset_src=offset)
+                copied = copy_file_range(source.descriptor, target.descriptor, end - offset, offset_src=offset)
                 if not copied:
                     break  # some file systems say "nothing" when they mean "not so"
                 offset += copied

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Sequence
 
 from twistedmx.delivery.filesystem import POSIX, Kept, kept_by
+from twistedmx.linux import O_TMPFILE, link
 
 # Making a nameless file: EOPNOTSUPP from the file system, EISDIR from a kernel that does not know the flag, EINVAL from
 # some network file systems.
@@ -82,7 +83,7 @@ class Paths:
             try:
                 # In the directory that it will be linked into: its inode lies beside those, one directory is touched, not two,
                 # and whichever one ext4 takes for its parent when it is synced, it is this.
-                return os.open(f"{maildir}/new", os.O_TMPFILE | os.O_RDWR, 0o600), "", kept
+                return os.open(f"{maildir}/new", O_TMPFILE | os.O_RDWR, 0o600), "", kept
             except OSError as error:
                 if error.errno not in _NO_NAMELESS:
                     raise
@@ -94,7 +95,7 @@ class Paths:
         """What is known of its file system. Raises FileNotFoundError if it is missing."""
         device = os.stat(f"{maildir}/new").st_dev
         kept = POSIX
-        if self._may_be_nameless and hasattr(os, "O_TMPFILE") and device not in self._refusing and os.path.isdir(_PROC):
+        if self._may_be_nameless and device not in self._refusing and os.path.isdir(_PROC):
             kept = self._devices.get(device) or kept_by(device)
             if len(self._devices) >= _DEVICES:
                 self._devices.clear()
@@ -130,9 +131,7 @@ class Paths:
 
     def _link_nameless(self, descriptor: int, path: str) -> None:
         try:
-            # Given a dst_dir_fd, Python calls linkat, which follows the link in /proc; link would say EXDEV. The kernel
-            # does not look at the descriptor, for `path` is absolute.
-            os.link(f"{_PROC}/{descriptor}", path, dst_dir_fd=descriptor, follow_symlinks=True)
+            link(f"{_PROC}/{descriptor}", path)
         except OSError as error:
             if error.errno in _NO_LINKS or error.errno == errno.EXDEV:
                 self._refusing.add(os.fstat(descriptor).st_dev)

@@ -7,7 +7,7 @@ must be writable for us, or the database is not readable.
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Final
 from urllib.parse import quote
 
@@ -90,10 +90,9 @@ class SqliteConnection:
             raise ConnectionLost(f"{self._path} is another file by now")
         self._late = self._seconds() + self._time
         try:
-            cursor = self._connection.execute(self._query, values)
-            found = cursor.fetchmany(_MOST_ROWS)
-            self._columns = [name for name, *_ in cursor.description or ()]
-            cursor.close()
+            with closing(self._connection.execute(self._query, values)) as cursor:
+                found = cursor.fetchmany(_MOST_ROWS)
+                self._columns = [name for name, *_ in cursor.description or ()]
         except (sqlite3.DataError, UnicodeError) as error:
             raise BadEntry(f"{self._path}: {error}") from None
         except sqlite3.Error as error:

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from twistedmx.linux import O_PATH
 from twistedmx.setting import setting
 
 Command = Callable[[Mapping[str, Any]], Any | Awaitable[Any]]
@@ -158,7 +159,7 @@ class Control(ServerFactory):
         if len(os.fsencode(path)) <= _LONGEST_PATH:
             return path
         folder, name = os.path.split(path)
-        self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._folder = os.open(folder, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         return f"/proc/self/fd/{self._folder}/{name}"
 
     def buildProtocol(self, address: IAddress | None) -> Protocol | None:

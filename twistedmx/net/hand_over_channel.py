@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistedmx.linux import MSG_CMSG_CLOEXEC, SO_PEERCRED
 from twistedmx.net.hand_over_packet import MOST_OCTETS, BadPacket, Request, parse_packet
 from twistedmx.net.wheel import Deadline
 
@@ -52,7 +53,7 @@ class Channel:
         self._port = port
         self._socket = accepted
         self._deadline = Deadline(self.close)
-        credentials = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        credentials = accepted.getsockopt(socket.SOL_SOCKET, SO_PEERCRED, _CREDENTIALS.size)
         self.user: int = _CREDENTIALS.unpack(credentials)[1]
 
     def say(self, words: bytes) -> bool:
@@ -108,7 +109,7 @@ class Channel:
     def doRead(self) -> None:
         """It has spoken, or ended without. Nothing that came with it stays open but what the port has kept."""
         try:
-            packet, ancillary, flags, _ = self._socket.recvmsg(MOST_OCTETS, _SPACE, socket.MSG_CMSG_CLOEXEC)
+            packet, ancillary, flags, _ = self._socket.recvmsg(MOST_OCTETS, _SPACE, MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             self._listen(True)
             return

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from twistedmx.linux import F_GETPIPE_SZ, O_ACCMODE
+
 _LONGEST: Final = select.PIPE_BUF - 1
 
 
@@ -77,7 +79,7 @@ class LineSink:
 
     def _write_to_pipe(self, octets: bytes) -> int:
         descriptor = self._descriptor
-        if not _writable(descriptor) or 2 * _octets_in(descriptor) > fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ):
+        if not _writable(descriptor) or 2 * _octets_in(descriptor) > fcntl.fcntl(descriptor, F_GETPIPE_SZ):
             return 0
         return os.write(descriptor, octets)
 
@@ -123,7 +125,7 @@ class LineSinks:
         """The log behind `descriptor`, which is ours from now on. Raises OSError, where nothing can be written to it too, and then
         it is not."""
         # Else one that is for reading alone would be kept for all that come behind it, and their lines be lost.
-        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         status = os.fstat(descriptor)
         file = status.st_dev, status.st_ino

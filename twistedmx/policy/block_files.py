@@ -71,7 +71,7 @@ def parse_json_array(text: str) -> Parsed[Block | Network]:
         if not isinstance(entries, list):
             raise ValueError("it is no array")
     except (ValueError, RecursionError) as wrong:
-        return Parsed(found=(), faults=(f"is not a JSON array: {ascii(str(wrong))[1:-1][:_SHOWN]}",), faulty=1)
+        return Parsed(found=(), faults=(f"is not a JSON array: {_why(wrong)}",), faulty=1)
     places = ((f"entry {number}", entry) for number, entry in enumerate(entries, 1))
     return _parsed(places, lambda entry: network_of(entry) if isinstance(entry, str) else block_of(entry))
 
@@ -194,7 +194,7 @@ def _said_in(line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as wrong:
-        raise ValueError(f"{_shown(line)} is not JSON: {str(wrong)[:_SHOWN]}") from None
+        raise ValueError(f"{_shown(line)} is not JSON: {_why(wrong)}") from None
 
 
 def block_of(said: Any) -> Block:
@@ -259,6 +259,13 @@ def _beside(network: Network, holes: Sequence[Network]) -> list[Network]:
 
 def _written(network: Network) -> str:
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def _why(wrong: ValueError | RecursionError) -> str:
+    # PyPy (7.3) shows the octet that it did not expect, and of a letter beyond ASCII a half: the place says as much.
+    if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Unexpected "):
+        return f"line {wrong.lineno} column {wrong.colno} (char {wrong.pos})"
+    return ascii(str(wrong))[1:-1][:_SHOWN]
 
 
 def _shown(text: str) -> str:

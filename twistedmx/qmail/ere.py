@@ -15,12 +15,12 @@ import re
 import string
 from typing import Final, Protocol
 
-import re2
-
 _DEPTH: Final = 50  # groups in groups
 # Octets that one expression and what RE2 remembers of it may take. It bounds its states too: with thousands of them the longest
 # address takes some ten milliseconds.
 _MEMORY: Final = 262_144
+# There is no wheel of it for PyPy.
+_MISSING: Final = "google-re2 is not installed; docs/dependencies.md says how, on PyPy too"
 _REPEATS: Final = 32_767  # RE_DUP_MAX of glibc
 _CLASSES: Final = {
     name: frozenset(text.encode())
@@ -64,14 +64,9 @@ def translate(expression: bytes) -> Expression:
     """Compiled. Raises BadExpression."""
     written = _Translation(expression).whole()
     try:
-        compiled: Expression = re2.compile(written, _options())
-    except re2.error as error:
-        why = error.args[0] if error.args else b""
-        raise BadExpression(why.decode("ascii", "backslashreplace") if isinstance(why, bytes) else str(why)) from None
-    return compiled
-
-
-def _options() -> re2.Options:
+        import re2
+    except ImportError:
+        raise BadExpression(_MISSING) from None
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     # RE2 would fold the case of Latin-1's letters too: both cases are written out.
@@ -80,7 +75,12 @@ def _options() -> re2.Options:
     options.never_capture = True
     options.log_errors = False
     options.max_mem = _MEMORY
-    return options
+    try:
+        compiled: Expression = re2.compile(written, options)
+    except re2.error as error:
+        why = error.args[0] if error.args else b""
+        raise BadExpression(why.decode("ascii", "backslashreplace") if isinstance(why, bytes) else str(why)) from None
+    return compiled
 
 
 class _Translation:

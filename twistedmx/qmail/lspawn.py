@@ -28,6 +28,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from twistedmx.linux import MSG_CMSG_CLOEXEC, pidfd_open
 from twistedmx.qmail import local
 from twistedmx.qmail.account import Account
 from twistedmx.qmail.accounts import Accounts
@@ -106,7 +107,7 @@ class Lspawn:
 
     def _take(self) -> None:
         try:
-            packet, received, _, _ = socket.recv_fds(self._peer, LONGEST_REQUEST + 1, 4, socket.MSG_CMSG_CLOEXEC)
+            packet, received, _, _ = socket.recv_fds(self._peer, LONGEST_REQUEST + 1, 4, MSG_CMSG_CLOEXEC)
         except ConnectionError:
             packet, received = b"", []
         try:
@@ -142,7 +143,7 @@ class Lspawn:
                 self._be_child(request, message, writing, waiting, deadline)
             failed.callback(os.waitpid, pid, 0)
             failed.callback(os.kill, pid, signal.SIGKILL)
-            ended = os.pidfd_open(pid)
+            ended = pidfd_open(pid)
             failed.callback(os.close, ended)
             self._selector.register(ended, selectors.EVENT_READ)
             # Not before it can be followed: what is answered "Z" must not be delivered as well.

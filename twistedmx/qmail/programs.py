@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from twistedmx.linux import pidfd_open
+
 KEPT: Final = 3000  # octets of output, as in qmail-lspawn.c
 _ENDS_WITHIN: Final = 2.0  # seconds, once told to
 _HARD: Final = frozenset({100, 64, 65, 70, 76, 77, 78, 112})  # qmail-command(8)
@@ -83,7 +85,7 @@ def run(
 def _wait(process: "subprocess.Popen[bytes]", reading: int, deadline: float, seconds: Callable[[], float]) -> Ran:
     output = b""
     os.set_blocking(reading, False)
-    ended = os.pidfd_open(process.pid)
+    ended = pidfd_open(process.pid)
     try:
         waits_for = [ended, reading]
         while True:

@@ -27,6 +27,7 @@ from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twistedmx.linux import O_PATH, pidfd_open
 from twistedmx.qmail.queue_exits import MOST_OCTETS, NO_EXEC, NO_HOME, NOT_STARTED
 from twistedmx.smtp.reply import Reply
 
@@ -107,7 +108,7 @@ def _ready(descriptor: int, add: Any, remove: Any) -> Deferred[None]:
 
 @contextmanager
 def _in(folder: str) -> Iterator[None]:
-    before = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    before = os.open(".", O_PATH | os.O_CLOEXEC)
     try:
         os.chdir(folder)
         try:
@@ -250,7 +251,7 @@ def start(
                     raise NotStarted(NO_HOME, f"the home of qmail cannot be entered: {error}") from None
                 pid = _spawn(program, environment, given)
             try:
-                pidfd = os.pidfd_open(pid)
+                pidfd = pidfd_open(pid)
             except OSError:
                 os.killpg(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)

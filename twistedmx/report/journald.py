@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
+from twistedmx.linux import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE
 from twistedmx.model.event import Event
 from twistedmx.report.datagrams import Datagrams
 from twistedmx.report.fields import fields_of, flat, severity
@@ -59,8 +60,8 @@ def send_in_memory(journal: socket.socket, datagram: bytes) -> None:
     descriptor = os.memfd_create("twistedmx", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.write(descriptor, datagram)
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL
+        fcntl.fcntl(descriptor, F_ADD_SEALS, seals)
         socket.send_fds(journal, [], [descriptor])
     finally:
         os.close(descriptor)

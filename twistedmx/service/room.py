@@ -1,6 +1,5 @@
 """What a process that serves asks of its own limits and of its Python."""
 
-import gc
 import resource
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twistedmx.service.interpreter import leave_out, set_threshold
 from twistedmx.service.looking import Looking
 
 # Objects that are made beyond those that go, before Python looks for cycles among them; and for each connection that is there.
@@ -22,10 +22,8 @@ def take_room() -> None:
     # A session is a descriptor, and so is each copy that is being written. epoll does not mind how many there are.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # What is there by now takes no part in any collection.
-    gc.set_threshold(_BASE, *_OLDER)
-    gc.collect()
-    gc.freeze()
+    set_threshold(_BASE, *_OLDER)
+    leave_out()
 
 
 class Collecting(Looking):
@@ -45,7 +43,7 @@ class Collecting(Looking):
         self,
         clock: IReactorTime,
         connections: Callable[[], int],
-        set_threshold: Callable[[int, int, int], None] = gc.set_threshold,
+        set_threshold: Callable[..., None] = set_threshold,
     ) -> None:
         super().__init__(clock)
         self._connections, self._set_threshold = connections, set_threshold

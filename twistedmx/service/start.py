@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from twistedmx import demo
 from twistedmx.service.faults import CannotStart, Faults
+from twistedmx.service.interpreter import advice, lacks
 from twistedmx.service.options import Options
 from twistedmx.service.parts import Lasting, lasting, parts_of
 from twistedmx.service.qmail_start import of_host
@@ -66,6 +67,8 @@ def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervi
         settings = source.settings(octets) if source is not None else read()
     except BadSettings as error:
         raise CannotStart(*error.faults) from None
+    if missing := list(lacks(qmail=bool(settings.qmail.home))):
+        raise CannotStart(*missing)
     becomes = _becomes(settings, options.parent if options.parent is not None else {})
     workers = world.may_use() if settings.workers == "auto" else int(settings.workers)
     if heir is not None:
@@ -96,6 +99,8 @@ def _made(options: Options, world: World, heir: Heir | None) -> Server | Supervi
         if becomes:
             for danger in python_is_out_of_reach(becomes, this_machine()):
                 _log.warn("{danger}", danger=danger)
+    for line in advice(world.environment):
+        _log.info("{line}", line=line)
     if becomes:
         _load_codecs()
     server.upgrade = Handover(

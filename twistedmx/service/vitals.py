@@ -24,6 +24,7 @@ from twistedmx.model.vitals import Vitals
 from twistedmx.policy.load_average import LoadAverage
 from twistedmx.service.cgroup import MemoryLimit, Quota, figure_of, groups_of, memory_limits, quotas, read
 from twistedmx.service.descriptors import FreeDescriptors
+from twistedmx.service.interpreter import allowed_cpus
 
 _FOUND_FOR: Final = 60.0  # seconds after which groups and limits are read anew: an operator may change them
 _LOADAVG = re.compile(rb"(?:[0-9]{1,9}\.[0-9]{1,9} ){3}([0-9]{1,9})/[0-9]{1,9} [0-9]{1,20}\n?")
@@ -51,10 +52,6 @@ def _cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _allowed_cpus() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 class MachineVitals:
     """`root`: where proc/ and sys/ are. `getloadavg`: as that of `os`, OSError where it is hidden. `cpus`: of the machine.
 
@@ -70,7 +67,7 @@ class MachineVitals:
         *,
         getloadavg: Callable[[], tuple[float, float, float]] = os.getloadavg,
         cpus: Callable[[], int] = _cpus,
-        allowed_cpus: Callable[[], int] = _allowed_cpus,
+        allowed_cpus: Callable[[], int] = allowed_cpus,
         lag: Callable[[], float | None] = lambda: None,
         free_descriptors: Callable[[float], int] | None = None,
     ) -> None:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twistedmx.delivery.disk import PosixDisk
 from twistedmx.model.vitals import Vitals
 from twistedmx.ports import Disk
+from twistedmx.service.interpreter import allowed_cpus
 from twistedmx.service.places import Place
 from twistedmx.service.vitals import MachineVitals
 from twistedmx.settings.dangers import Account
@@ -24,10 +25,6 @@ from twistedmx.settings.machine import account, descriptors, is_ours
 
 def _cpus() -> int:
     return os.cpu_count() or 1
-
-
-def _may_use() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cpus()
 
 
 def _load() -> float:
@@ -99,7 +96,7 @@ class World:
     account: Callable[[str], Account | None] = account
     load: Callable[[], float | None] = attrs.field(default=_load, converter=_if_it_can_be_read)
     cpus: Callable[[], int] = _cpus
-    may_use: Callable[[], int] = _may_use
+    may_use: Callable[[], int] = allowed_cpus
     vitals: Callable[[float], Vitals] = _nothing_known
     steady: Callable[[], float] | None = None
     descriptors: Callable[[], int] = descriptors

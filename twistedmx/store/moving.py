@@ -24,14 +24,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
 
 from twistedmx.store.schema import SCHEMA
-from twistedmx.store.sqlite_file import NotOurs, SqliteFile, is_damage, move_aside, open_file
+from twistedmx.store.sqlite_file import NotOurs, SqliteFile, is_damage, move_aside, open_file, rows_of
 from twistedmx.store.standing_tables import StandingTable
 from twistedmx.store.standings import PUT_TIME, TIME, times_of
 
@@ -160,7 +160,7 @@ class Moving:
 
     def _has_any(self, file: SqliteFile) -> bool:
         return any(
-            file.connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()  # noqa: S608  # names of ours
+            rows_of(file.connection, f"SELECT 1 FROM {name} LIMIT 1")  # noqa: S608  # names of ours
             for name in (HOSTS, *_TALLIES)
         )
 
@@ -172,7 +172,7 @@ class Moving:
 
     def _time_of(self, file: SqliteFile) -> float | None:
         """The steady time that it has by now."""
-        for seconds, clock in times_of(file.connection.execute(TIME).fetchall()):
+        for seconds, clock in times_of(rows_of(file.connection, TIME)):
             return seconds + min(max(self.now - clock, 0.0), _LONGEST_ABSENCE)
         return None
 
@@ -214,9 +214,9 @@ class Moving:
 
 
 def _pieces(connection: sqlite3.Connection, statement: str) -> Iterator[list[Any]]:
-    cursor = connection.execute(statement)
-    while rows := cursor.fetchmany(_AT_ONCE):
-        yield rows
+    with closing(connection.execute(statement)) as cursor:
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield rows
 
 
 def _put(connection: sqlite3.Connection, table: StandingTable, items: Sequence[tuple[Any, Any]], shift: int) -> None:
@@ -224,7 +224,7 @@ def _put(connection: sqlite3.Connection, table: StandingTable, items: Sequence[t
     for at in range(0, len(items), _LOOKED_UP):
         piece = {key: table.shifted(value, shift) if shift else value for key, value in items[at : at + _LOOKED_UP]}
         texts = [table.text_of(key) for key in piece]
-        for row in connection.execute(table.some(len(texts)), texts).fetchall():
+        for row in rows_of(connection, table.some(len(texts)), texts):
             with suppress(Exception):  # what is none is replaced
                 key, value = table.of_row(row)
                 piece[key] = table.joined(value, piece[key])

@@ -11,8 +11,8 @@ import os
 import sqlite3
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Final
+from contextlib import closing, suppress
+from typing import Any, Final
 
 import attrs
 
@@ -61,11 +61,11 @@ def open_file(path: str, schema: Sequence[str], *, patience: float, alone: bool 
     connection.text_factory = _any_text
     try:
         if alone:  # before anything is read
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            rows_of(connection, "PRAGMA locking_mode=EXCLUSIVE")
         version = _version(connection, path, len(schema))
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA journal_size_limit={_MOST_OCTETS_OF_LOG}")
+        rows_of(connection, "PRAGMA journal_mode=WAL")
+        rows_of(connection, "PRAGMA synchronous=FULL")
+        rows_of(connection, f"PRAGMA journal_size_limit={_MOST_OCTETS_OF_LOG}")
         for number, step in enumerate(schema[version:], version + 1):
             connection.executescript(
                 f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={_APPLICATION}; PRAGMA user_version={number}; COMMIT;"
@@ -77,6 +77,13 @@ def open_file(path: str, schema: Sequence[str], *, patience: float, alone: bool 
         connection.close()
         raise
     return SqliteFile(path=path, connection=connection, anew=version == 0, identity=identity)
+
+
+def rows_of(connection: sqlite3.Connection, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    """What one statement gives, which has ended then: no transaction can be committed while one has not, and that is when its
+    cursor is collected; in PyPy some time later. Raises sqlite3.Error."""
+    with closing(connection.execute(statement, values)) as cursor:
+        return cursor.fetchall()
 
 
 def is_damage(error: Exception) -> bool:
@@ -131,9 +138,9 @@ def _any_text(octets: bytes) -> str:
 
 def _version(connection: sqlite3.Connection, path: str, known: int) -> int:
     """How many steps of the schema it has. Raises NotOurs, sqlite3.Error."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    ((application,),) = rows_of(connection, "PRAGMA application_id")
+    ((version,),) = rows_of(connection, "PRAGMA user_version")
+    ((tables,),) = rows_of(connection, "SELECT count(*) FROM sqlite_master")
     if application != _APPLICATION and (application or version or tables):
         raise NotOurs(f"{path}: is the database of another program; name a file that is not there yet, and it is made")
     if not 0 <= version <= known:

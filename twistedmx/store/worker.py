@@ -7,6 +7,7 @@ disk that erred is worth nothing. What is pending stays in its order.
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from queue import Empty, Queue, SimpleQueue
 from typing import Final, Protocol
@@ -183,9 +184,9 @@ class Worker:
     def _read(self, connection: sqlite3.Connection, job: Read) -> None:
         outcome: Outcome = Done()
         try:
-            cursor = connection.execute(job.statement, job.values)
-            while rows := cursor.fetchmany(_ROWS_READ):
-                self._tell(partial(job.take, job.make(rows)))
+            with closing(connection.execute(job.statement, job.values)) as cursor:
+                while rows := cursor.fetchmany(_ROWS_READ):
+                    self._tell(partial(job.take, job.make(rows)))
         except Exception as error:
             outcome = _unless_of_all(error)
         self._pending.popleft()

@@ -73,7 +73,7 @@ def read_estate(text: str) -> Estate:
             }
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{VARIABLE} is not what a server has written: {error}") from None
+        raise ValueError(f"{VARIABLE} is not what a server has written: {type(error).__name__}") from None
 
 
 def _left_written(left: Left) -> dict[str, Any]:
