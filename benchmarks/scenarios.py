@@ -329,6 +329,8 @@ def measure(case: Case, peer: Peer, group: Group, port: int, *, core: int, quick
         return governor.measure(options, group, peer.status, core=core)
     if case.mode == "blocked":
         peer.block_everybody()
+    if not quick and peer.warm_seconds:
+        options["warm_seconds"] = max(options.get("warm_seconds", 0), peer.warm_seconds)
     with Load(case.mode, options, core=core) as load:
         ramp = load.wait_for("ready", seconds=_LONG)
         base = group.pss()

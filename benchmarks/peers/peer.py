@@ -83,6 +83,7 @@ class Peer(ABC):
     blocks: ClassVar[bool] = False  # `block_everybody` can be called
     at_once: ClassVar[int] = 128  # connections that may be in the making
     most_sessions: ClassVar[int] = 1_000_000
+    warm_seconds: ClassVar[float] = 0  # of load, until it is as fast as it will be
     workers: ClassVar[int] = 1  # processes that share the sessions, each with descriptors of its own
     scenarios: ClassVar[tuple[str, ...]] = ()  # that alone it is there for; (): all
     unmeasured: ClassVar[Mapping[str, str]] = {}  # scenarios, and why they say nothing of this server

@@ -11,6 +11,8 @@ __all__ = ["ADVICE", "NURSERY", "OnPyPy"]
 class OnPyPy(Peer):
     """Before the server that it runs."""
 
+    warm_seconds = 20  # it compiles what runs often
+
     def python(self) -> str:
         """PyPy."""
         return str(self._python)

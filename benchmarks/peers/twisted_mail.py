@@ -35,4 +35,4 @@ class TwistedMail(Peer):
 class TwistedMailOnPyPy(OnPyPy, TwistedMail):
     name = "twisted-pypy"
     title = "stock twisted.mail on PyPy"
-    differs = f"as twisted.mail, run by PyPy with {NURSERY}={ADVICE}"
+    differs = f"as twisted.mail, run by PyPy with {NURSERY}={ADVICE}, 20 s of load before it is measured"

@@ -118,7 +118,7 @@ class Twistedmx(Peer):
 class TwistedmxOnPyPy(OnPyPy, Twistedmx):
     name = "twistedmx-pypy"
     title = "twistedmx on PyPy"
-    differs = f"as twistedmx, run by PyPy with {NURSERY}={ADVICE}"
+    differs = f"as twistedmx, run by PyPy with {NURSERY}={ADVICE}, 20 s of load before it is measured"
 
 
 class OneLane(Twistedmx):
