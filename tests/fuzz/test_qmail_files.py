@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.fuzz import EXAMPLES
+from twistedmx.qmail import ere
 from twistedmx.qmail.addresses import esmtp, parse
 from twistedmx.qmail.control import BadControls, Controls
 from twistedmx.qmail.control_files import ControlFiles
@@ -225,3 +226,8 @@ class TestExpressions(SynchronousTestCase):
             b"((a)",
         ):
             self.assertRaises(BadExpression, translate, expression)
+
+    def test_without_its_library_each_is_a_fault(self):
+        """And no server that does not start: other lists hold."""
+        self.patch(ere, "re2", None)
+        self.assertIn("google-re2", str(self.assertRaises(BadExpression, translate, b"x")))

@@ -252,11 +252,11 @@ class FaultTests(LspawnCase):
         home = self.user("ann", ANN)
         self.program = (
             START
-            + "opens = os.pidfd_open; fails = [0] * 20\n"
+            + "opens = lspawn.pidfd_open; fails = [0] * 20\n"
             + "def fail(pid):\n"
             + "    if fails: fails.pop(); time.sleep(0.02); raise OSError(24, 'Too many open files')\n"
             + "    return opens(pid)\n"
-            + "os.pidfd_open = fail; "
+            + "lspawn.pidfd_open = fail; "
             + RUN
         )
         self.begin()

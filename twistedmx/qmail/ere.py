@@ -15,11 +15,16 @@ import re
 import string
 from typing import Final, Protocol
 
+# At the start: a server that has given up root may not be able to read where Python is.
+try:
+    import re2
+except ImportError:  # there is no wheel of it for PyPy
+    re2 = None
+
 _DEPTH: Final = 50  # groups in groups
 # Octets that one expression and what RE2 remembers of it may take. It bounds its states too: with thousands of them the longest
 # address takes some ten milliseconds.
 _MEMORY: Final = 262_144
-# There is no wheel of it for PyPy.
 _MISSING: Final = "google-re2 is not installed; docs/dependencies.md says how, on PyPy too"
 _REPEATS: Final = 32_767  # RE_DUP_MAX of glibc
 _CLASSES: Final = {
@@ -63,10 +68,8 @@ class Expression(Protocol):
 def translate(expression: bytes) -> Expression:
     """Compiled. Raises BadExpression."""
     written = _Translation(expression).whole()
-    try:
-        import re2
-    except ImportError:
-        raise BadExpression(_MISSING) from None
+    if re2 is None:
+        raise BadExpression(_MISSING)
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     # RE2 would fold the case of Latin-1's letters too: both cases are written out.
