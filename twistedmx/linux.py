@@ -1,17 +1,17 @@
 """Linux, where this Python has no name for it: PyPy lacks some constants and some calls. Where it has them they are its own.
 
-The numbers are those of <fcntl.h> and <sys/socket.h> on x86, ARM, POWER, RISC-V and s390.
+The numbers are those of <fcntl.h> and <sys/socket.h> on x86, ARM, RISC-V and s390.
 """
 
-import ctypes
 import errno
 import fcntl
+import functools
 import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 OF_THE_HEADERS: Final = {
     "O_ACCMODE": 3,
@@ -47,7 +47,6 @@ MSG_CMSG_CLOEXEC: Final = _number(socket, "MSG_CMSG_CLOEXEC")
 _PIDFD_OPEN: Final = 434  # on every machine (pidfd_open(2))
 _AT_FDCWD: Final = -100
 _AT_SYMLINK_FOLLOW: Final = 0x400
-_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def writev_joined(descriptor: int, blocks: Sequence[bytes]) -> int:
@@ -60,18 +59,32 @@ def no_copy_file_range(source: int, target: int, count: int, offset_src: int | N
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
+@functools.cache
+def _libc() -> Any:
+    # Loaded where it is needed alone: a process of root reads this file too (delivery/agent.py).
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def pidfd_by_number(pid: int) -> int:
     """As pidfd_open(2). Raises OSError."""
-    descriptor = int(_libc.syscall(ctypes.c_long(_PIDFD_OPEN), ctypes.c_long(pid), ctypes.c_long(0)))
+    import ctypes
+
+    descriptor = int(_libc().syscall(ctypes.c_long(_PIDFD_OPEN), ctypes.c_long(pid), ctypes.c_long(0)))
     if descriptor < 0:
-        raise _error(ctypes.get_errno())
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
     return descriptor
 
 
 def linkat_followed(source: str, target: str) -> None:
     """As `link_what_it_leads_to`."""
-    if _libc.linkat(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _AT_SYMLINK_FOLLOW) < 0:
-        raise _error(ctypes.get_errno())
+    import ctypes
+
+    if _libc().linkat(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _AT_SYMLINK_FOLLOW) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), source, None, target)
 
 
 def link_what_it_leads_to(source: str, target: str) -> None:
@@ -79,10 +92,6 @@ def link_what_it_leads_to(source: str, target: str) -> None:
     # Given a dst_dir_fd, Python calls linkat, which follows the link; link would say EXDEV. The kernel does not look at the
     # descriptor, for `target` is absolute.
     os.link(source, target, dst_dir_fd=0, follow_symlinks=True)
-
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
 
 
 writev: Final[Callable[[int, Sequence[bytes]], int]] = getattr(os, "writev", writev_joined)

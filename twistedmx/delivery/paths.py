@@ -1,7 +1,7 @@
 """The system calls of a POSIX disk that need the rights of a directory's owner: whatever takes a path.
 
 The server makes them for its own files (`disk`), the agent for those of other users (`agent`); so this imports the
-standard library alone, and `filesystem`, which does the same. A file begins without a name (O_TMPFILE) and is linked into
+standard library alone, `linux` and `filesystem`, which do the same. A file begins without a name (O_TMPFILE) and is linked into
 place through /proc/self/fd where that is known to survive a power cut, else it has a name in `tmp` and is moved. Paths are
 absolute; all raise OSError.
 

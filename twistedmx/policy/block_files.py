@@ -263,7 +263,7 @@ def _written(network: Network) -> str:
 
 def _why(wrong: ValueError | RecursionError) -> str:
     # PyPy (7.3) shows the octet that it did not expect, and of a letter beyond ASCII a half: the place says as much.
-    if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Unexpected "):
+    if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Unexpected '"):
         return f"line {wrong.lineno} column {wrong.colno} (char {wrong.pos})"
     return ascii(str(wrong))[1:-1][:_SHOWN]
 

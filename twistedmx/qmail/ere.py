@@ -13,19 +13,23 @@ expression has an end (`_MEMORY`). What is refused for it is told.
 
 import re
 import string
+import sys
 from typing import Final, Protocol
 
 # At the start: a server that has given up root may not be able to read where Python is.
 try:
     import re2
-except ImportError:  # there is no wheel of it for PyPy
+except ImportError:
+    # There is no wheel of it for PyPy, on which no qmail host is served. Elsewhere no server may run whose lists hit nothing.
+    if sys.implementation.name == "cpython":
+        raise
     re2 = None
 
 _DEPTH: Final = 50  # groups in groups
 # Octets that one expression and what RE2 remembers of it may take. It bounds its states too: with thousands of them the longest
 # address takes some ten milliseconds.
 _MEMORY: Final = 262_144
-_MISSING: Final = "google-re2 is not installed; docs/dependencies.md says how, on PyPy too"
+_MISSING: Final = "google-re2 is not installed; docs/dependencies.md says what it is for"
 _REPEATS: Final = 32_767  # RE_DUP_MAX of glibc
 _CLASSES: Final = {
     name: frozenset(text.encode())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from twistedmx.net.tls_dangers import dangers as dangers_of_tls
 from twistedmx.service.faults import Faults
+from twistedmx.service.interpreter import lacks
 from twistedmx.service.parts import Parts, host_of, lasting, parts_of
 from twistedmx.service.privileges import outside, root_faces_the_world, stays_root
 from twistedmx.service.start import read_file
@@ -39,6 +40,7 @@ def findings(path: str, world: World | None = None, machine: Machine | None = No
         parts = parts_of(settings, path, lasting(settings, world), serves=False, unread=unread)
     except Faults as error:
         faults += error.faults if rest is None else _beside(rest, error.faults)
+    faults += lacks(qmail=bool(settings.qmail.home))
     as_root = _as_root(settings, machine)
     if machine.uid == 0:
         faults += as_root if rest is None else _beside(rest, as_root)

@@ -72,8 +72,10 @@ def read_estate(text: str) -> Estate:
                 "metrics": None if metrics is None else _left_read(metrics),
             }
         )
+    except json.JSONDecodeError as error:  # PyPy's words for it may be no text
+        raise ValueError(f"{VARIABLE} is not what a server has written: no JSON at {error.pos}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{VARIABLE} is not what a server has written: {type(error).__name__}") from None
+        raise ValueError(f"{VARIABLE} is not what a server has written: {error}") from None
 
 
 def _left_written(left: Left) -> dict[str, Any]:
