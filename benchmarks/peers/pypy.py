@@ -5,7 +5,11 @@ from pathlib import Path
 from benchmarks.peers.peer import Peer, Place, first_line
 from twistedmx.service.interpreter import ADVICE, NURSERY
 
-__all__ = ["ADVICE", "NURSERY", "OnPyPy"]
+DIFFERS = (
+    f"run by PyPy with {NURSERY}={ADVICE}; 20 s of load before what is measured, but not in `idle`, `victim`, `unpunished`, "
+    "`tlsflood` and `governor`"
+)
+_VERSIONS = "import sys, twisted; print(twisted.__version__, '%d.%d.%d' % sys.pypy_version_info[:3])"
 
 
 class OnPyPy(Peer):
@@ -25,8 +29,8 @@ class OnPyPy(Peer):
         return "" if self._python.exists() else "PyPy is not there: python -m benchmarks.peers.install --only pypy"
 
     def version(self) -> str:
-        said = first_line(self._python, "-c", "import sys; print('PyPy %d.%d.%d' % sys.pypy_version_info[:3])")
-        return f"{super().version()}, {said}"
+        twisted, _, pypy = first_line(self._python, "-c", _VERSIONS).partition(" ")
+        return f"Twisted {twisted}, PyPy {pypy}"
 
     def environment(self, place: Place) -> dict[str, str]:
         return {**super().environment(place), NURSERY: ADVICE}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import twisted
 
 from benchmarks.peers.peer import Peer, Place
-from benchmarks.peers.pypy import ADVICE, NURSERY, OnPyPy
+from benchmarks.peers.pypy import DIFFERS, OnPyPy
 
 
 class TwistedMail(Peer):
@@ -35,4 +35,4 @@ class TwistedMail(Peer):
 class TwistedMailOnPyPy(OnPyPy, TwistedMail):
     name = "twisted-pypy"
     title = "stock twisted.mail on PyPy"
-    differs = f"as twisted.mail, run by PyPy with {NURSERY}={ADVICE}, 20 s of load before it is measured"
+    differs = f"as twisted.mail, {DIFFERS}"

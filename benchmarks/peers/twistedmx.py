@@ -10,7 +10,7 @@ import twisted
 
 from benchmarks.fault import CannotMeasure
 from benchmarks.peers.peer import ADDRESSED, DOMAIN, HOST, ROOT, Peer, Place, local_parts
-from benchmarks.peers.pypy import ADVICE, NURSERY, OnPyPy
+from benchmarks.peers.pypy import DIFFERS, OnPyPy
 from benchmarks.peers.toml import Settings, joined, text
 from twistedmx.cli.control import Refused, Unreachable, ask
 
@@ -118,7 +118,7 @@ class Twistedmx(Peer):
 class TwistedmxOnPyPy(OnPyPy, Twistedmx):
     name = "twistedmx-pypy"
     title = "twistedmx on PyPy"
-    differs = f"as twistedmx, run by PyPy with {NURSERY}={ADVICE}, 20 s of load before it is measured"
+    differs = f"as twistedmx, {DIFFERS}"
 
 
 class OneLane(Twistedmx):

@@ -231,6 +231,6 @@ class TestExpressions(SynchronousTestCase):
             self.assertRaises(BadExpression, translate, expression)
 
     def test_without_its_library_each_is_a_fault(self):
-        """And no server that does not start: other lists hold."""
+        """On PyPy, where lists are judged, and no qmail host is served."""
         self.patch(ere, "re2", None)
         self.assertIn("google-re2", str(self.assertRaises(BadExpression, translate, b"x")))

@@ -1,6 +1,7 @@
 """What differs between CPython and PyPy."""
 
 import os
+from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +20,7 @@ class CpusTests(SynchronousTestCase):
         for text in ("", "Cpus_allowed_list:\t\n", "Cpus_allowed_list:\t-\n", "Cpus_allowed_list:\t,\n"):
             self.assertRaises(ValueError, cpus_of, text)
 
+    @skipUnless(hasattr(os, "sched_getaffinity"), "PyPy has the file alone")
     def test_the_file_says_what_the_call_says(self):
         """Where there are both."""
         by_call = allowed_cpus()

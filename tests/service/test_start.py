@@ -26,7 +26,8 @@ from twistedmx.model.storage import Copy, Failed
 from twistedmx.net.timeouts import Timeouts
 from twistedmx.net.tls import TlsSettings
 from twistedmx.report.log import LogSettings
-from twistedmx.service import CannotStart, Options, World, build, makeService
+from twistedmx.service import CannotStart, Options, World, build, interpreter, makeService
+from twistedmx.service.check import findings
 from twistedmx.service.room import Collecting
 from twistedmx.settings import Settings
 from twistedmx.settings.composed import MailboxSettings
@@ -228,6 +229,13 @@ class TestMakeService(SynchronousTestCase):
         self.assertEqual(len(told), 2)
         for line in told:
             self.assertTrue(line.startswith(f"twistedmx: {os.path.abspath(path)}: "), line)
+
+    def test_a_qmail_host_needs_a_python_that_starts_programs(self):
+        """Told at the start, not with its first message."""
+        path = self.write('data = "data"\nlisten = ["tcp:0"]\n[qmail]\nhome = "/nowhere/qmail"\n')
+        self.patch(interpreter, "os", None)
+        self.assertIn("run the server with CPython", self.told("--config", path))
+        self.assertIn("run the server with CPython", " ".join(findings(path)[0]))
 
     def test_a_missing_file_is_told(self):
         """Not replaced by a demo."""

@@ -71,7 +71,7 @@ def parse_json_array(text: str) -> Parsed[Block | Network]:
         if not isinstance(entries, list):
             raise ValueError("it is no array")
     except (ValueError, RecursionError) as wrong:
-        return Parsed(found=(), faults=(f"is not a JSON array: {_why(wrong)}",), faulty=1)
+        return Parsed(found=(), faults=(f"is not a JSON array: {ascii(_why(wrong))[1:-1]}",), faulty=1)
     places = ((f"entry {number}", entry) for number, entry in enumerate(entries, 1))
     return _parsed(places, lambda entry: network_of(entry) if isinstance(entry, str) else block_of(entry))
 
@@ -265,7 +265,7 @@ def _why(wrong: ValueError | RecursionError) -> str:
     # PyPy (7.3) shows the octet that it did not expect, and of a letter beyond ASCII a half: the place says as much.
     if isinstance(wrong, json.JSONDecodeError) and wrong.msg.startswith("Unexpected '"):
         return f"line {wrong.lineno} column {wrong.colno} (char {wrong.pos})"
-    return ascii(str(wrong))[1:-1][:_SHOWN]
+    return str(wrong)[:_SHOWN]
 
 
 def _shown(text: str) -> str:

@@ -1,7 +1,7 @@
 """Where PyPy is not CPython: what it lacks of what we ask the interpreter, and what it wants to be told.
 
-PyPy serves an attacker at some two thirds of the CPU (docs/performance.md). Its collector goes by octets, not by objects, and by
-itself begins at a few million of them: what sessions hold for a moment is then moved about as if it were to stay.
+What PyPy costs and saves: docs/performance.md. Its collector goes by octets, not by objects, and begins at a few million of them by
+itself: what sessions hold for a moment is then moved about as if it were to stay.
 """
 
 import gc

@@ -23,7 +23,7 @@ BUGS: what is taken over is read by one process, some 50,000 hosts a second, and
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
 from typing import Any, Final
 
@@ -185,35 +185,42 @@ class Moving:
         for table in self.tables:
             if table.name != HOSTS and table.name not in _TALLIES:
                 continue
-            for rows in _pieces(source.connection, table.all):
-                by_target: list[list[tuple[Any, Any]]] = [[] for _ in targets]
-                for row in rows:
-                    try:
-                        item = table.of_row(row)
-                        number = self._number(row[0], len(targets)) if table.name == HOSTS else 0
-                    except Exception as error:  # as `Standings` has it
-                        _log.warn(
-                            "{path}: {key!r} is no row of {table}, and left out: {error}",
-                            path=source.path,
-                            key=row[0],
-                            table=table.name,
-                            error=error,
-                        )
-                        continue
-                    by_target[number].append(item)
-                for target, items, shift in zip(targets, by_target, shifts, strict=True):
-                    _put(target.connection, table, items, round(shift) if abs(shift) > _SAME else 0)
-                    taken += len(items)
+            with closing(_pieces(source.connection, table.all)) as pieces:
+                for rows in pieces:
+                    by_target = self._by_target(source, table, rows, len(targets))
+                    for target, items, shift in zip(targets, by_target, shifts, strict=True):
+                        _put(target.connection, table, items, round(shift) if abs(shift) > _SAME else 0)
+                        taken += len(items)
         for target in targets:
             target.connection.execute("COMMIT")
         return taken
+
+    def _by_target(
+        self, source: SqliteFile, table: StandingTable, rows: Sequence[Any], targets: int
+    ) -> list[list[tuple[Any, Any]]]:
+        by_target: list[list[tuple[Any, Any]]] = [[] for _ in range(targets)]
+        for row in rows:
+            try:
+                item = table.of_row(row)
+                number = self._number(row[0], targets) if table.name == HOSTS else 0
+            except Exception as error:  # as `Standings` has it
+                _log.warn(
+                    "{path}: {key!r} is no row of {table}, and left out: {error}",
+                    path=source.path,
+                    key=row[0],
+                    table=table.name,
+                    error=error,
+                )
+                continue
+            by_target[number].append(item)
+        return by_target
 
     def _number(self, host: str, targets: int) -> int:
         """Raises ValueError."""
         return self.worker_of(host.partition("/")[0], targets) if targets > 1 else 0
 
 
-def _pieces(connection: sqlite3.Connection, statement: str) -> Iterator[list[Any]]:
+def _pieces(connection: sqlite3.Connection, statement: str) -> Generator[list[Any], None, None]:
     with closing(connection.execute(statement)) as cursor:
         while rows := cursor.fetchmany(_AT_ONCE):
             yield rows
